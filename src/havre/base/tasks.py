@@ -1,0 +1,51 @@
+"""Tasks with an owner, and the one bounded pool of threads for calls that block in the kernel."""
+
+import asyncio
+import logging
+from collections.abc import Callable, Coroutine
+from concurrent.futures import ThreadPoolExecutor
+from typing import ParamSpec, TypeVar
+
+_P = ParamSpec("_P")
+_T = TypeVar("_T")
+_THREADS = 16
+_log = logging.getLogger(__name__)
+_pool: ThreadPoolExecutor | None = None
+
+
+async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+    """Call *function* in the bounded pool; the loop goes on meanwhile."""
+    global _pool  # noqa: PLW0603  one pool a process, made at the first need
+    if _pool is None:
+        _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="havre")
+    loop = asyncio.get_running_loop()
+    return await loop.run_in_executor(_pool, lambda: function(*args, **kwargs))
+
+
+class Tasks:
+    """The background tasks of one owner: named, held, and cancelled together by `close`.
+
+    An exception in one task is logged with its name and ends that task only.
+    """
+
+    def __init__(self) -> None:
+        self._running: set[asyncio.Task[None]] = set()
+
+    def start(self, work: Coroutine[object, object, None], *, name: str) -> asyncio.Task[None]:
+        """Run *work* until it ends or the owner closes."""
+        task = asyncio.get_running_loop().create_task(work, name=name)
+        self._running.add(task)
+        task.add_done_callback(self._ended)
+        return task
+
+    async def close(self) -> None:
+        """Cancel what still runs and wait for it."""
+        running = list(self._running)
+        for task in running:
+            task.cancel()
+        await asyncio.gather(*running, return_exceptions=True)
+
+    def _ended(self, task: asyncio.Task[None]) -> None:
+        self._running.discard(task)
+        if not task.cancelled() and (error := task.exception()) is not None:
+            _log.error("task %s failed", task.get_name(), exc_info=error)
