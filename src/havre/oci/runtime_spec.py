@@ -142,6 +142,8 @@ class CPULimits(_Part, frozen=True):
     realtime_period: int | None = None
     cpus: str = ""
     mems: str = ""
+    burst: int | None = None
+    idle: int | None = None
 
 
 class PidsLimit(_Part, frozen=True):
@@ -187,7 +189,37 @@ class BlockIO(
     throttle_write_iops_device: list[ThrottleDevice] | None = None
 
 
-class Resources(_Part, frozen=True, rename={"block_io": "blockIO"}):
+class HugepageLimit(_Part, frozen=True):
+    """The most bytes in huge pages of one size, written like `2MB`."""
+
+    page_size: str
+    limit: int
+
+
+class RdmaLimit(_Part, frozen=True):
+    """The most handles and objects of one RDMA device."""
+
+    hca_handles: int | None = None
+    hca_objects: int | None = None
+
+
+class InterfacePriority(_Part, frozen=True):
+    """The priority of traffic that leaves through one interface."""
+
+    name: str
+    priority: int
+
+
+class NetworkLimits(_Part, frozen=True, rename={"class_id": "classID"}):
+    """The marks that cgroup v1 puts on traffic."""
+
+    class_id: int | None = None
+    priorities: list[InterfacePriority] | None = None
+
+
+class Resources(
+    _Part, frozen=True, rename={"block_io": "blockIO", "hugepage_limits": "hugepageLimits"}
+):
     """What a cgroup limits."""
 
     devices: list[DeviceRule] | None = None
@@ -195,6 +227,9 @@ class Resources(_Part, frozen=True, rename={"block_io": "blockIO"}):
     cpu: CPULimits | None = None
     pids: PidsLimit | None = None
     block_io: BlockIO | None = None
+    hugepage_limits: list[HugepageLimit] | None = None
+    rdma: dict[str, RdmaLimit] | None = None
+    network: NetworkLimits | None = None
     unified: dict[str, str] | None = None
 
 

@@ -1,0 +1,57 @@
+# One word each, the same at a desk and in CI. `make help` lists them.
+SHELL := /bin/bash
+VENV := .venv
+PYTHON := $(VENV)/bin/python
+APT_RUN := busybox-static iproute2 nftables libnftables1 tini
+APT_TEST := $(APT_RUN) docker.io podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
+TMP_HOME := .cache/hello
+
+.PHONY: help install hello test unit root conformance check format bench soak clean
+
+help: ## this list
+	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
+
+install: $(VENV)/.installed ## Havre in .venv, with the system packages that it needs
+
+hello: $(VENV)/.installed ## install Havre and run the first container
+	@scripts/hello $(VENV)/bin
+
+test: $(VENV)/.tested ## install what the tests need and run them all
+	$(PYTHON) -m pytest -m "not soak"
+
+unit: $(VENV)/.tested ## the tests that need no root
+	$(PYTHON) -m pytest tests/unit tests/architecture
+
+root: $(VENV)/.tested ## the tests with real namespaces, cgroups and containers
+	$(PYTHON) -m pytest tests/root tests/cli -m "not soak"
+
+conformance: $(VENV)/.tested ## the same requests to Havre and to the reference engine
+	$(PYTHON) -m pytest tests/conformance
+
+soak: $(VENV)/.tested ## races and churn, ten minutes at most each
+	$(PYTHON) -m pytest -m soak --timeout 900
+
+check: $(VENV)/.tested ## format, lint, types, layers, size budgets
+	$(VENV)/bin/ruff format --check src tests benchmarks
+	$(VENV)/bin/ruff check src tests benchmarks
+	$(VENV)/bin/mypy
+	$(VENV)/bin/lint-imports --no-cache
+	$(PYTHON) -m pytest -q tests/architecture
+
+format: $(VENV)/.tested ## rewrite the sources in the one format
+	$(VENV)/bin/ruff format src tests benchmarks
+	$(VENV)/bin/ruff check --fix src tests benchmarks
+
+bench: $(VENV)/.tested ## Havre and the reference engine, interleaved in one run
+	$(PYTHON) -m benchmarks.run
+
+clean: ## forget what was built
+	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis
+
+$(VENV)/.installed: pyproject.toml scripts/setup
+	scripts/setup $(VENV) "$(APT_RUN)" ".[fast]"
+	@touch $@
+
+$(VENV)/.tested: pyproject.toml scripts/setup
+	scripts/setup $(VENV) "$(APT_TEST)" ".[fast,dev]"
+	@touch $@ $(VENV)/.installed

@@ -1,0 +1,1 @@
+"""Turns a command line into client calls, and the answers into text."""

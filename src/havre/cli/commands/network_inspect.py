@@ -1,0 +1,31 @@
+"""`havre network inspect`: everything about networks."""
+
+from __future__ import annotations
+
+from havre.cli.command import Command
+from havre.cli.flags import Given, switch, text
+from havre.cli.inspecting import inspect_all
+from havre.cli.screen import Screen
+from havre.client.client import Client
+from havre.wire.networks import Network
+
+
+def run(given: Given, client: Client, screen: Screen) -> int:
+    """JSON documents, or a template's text for each."""
+
+    def find(name: str) -> object:
+        return client.get(f"/networks/{name}", Network)
+
+    return inspect_all(given.args, find, given.text("format"), screen)
+
+
+COMMAND = Command(
+    summary="Display detailed information on one or more networks",
+    usage="[OPTIONS] NETWORK [NETWORK...]",
+    flags=(
+        text("format", "Format output using a custom template: json or TEMPLATE", short="f"),
+        switch("verbose", "Verbose output for diagnostics", short="v"),
+    ),
+    at_least=1,
+    run=run,
+)

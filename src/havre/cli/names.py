@@ -1,0 +1,53 @@
+"""Every command by its path, and the module of `cli.commands` that holds it."""
+
+from __future__ import annotations
+
+GROUPS = {
+    "container": "Manage containers",
+    "image": "Manage images",
+    "network": "Manage networks",
+    "system": "Manage Havre",
+}
+
+_CONTAINER = (
+    "attach", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port", "rename", "resize", "restart",
+    "rm", "run", "start", "stop", "top", "unpause", "wait", "prune",
+)  # fmt: skip
+_IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
+_TOP = (
+    "attach", "create", "exec", "kill", "logs", "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
+    "top", "unpause", "wait",
+)  # fmt: skip
+
+COMMANDS: dict[tuple[str, ...], str] = {
+    **{("container", verb): f"container_{verb}" for verb in _CONTAINER if verb != "resize"},
+    **{("image", verb): f"image_{verb}" for verb in _IMAGE},
+    ("network", "ls"): "network_ls",
+    ("network", "inspect"): "network_inspect",
+    ("system", "info"): "system_info",
+    ("system", "events"): "system_events",
+    ("system", "dial-stdio"): "system_dial_stdio",
+    ("system", "shutdown"): "system_shutdown",
+    ("inspect",): "inspect",
+    ("version",): "version",
+}
+ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
+    **{(verb,): ("container", verb) for verb in _TOP},
+    ("ps",): ("container", "ls"),
+    ("container", "ps"): ("container", "ls"),
+    ("container", "list"): ("container", "ls"),
+    ("container", "remove"): ("container", "rm"),
+    ("images",): ("image", "ls"),
+    ("image", "list"): ("image", "ls"),
+    ("image", "remove"): ("image", "rm"),
+    ("rmi",): ("image", "rm"),
+    ("history",): ("image", "history"),
+    ("import",): ("image", "import"),
+    ("load",): ("image", "load"),
+    ("save",): ("image", "save"),
+    ("tag",): ("image", "tag"),
+    ("pull",): ("image", "pull"),
+    ("network", "list"): ("network", "ls"),
+    ("info",): ("system", "info"),
+    ("events",): ("system", "events"),
+}

@@ -1,0 +1,1 @@
+"""Offers the Engine API as typed, blocking Python calls over one small HTTP/1.1 connection."""

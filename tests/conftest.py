@@ -1,0 +1,60 @@
+"""Fixtures of all tests that need an engine: a test host, a havred, the reference, each with a busybox image."""
+
+from __future__ import annotations
+
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from tests.support.engines import Engine, Havre, Reference, running
+from tests.support.hosts import Host, new_host
+from tests.support.images import busybox_tar
+
+
+@pytest.fixture(scope="session")
+def rootfs_tar() -> bytes:
+    return busybox_tar()
+
+
+@pytest.fixture
+def host() -> Iterator[Host]:
+    with new_host() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def module_host() -> Iterator[Host]:
+    with new_host() as made:
+        yield made
+
+
+@pytest.fixture(scope="module")
+def havre(module_host: Host, tmp_path_factory: pytest.TempPathFactory, rootfs_tar: bytes) -> Iterator[Havre]:
+    """A havred for one module, with the image `busybox`."""
+    engine = Havre(module_host, tmp_path_factory.mktemp("hv"))
+    with running(engine):
+        engine.docker("import", "-", "busybox", stdin=rootfs_tar, check=True)
+        yield engine
+
+
+@pytest.fixture(scope="session")
+def reference(tmp_path_factory: pytest.TempPathFactory, rootfs_tar: bytes) -> Iterator[Reference]:
+    """Debian's dockerd for the whole run, with the image `busybox`."""
+    with new_host() as host:
+        engine = Reference(host, tmp_path_factory.mktemp("ref"))
+        with running(engine):
+            engine.docker("import", "-", "busybox", stdin=rootfs_tar, check=True)
+            yield engine
+
+
+@pytest.fixture(params=["havre", "reference"])
+def either(request: pytest.FixtureRequest) -> Engine:
+    """The same test, once on Havre and once on the reference: so the test itself is tried."""
+    engine: Engine = request.getfixturevalue(request.param)
+    return engine
+
+
+@pytest.fixture
+def folder(tmp_path: Path) -> Path:
+    return tmp_path
