@@ -146,10 +146,8 @@ def run_client(
     stdin: bytes | IO[bytes] | None,
     timeout_s: float,
 ) -> subprocess.CompletedProcess[bytes]:
-    given: dict[str, object] = (
-        {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
-    )
-    done: subprocess.CompletedProcess[bytes] = subprocess.run(  # type: ignore[call-overload]  # either input or stdin
+    given: dict[str, object] = {"input": stdin} if isinstance(stdin, bytes) else {"stdin": stdin or subprocess.DEVNULL}
+    done: subprocess.CompletedProcess[bytes] = subprocess.run(  # type: ignore[call-overload]  # noqa: PLW1510  input or stdin
         list(line), env=dict(environment), capture_output=True, timeout=timeout_s, **given
     )
     if check and done.returncode:

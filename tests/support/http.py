@@ -56,9 +56,7 @@ class Api:
     ) -> Answer:
         target = (f"/v{self.version}" if self.version else "") + quote(path, safe="/:@%?=&")
         if query:
-            target += "?" + urlencode(
-                {k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()}
-            )
+            target += "?" + urlencode({k: v if isinstance(v, str) else json.dumps(v) for k, v in query.items()})
         given = {"Content-Type": "application/json"} if body is not None else {}
         data = body if isinstance(body, bytes) or body is None else json.dumps(body).encode()
         self._connection.request(method, target, data, {**given, **(headers or {})})

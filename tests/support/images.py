@@ -8,7 +8,11 @@ import tarfile
 from pathlib import Path
 
 BUSYBOX = Path("/bin/busybox")
-_PASSWD = "root:x:0:0:root:/root:/bin/sh\ndaemon:x:1:1::/usr/sbin:/bin/false\nalice:x:1000:1000::/home/alice:/bin/sh\n"
+_USERS = """\
+root:x:0:0:root:/root:/bin/sh
+daemon:x:1:1::/usr/sbin:/bin/false
+alice:x:1000:1000::/home/alice:/bin/sh
+"""
 _GROUP = "root:x:0:\ndaemon:x:1:\nalice:x:1000:\nstaff:x:50:alice\naudio:x:29:alice\n"
 
 
@@ -30,7 +34,7 @@ def busybox_tar() -> bytes:
         for applet in applets:
             if applet != "busybox":
                 _add(archive, f"bin/{applet}", kind=tarfile.SYMTYPE, link="busybox", mode=0o777)
-        _add(archive, "etc/passwd", data=_PASSWD.encode())
+        _add(archive, "etc/passwd", data=_USERS.encode())
         _add(archive, "etc/group", data=_GROUP.encode())
     return buffer.getvalue()
 

@@ -39,14 +39,12 @@ def take(host: Host, data_root: Path, exec_root: Path, pid: int) -> Snapshot:
 
 
 def _files(root: Path) -> set[str]:
-    found = set()
+    found: set[str] = set()
     for folder, folders, names in os.walk(root):
         found.update(str(Path(folder, name).relative_to(root)) for name in [*folders, *names])
     return found
 
 
 def _children(pid: int) -> set[str]:
-    done = subprocess.run(
-        ["ps", "--ppid", str(pid), "-o", "pid="], check=False, capture_output=True, text=True
-    )
+    done = subprocess.run(["ps", "--ppid", str(pid), "-o", "pid="], check=False, capture_output=True, text=True)
     return set(done.stdout.split())

@@ -1,0 +1,301 @@
+"""The same `docker` command lines on Havre and on the reference: output, errors and exit codes are the same.
+
+What is compared is normalised: ids, times and the runtime's own name; nothing else.
+"""
+
+from __future__ import annotations
+
+import re
+import subprocess
+
+import pytest
+from tests.support.engines import Engine, Havre, Reference
+
+pytestmark = [pytest.mark.root, pytest.mark.reference]
+
+_NORMAL = (
+    (re.compile(rb"sha256:[0-9a-f]{64}"), b"sha256:DIGEST"),
+    (re.compile(rb"\b[0-9a-f]{64}\b"), b"ID"),
+    (re.compile(rb"\b[0-9a-f]{12}\b"), b"SHORT"),
+    (re.compile(rb"\d{4}-\d\d-\d\d[T ][\d:.]+(Z|[+-][\d:]+)?( \+\d{4} UTC)?"), b"TIME"),
+    (re.compile(rb"runc create failed: "), b""),
+    (re.compile(rb"failed to create task for container: "), b""),
+    (re.compile(rb": unknown\b"), b""),
+)
+
+RUNS = [
+    ("echo", ["run", "--rm", "busybox", "echo", "hi"]),
+    ("exit code", ["run", "--rm", "busybox", "sh", "-c", "echo out; echo err >&2; exit 7"]),
+    ("killed by itself", ["run", "--rm", "busybox", "sh", "-c", "kill -9 $$; sleep 5"]),
+    ("terminated", ["run", "--rm", "--init", "busybox", "sh", "-c", "kill -TERM $$; sleep 5"]),
+    ("not found", ["run", "--rm", "busybox", "nosuch"]),
+    ("not executable", ["run", "--rm", "busybox", "/etc/passwd"]),
+    ("no such path", ["run", "--rm", "busybox", "/no/such"]),
+    ("env", ["run", "--rm", "-e", "A=1", "-e", "B=two words", "-h", "box", "busybox", "env"]),
+    ("env of a user", ["run", "--rm", "-u", "alice", "-h", "box", "busybox", "env"]),
+    ("user by name", ["run", "--rm", "-u", "alice", "busybox", "id"]),
+    ("user by number", ["run", "--rm", "-u", "1234:99", "busybox", "id"]),
+    ("user with groups", ["run", "--rm", "-u", "alice", "--group-add", "daemon", "--group-add", "77", "busybox", "id"]),
+    ("no such user", ["run", "--rm", "-u", "nobodyhere", "busybox", "id"]),
+    ("workdir is made", ["run", "--rm", "-w", "/made/here", "busybox", "pwd"]),
+    ("hostname", ["run", "--rm", "-h", "box", "busybox", "hostname"]),
+    ("domainname", ["run", "--rm", "-h", "box.example", "busybox", "sh", "-c", "hostname; cat /etc/hostname"]),
+    ("entrypoint", ["run", "--rm", "--entrypoint", "echo", "busybox", "a", "b"]),
+    ("read-only", ["run", "--rm", "--read-only", "busybox", "touch", "/x"]),
+    (
+        "tmpfs",
+        [
+            "run",
+            "--rm",
+            "--tmpfs",
+            "/t:size=1m,mode=700",
+            "busybox",
+            "sh",
+            "-c",
+            "grep ' /t ' /proc/mounts; stat -c %a /t",
+        ],
+    ),
+    ("capabilities", ["run", "--rm", "busybox", "grep", "Cap", "/proc/self/status"]),
+    (
+        "capabilities dropped",
+        ["run", "--rm", "--cap-drop", "ALL", "--cap-add", "net_raw", "busybox", "grep", "Cap", "/proc/self/status"],
+    ),
+    ("capabilities of a user", ["run", "--rm", "-u", "alice", "busybox", "grep", "Cap", "/proc/self/status"]),
+    (
+        "no new privileges",
+        ["run", "--rm", "--security-opt", "no-new-privileges", "busybox", "grep", "NoNewPrivs", "/proc/self/status"],
+    ),
+    (
+        "seccomp unconfined",
+        ["run", "--rm", "--security-opt", "seccomp=unconfined", "busybox", "grep", "Seccomp:", "/proc/self/status"],
+    ),
+    ("seccomp", ["run", "--rm", "busybox", "grep", "Seccomp:", "/proc/self/status"]),
+    ("ulimit", ["run", "--rm", "--ulimit", "nofile=100:200", "busybox", "sh", "-c", "ulimit -n; ulimit -Hn"]),
+    ("memory", ["run", "--rm", "-m", "32m", "--cgroupns", "host", "busybox", "true"]),
+    (
+        "shm size",
+        ["run", "--rm", "--shm-size", "8m", "busybox", "sh", "-c", "df -k /dev/shm | tail -1 | awk '{print $2}'"],
+    ),
+    ("devices", ["run", "--rm", "busybox", "ls", "/dev"]),
+    (
+        "device",
+        [
+            "run",
+            "--rm",
+            "--device",
+            "/dev/zero:/dev/nought:r",
+            "busybox",
+            "sh",
+            "-c",
+            "ls /dev/nought; head -c 3 /dev/nought | od -c",
+        ],
+    ),
+    ("sysctl", ["run", "--rm", "--sysctl", "net.ipv4.ip_forward=0", "busybox", "cat", "/proc/sys/net/ipv4/ip_forward"]),
+    ("network none", ["run", "--rm", "--network", "none", "busybox", "ls", "/sys/class/net"]),
+    ("network bridge", ["run", "--rm", "busybox", "sh", "-c", "ls /sys/class/net; ip route | grep -c default"]),
+    (
+        "masked paths",
+        ["run", "--rm", "busybox", "sh", "-c", "cat /proc/keys /proc/timer_list | wc -c; ls /sys/firmware | wc -l"],
+    ),
+    ("read-only paths", ["run", "--rm", "busybox", "sh", "-c", "echo 1 > /proc/sys/kernel/domainname"]),
+    ("oom score", ["run", "--rm", "--oom-score-adj", "500", "busybox", "cat", "/proc/self/oom_score_adj"]),
+    ("pid 1", ["run", "--rm", "busybox", "sh", "-c", "echo $$"]),
+    ("pids", ["run", "--rm", "--pids-limit", "20", "busybox", "true"]),
+    ("no command", ["run", "--rm", "busybox"]),
+    ("no such image", ["create", "--pull", "never", "nosuch/image:1"]),
+    ("bad reference", ["create", "--pull", "never", "Bad/Image:1"]),
+    ("bind of nothing", ["run", "--rm", "--mount", "type=bind,source=/no/such,target=/x", "busybox", "true"]),
+    ("relative target", ["run", "--rm", "-v", "/tmp:relative", "busybox", "true"]),
+    ("bad bind", ["run", "--rm", "-v", "/a:/b:bogus", "busybox", "true"]),
+    ("duplicate mounts", ["run", "--rm", "-v", "/tmp:/x", "-v", "/var:/x", "busybox", "true"]),
+    ("too little memory", ["run", "--rm", "-m", "1m", "busybox", "true"]),
+    ("swap below memory", ["run", "--rm", "-m", "64m", "--memory-swap", "32m", "busybox", "true"]),
+    ("swap alone", ["run", "--rm", "--memory-swap", "32m", "busybox", "true"]),
+    ("too many cpus", ["run", "--rm", "--cpus", "64", "busybox", "true"]),
+    ("no such cpu", ["run", "--rm", "--cpuset-cpus", "99", "busybox", "true"]),
+    ("bad capability", ["run", "--rm", "--cap-add", "NOSUCH", "busybox", "true"]),
+    ("bad security option", ["run", "--rm", "--security-opt", "bogus=1", "busybox", "true"]),
+    ("bad name", ["run", "--rm", "--name", "no/good", "busybox", "true"]),
+    ("bad stop signal", ["run", "--rm", "--stop-signal", "BOGUS", "busybox", "true"]),
+    ("bad ipc mode", ["run", "--rm", "--ipc", "bogus", "busybox", "true"]),
+    ("bad pid mode", ["run", "--rm", "--pid", "bogus", "busybox", "true"]),
+    ("bad uts mode", ["run", "--rm", "--uts", "bogus", "busybox", "true"]),
+    ("restart with rm", ["run", "--rm", "--restart", "always", "busybox", "true"]),
+    ("bad restart policy", ["run", "--restart", "sometimes", "busybox", "true"]),
+    ("bad log driver", ["run", "--rm", "--log-driver", "bogus", "busybox", "true"]),
+    ("bad log option", ["run", "--rm", "--log-opt", "bogus=1", "busybox", "true"]),
+    ("uts host with hostname", ["run", "--rm", "--uts", "host", "-h", "x", "busybox", "true"]),
+    ("unknown container", ["inspect", "--type", "container", "nosuch"]),
+    ("start of nothing", ["start", "nosuch"]),
+    ("stop of nothing", ["stop", "nosuch"]),
+    ("kill of nothing", ["kill", "nosuch"]),
+    ("rm of nothing", ["rm", "nosuch"]),
+    ("rm -f of nothing", ["rm", "-f", "nosuch"]),
+    ("logs of nothing", ["logs", "nosuch"]),
+    ("exec in nothing", ["exec", "nosuch", "true"]),
+    ("wait for nothing", ["wait", "nosuch"]),
+    ("top of nothing", ["top", "nosuch"]),
+    ("attach to nothing", ["attach", "nosuch"]),
+    ("tag of nothing", ["tag", "nosuch", "other"]),
+    ("rmi of nothing", ["rmi", "nosuch"]),
+    ("history of nothing", ["history", "nosuch"]),
+    ("image inspect of nothing", ["image", "inspect", "nosuch"]),
+    ("bad tag", ["tag", "busybox", "UPPER/case"]),
+    ("bad filter", ["ps", "-f", "bogus=1"]),
+    ("bad status filter", ["ps", "-f", "status=bogus"]),
+    ("images", ["images", "--format", "{{.Repository}} {{.Tag}} {{.Size}}"]),
+]
+
+
+def normal(done: subprocess.CompletedProcess[bytes]) -> tuple[bytes, bytes, int]:
+    texts = []
+    for text in (done.stdout, done.stderr):
+        for pattern, name in _NORMAL:
+            text = pattern.sub(name, text)  # noqa: PLW2901  a chain of replacements
+        texts.append(text)
+    return texts[0], texts[1], done.returncode
+
+
+@pytest.mark.parametrize("line", [line for _, line in RUNS], ids=[name for name, _ in RUNS])
+def test_a_command_line_does_the_same(havre: Havre, reference: Reference, line: list[str]) -> None:
+    assert normal(havre.docker(*line)) == normal(reference.docker(*line))
+
+
+def _both(havre: Havre, reference: Reference, *lines: list[str]) -> None:
+    for line in lines:
+        assert normal(havre.docker(*line)) == normal(reference.docker(*line)), line
+
+
+def test_the_life_of_a_container(havre: Havre, reference: Reference) -> None:
+    _both(
+        havre,
+        reference,
+        ["create", "--name", "life", "-i", "busybox", "cat"],
+        ["create", "--name", "other", "busybox", "cat"],
+        ["start", "life"],
+        ["start", "life"],
+        ["rename", "life", "renamed"],
+        ["ps", "--format", "{{.Names}} {{.Image}} {{.Command}} {{.State}}"],
+        ["exec", "renamed", "echo", "hi"],
+        ["exec", "renamed", "sh", "-c", "exit 4"],
+        ["exec", "renamed", "nosuch"],
+        ["exec", "-u", "alice", "-w", "/tmp", "-e", "X=1", "renamed", "sh", "-c", "id; pwd; echo $X"],
+        ["rm", "renamed"],
+        ["pause", "renamed"],
+        ["ps", "--filter", "status=paused", "--format", "{{.Names}} {{.State}}"],
+        ["exec", "renamed", "true"],
+        ["unpause", "renamed"],
+        ["stop", "-t", "0", "renamed"],
+        ["stop", "renamed"],
+        ["kill", "renamed"],
+        ["exec", "renamed", "true"],
+        ["wait", "renamed"],
+        ["inspect", "-f", "{{.State.Status}} {{.State.ExitCode}} {{.State.Running}} {{.State.Pid}}", "renamed"],
+        ["logs", "renamed"],
+        ["rm", "renamed", "other"],
+        ["ps", "-a", "-q"],
+    )
+
+
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{{json .Config.Env}}", "{{json .Config.Cmd}}", "{{json .Config.Entrypoint}}", "{{.Path}} {{json .Args}}",
+        "{{json .HostConfig.RestartPolicy}}", "{{json .HostConfig.LogConfig}}", "{{.HostConfig.NetworkMode}}",
+        "{{.HostConfig.ShmSize}}", "{{.HostConfig.IpcMode}} {{.HostConfig.PidMode}}|",
+        "{{json .HostConfig.PortBindings}}",
+        "{{json .Mounts}}", "{{json .Config.Labels}}", "{{.Name}} {{.RestartCount}} {{.Driver}} {{.Platform}}",
+        "{{.State.Status}} {{.State.ExitCode}} {{.State.OOMKilled}} {{.State.Dead}} {{.State.Error}}",
+        "{{.State.StartedAt}} {{.State.FinishedAt}}", "{{json .NetworkSettings.Ports}} {{.NetworkSettings.IPAddress}}|",
+        "{{.AppArmorProfile}}|{{json .ExecIDs}}", "{{json .Config.Volumes}} {{.Config.WorkingDir}}|{{.Config.User}}|",
+        "{{.Config.Image}} {{.Config.Hostname}}", "{{json .Config.OnBuild}} {{.Config.Tty}} {{.Config.OpenStdin}}",
+    ],
+)  # fmt: skip
+def test_inspect_tells_the_same(havre: Havre, reference: Reference, template: str) -> None:
+    name = "inspected"
+    for engine in (havre, reference):
+        engine.docker("rm", "-f", name)
+        engine.docker("create", "--name", name, "-l", "a=b", "-e", "X=1", "busybox", "echo", "hi", check=True)
+    assert normal(havre.docker("inspect", "-f", template, name)) == normal(
+        reference.docker("inspect", "-f", template, name)
+    )
+    for engine in (havre, reference):
+        engine.docker("rm", "-f", name, check=True)
+
+
+def _keys(value: object, at: str = "") -> set[str]:
+    """Every path of keys in a document; lists count by their first item."""
+    if isinstance(value, dict):
+        return {f"{at}.{key}" for key in value}.union(*(_keys(item, f"{at}.{key}") for key, item in value.items()))
+    return set()
+
+
+_OPEN_MAPS = re.compile(r"\.(Labels|Networks|Ports|Options|Containers|Volumes|ExposedPorts|Runtimes|Data|Sysctls)\..*")
+_GONE_SINCE_20 = {  # fields that API 1.41 had and later ones dropped
+    ".HostConfig.KernelMemory", ".HostConfig.KernelMemoryTCP", ".HostConfig.Capabilities", ".Container",
+    ".ContainerConfig", ".KernelMemory", ".KernelMemoryTCP",
+}  # fmt: skip
+
+
+@pytest.mark.parametrize("path", ["/containers/shape/json", "/images/busybox/json", "/info", "/version"])
+def test_documents_hold_every_field_of_the_reference(havre: Havre, reference: Reference, path: str) -> None:
+    found = []
+    for engine in (havre, reference):
+        engine.docker("rm", "-f", "shape")
+        engine.docker("run", "-d", "--name", "shape", "busybox", "sleep", "1000", check=True)
+        found.append({key for key in _keys(engine.api().get(path).json) if not _OPEN_MAPS.match(key)})
+        engine.docker("rm", "-f", "shape", check=True)
+    ours, theirs = found
+    missing = {key for key in theirs - ours if not any(key.startswith(gone) for gone in _GONE_SINCE_20)}
+    assert missing == set()
+
+
+@pytest.mark.parametrize(
+    ("method", "path", "body"),
+    [
+        ("GET", "/nosuch", None),
+        ("POST", "/containers/create", b"{"),
+        ("POST", "/containers/create", b"[]"),
+        ("POST", "/containers/create", b""),
+        ("POST", "/containers/create", b'{"Image": ""}'),
+        ("POST", "/containers/create", b'{"Image": 5}'),
+        ("POST", "/containers/create?name=%20", b'{"Image": "busybox", "Cmd": ["a"]}'),
+        ("POST", "/containers/nosuch/start", None),
+        ("POST", "/containers/nosuch/stop", None),
+        ("POST", "/containers/nosuch/wait?condition=bogus", None),
+        ("POST", "/containers/nosuch/kill?signal=BOGUS", None),
+        ("POST", "/containers/nosuch/resize?h=a&w=b", None),
+        ("POST", "/exec/nosuch/start", b'{"Detach": false}'),
+        ("POST", "/exec/nosuch/resize?h=1&w=1", None),
+        ("GET", "/exec/nosuch/json", None),
+        ("GET", "/containers/nosuch/logs", None),
+        ("GET", "/containers/nosuch/logs?stdout=1", None),
+        ("GET", "/containers/json?filters=bogus", None),
+        ("GET", "/containers/json?limit=bogus", None),
+        ("GET", "/images/json?filters=bogus", None),
+        ("GET", "/images/nosuch/json", None),
+        ("DELETE", "/images/nosuch", None),
+        ("DELETE", "/containers/nosuch", None),
+        ("POST", "/images/busybox/tag?repo=UPPER", None),
+        ("GET", "/events?since=bogus", None),
+    ],
+)
+def test_bad_requests_get_the_same_status(
+    havre: Havre, reference: Reference, method: str, path: str, body: bytes | None
+) -> None:
+    ours, theirs = (engine.api().call(method, path, body) for engine in (havre, reference))
+    assert ours.status == theirs.status
+    assert set(ours.json) == {"message"}
+
+
+def test_versions_are_negotiated_as_the_reference_does(either: Engine) -> None:
+    ping = either.api("").call("HEAD", "/_ping")
+    assert ping.status == 200
+    assert ping.headers["ostype"] == "linux"
+    assert ping.headers["docker-experimental"] == "false"
+    newest = ping.headers["api-version"]
+    assert either.api(newest).get("/version").json["ApiVersion"] == newest
+    refused = either.api("1.99").get("/version")
+    assert refused.status == 400
+    assert refused.message == f"client version 1.99 is too new. Maximum supported API version is {newest}"
+    assert either.api("1.1").get("/version").status == 400
