@@ -6,11 +6,11 @@ import os
 
 from havre.cli import option_values as values
 from havre.cli.flags import Given, UsageError
+from havre.cli.network_options import networks, ports, published
 from havre.cli.units import parse_bytes, parse_cpus, parse_duration_ns, parse_swap_bytes
 from havre.client.errors import ClientError
-from havre.wire.container_config import HealthConfig, HostConfig, PortBinding, RestartPolicy
+from havre.wire.container_config import DeviceRequest, HealthConfig, HostConfig, PortBinding, RestartPolicy
 from havre.wire.containers import CreateContainer
-from havre.wire.networks import EndpointSettings
 
 _HEALTH_FLAGS = (
     "health-cmd", "health-interval", "health-timeout", "health-retries", "health-start-period",
@@ -24,6 +24,8 @@ def create_body(given: Given, *, attach: frozenset[str]) -> CreateContainer:
     Raises ClientError for files that can't be read and options that contradict each other.
     """
     image, *words = given.args
+    endpoints, config = networks(given), _host_config(given)
+    config["NetworkMode"] = next(iter(endpoints))
     body: CreateContainer = {
         "Hostname": given.text("hostname"),
         "Domainname": given.text("domainname"),
@@ -39,8 +41,8 @@ def create_body(given: Given, *, attach: frozenset[str]) -> CreateContainer:
         "Image": image,
         "WorkingDir": given.text("workdir"),
         "Labels": _pairs([*_lines(given.many("label-file")), *given.many("label")]),
-        "HostConfig": _host_config(given),
-        "NetworkingConfig": {"EndpointsConfig": {_network(given): _endpoint(given)}},
+        "HostConfig": config,
+        "NetworkingConfig": {"EndpointsConfig": endpoints},
     }
     if given.changed("entrypoint"):
         body["Entrypoint"] = [given.text("entrypoint")]
@@ -50,9 +52,9 @@ def create_body(given: Given, *, attach: frozenset[str]) -> CreateContainer:
         body["StopTimeout"] = given.number("stop-timeout")
     if health := _health(given):
         body["Healthcheck"] = health
-    ports = _exposed(given)
-    if ports:
-        body["ExposedPorts"] = {port: {} for port in ports}
+    exposed = _exposed(given, config.get("PortBindings") or {})
+    if exposed:
+        body["ExposedPorts"] = {port: {} for port in exposed}
     anonymous = [volume for volume in given.many("volume") if ":" not in volume]
     if anonymous:
         body["Volumes"] = {volume: {} for volume in anonymous}
@@ -63,16 +65,15 @@ def _host_config(given: Given) -> HostConfig:
     config: HostConfig = {
         "Binds": [_bind(volume) for volume in given.many("volume") if ":" in volume],
         "ContainerIDFile": given.text("cidfile"),
-        "NetworkMode": _network(given),
-        "PortBindings": _published(given.many("publish")),
+        "PortBindings": published(given.many("publish")),
         "PublishAllPorts": given.switch("publish-all"),
         "RestartPolicy": _restart(given.text("restart")),
         "AutoRemove": given.switch("rm"),
         "LogConfig": {"Type": given.text("log-driver"), "Config": _pairs(given.many("log-opt"))},
-        "CapAdd": given.many("cap-add"),
-        "CapDrop": given.many("cap-drop"),
+        "CapAdd": [_capability(name) for name in given.many("cap-add")],
+        "CapDrop": [_capability(name) for name in given.many("cap-drop")],
         "Dns": given.many("dns"),
-        "DnsOptions": given.many("dns-option"),
+        "DnsOptions": [*given.many("dns-option"), *given.many("dns-opt")],
         "DnsSearch": given.many("dns-search"),
         "ExtraHosts": [_extra_host(entry) for entry in given.many("add-host")],
         "GroupAdd": given.many("group-add"),
@@ -85,7 +86,6 @@ def _host_config(given: Given) -> HostConfig:
         "OomScoreAdj": given.number("oom-score-adj"),
         "Privileged": given.switch("privileged"),
         "ReadonlyRootfs": given.switch("read-only"),
-        "SecurityOpt": [_security_option(option) for option in given.many("security-opt")],
         "StorageOpt": _pairs(given.many("storage-opt")),
         "Tmpfs": dict(entry.partition(":")[::2] for entry in given.many("tmpfs")),
         "Mounts": [values.mount(entry) for entry in given.many("mount")],
@@ -98,7 +98,20 @@ def _host_config(given: Given) -> HostConfig:
         "VolumesFrom": given.many("volumes-from"),
     }
     _resources(given, config)
+    _security(given, config)
     return config
+
+
+def _security(given: Given, config: HostConfig) -> None:
+    options = given.many("security-opt")
+    if "systempaths=unconfined" in options:  # it travels as two empty lists
+        config["MaskedPaths"], config["ReadonlyPaths"] = [], []
+    config["SecurityOpt"] = [_security_option(option) for option in options if option != "systempaths=unconfined"]
+
+
+def _capability(name: str) -> str:
+    upper = name.upper()
+    return upper if upper == "ALL" or upper.startswith("CAP_") else f"CAP_{upper}"
 
 
 def _resources(given: Given, config: HostConfig) -> None:
@@ -122,7 +135,11 @@ def _resources(given: Given, config: HostConfig) -> None:
     config["BlkioDeviceWriteBps"] = [values.throttle(entry) for entry in given.many("device-write-bps")]
     config["BlkioDeviceReadIOps"] = [values.throttle(entry) for entry in given.many("device-read-iops")]
     config["BlkioDeviceWriteIOps"] = [values.throttle(entry) for entry in given.many("device-write-iops")]
-    config["Devices"] = [values.device(entry) for entry in given.many("device")]
+    cdi = [entry for entry in given.many("device") if values.is_cdi(entry)]
+    config["Devices"] = [values.device(entry) for entry in given.many("device") if entry not in cdi]
+    if cdi:
+        asked: DeviceRequest = {"Driver": "cdi", "Count": 0, "DeviceIDs": cdi, "Capabilities": None, "Options": None}
+        config["DeviceRequests"] = [asked]
     config["DeviceCgroupRules"] = given.many("device-cgroup-rule")
     config["Ulimits"] = [values.ulimit(entry) for entry in given.many("ulimit")]
     config["CgroupParent"] = given.text("cgroup-parent")
@@ -130,38 +147,15 @@ def _resources(given: Given, config: HostConfig) -> None:
         config["Init"] = given.switch("init")
 
 
-def _network(given: Given) -> str:
-    """The one network that HostConfig names; its long form is `name=NET,alias=…`."""
-    chosen = [*given.many("network"), *given.many("net")]
-    if not chosen:
-        return "default"
-    for field in chosen[0].split(",") if "name=" in chosen[0] else ():
-        key, _, value = field.partition("=")
-        if key == "name":
-            return value
-    return chosen[0]
-
-
-def _endpoint(given: Given) -> EndpointSettings:
-    aliases = [*given.many("network-alias"), *given.many("net-alias")]
-    endpoint: EndpointSettings = {"Aliases": aliases or None, "MacAddress": given.text("mac-address")}
-    if given.text("ip") or given.text("ip6"):
-        endpoint["IPAMConfig"] = {"IPv4Address": given.text("ip"), "IPv6Address": given.text("ip6")}
-    return endpoint
-
-
 def environment(given: Given) -> list[str]:
-    """--env-file, then --env; a name alone takes the value that it has here, or is left out."""
+    """--env-file, then --env; a name alone takes the value that it has here, or unsets one of the image."""
     lines = [*_lines(given.many("env-file")), *given.many("env")]
     made = []
     for line in lines:
         name, equals, _ = line.partition("=")
         if not name:
             raise UsageError(f'invalid argument "{line}" for "-e, --env" flag: invalid environment variable: {line}')
-        if equals:
-            made.append(line)
-        elif name in os.environ:
-            made.append(f"{name}={os.environ[name]}")
+        made.append(line if equals or name not in os.environ else f"{name}={os.environ[name]}")
     return made
 
 
@@ -240,16 +234,9 @@ def _health(given: Given) -> HealthConfig | None:
     return health
 
 
-def _exposed(given: Given) -> list[str]:
-    inside = [entry.rpartition(":")[2] for entry in given.many("publish")]
-    return [port if "/" in port else f"{port}/tcp" for port in [*given.many("expose"), *inside]]
-
-
-def _published(entries: list[str]) -> dict[str, list[PortBinding] | None]:
-    made: dict[str, list[PortBinding] | None] = {}
-    for entry in entries:
-        head, _, inside = entry.rpartition(":")
-        address, _, port = head.rpartition(":")
-        key = inside if "/" in inside else f"{inside}/tcp"
-        made[key] = [*(made.get(key) or []), {"HostIp": address.strip("[]"), "HostPort": port}]
+def _exposed(given: Given, bound: dict[str, list[PortBinding] | None]) -> list[str]:
+    made = list(bound)
+    for entry in given.many("expose"):
+        port, _, protocol = entry.partition("/")
+        made += [f"{number}/{protocol or 'tcp'}" for number in ports(port, entry)]
     return made

@@ -48,6 +48,12 @@ def device(text: str) -> DeviceMapping:
     return {"PathOnHost": source, "PathInContainer": inside, "CgroupPermissions": rights}
 
 
+def is_cdi(text: str) -> bool:
+    """Whether a device is a qualified CDI name, `vendor.com/class=name`."""
+    kind, equals, name = text.partition("=")
+    return bool(equals and name) and "/" in kind and not kind.startswith("/")
+
+
 def throttle(text: str) -> ThrottleDevice:
     """`/dev/sda:1mb`."""
     path, colon, rate = text.rpartition(":")
@@ -100,6 +106,8 @@ def _mount_field(made: Mount, key: str, value: str, field: str) -> None:
             _tmpfs_field(made, key, value, field)
         case _ if key.startswith("volume-"):
             _volume_field(made, key, value, field)
+        case "image-subpath":
+            made["ImageOptions"] = {"Subpath": value}
         case _:
             raise ValueError(f"unexpected key '{key}' in '{field}'")
 
@@ -153,11 +161,15 @@ def _tmpfs_field(made: Mount, key: str, value: str, field: str) -> None:
 
 
 def _volume_field(made: Mount, key: str, value: str, field: str) -> None:
-    options = made.get("VolumeOptions") or {}
+    options = made.get("VolumeOptions") or {"DriverConfig": {}}
     made["VolumeOptions"] = options
     match key:
         case "volume-nocopy":
             options["NoCopy"] = _boolean(key, value)
+        case "volume-opt":
+            name, _, content = value.partition("=")
+            driver = options.get("DriverConfig") or {}
+            options["DriverConfig"] = {**driver, "Options": {**(driver.get("Options") or {}), name: content}}
         case "volume-subpath":
             options["Subpath"] = value
         case "volume-driver":

@@ -1,0 +1,105 @@
+"""`--network` and `--publish`: which networks, with what, and which ports of the host."""
+
+from __future__ import annotations
+
+from havre.cli.flags import Given
+from havre.client.errors import ClientError
+from havre.wire.container_config import PortBinding
+from havre.wire.networks import EndpointSettings
+
+_DEFAULT = "default"
+
+
+def networks(given: Given) -> dict[str, EndpointSettings | None]:
+    """The endpoints by network, in the order given; `default` alone when none is. Raises ClientError."""
+    chosen = [*given.many("network"), *given.many("net")] or [_DEFAULT]
+    made: dict[str, EndpointSettings | None] = {}
+    for position, text in enumerate(chosen):
+        name, endpoint = _endpoint(text)
+        if name in made:
+            raise ClientError(f"network {name} is specified multiple times")
+        if position == 0:
+            _add_flags(given, endpoint)
+        made[name] = endpoint
+    return made
+
+
+def _endpoint(text: str) -> tuple[str, EndpointSettings]:
+    if "name=" not in text.split(",", maxsplit=1)[0] and "," not in text:
+        return text, {}
+    name, endpoint = "", EndpointSettings()
+    for field in text.split(","):
+        key, equals, value = field.partition("=")
+        if not equals:
+            raise ClientError(f"invalid field {field}")
+        if key == "name":
+            name = value
+        else:
+            _field(endpoint, key, value)
+    if not name:
+        raise ClientError("network name/id is not specified")
+    return name, endpoint
+
+
+def _field(endpoint: EndpointSettings, key: str, value: str) -> None:
+    addresses = endpoint.get("IPAMConfig") or {}
+    match key:
+        case "alias":
+            endpoint["Aliases"] = [*(endpoint.get("Aliases") or []), value]
+        case "ip":
+            endpoint["IPAMConfig"] = {**addresses, "IPv4Address": value}
+        case "ip6":
+            endpoint["IPAMConfig"] = {**addresses, "IPv6Address": value}
+        case "link-local-ip":
+            endpoint["IPAMConfig"] = {**addresses, "LinkLocalIPs": [*(addresses.get("LinkLocalIPs") or []), value]}
+        case "mac-address":
+            endpoint["MacAddress"] = value
+        case "driver-opt":
+            name, _, content = value.partition("=")
+            endpoint["DriverOpts"] = {**(endpoint.get("DriverOpts") or {}), name: content}
+        case "gw-priority":
+            endpoint["GwPriority"] = int(value)
+        case _:
+            raise ClientError(f"invalid field key {key}")
+
+
+def _add_flags(given: Given, endpoint: EndpointSettings) -> None:
+    """--ip, --network-alias and their like are for the first network."""
+    for alias in (*given.many("network-alias"), *given.many("net-alias")):
+        _field(endpoint, "alias", alias)
+    for flag, key in (("ip", "ip"), ("ip6", "ip6"), ("mac-address", "mac-address")):
+        if given.text(flag):
+            _field(endpoint, key, given.text(flag))
+    for address in given.many("link-local-ip"):
+        _field(endpoint, "link-local-ip", address)
+
+
+def published(entries: list[str]) -> dict[str, list[PortBinding] | None]:
+    """`[ip:][host port or range:]port or range[/protocol]`, one entry a port. Raises ClientError."""
+    made: dict[str, list[PortBinding] | None] = {}
+    for entry in entries:
+        head, _, inside = entry.rpartition(":")
+        address, _, outside = head.rpartition(":")
+        port, _, protocol = inside.partition("/")
+        inner, outer = ports(port, entry), ports(outside, entry) if outside else []
+        if outer and len(outer) != len(inner) and len(inner) != 1:
+            raise ClientError(f"invalid ranges specified for container and host Ports: {port} and {outside}")
+        for position, number in enumerate(inner):
+            binding: PortBinding = {"HostIp": address.strip("[]"), "HostPort": ""}
+            if outer:
+                binding["HostPort"] = str(outer[position]) if len(outer) == len(inner) else outside
+            key = f"{number}/{protocol or 'tcp'}"
+            made[key] = [*(made.get(key) or []), binding]
+    return made
+
+
+def ports(text: str, shown: str) -> list[int]:
+    """`80` or `80-82` as numbers. Raises ClientError."""
+    first, dash, last = text.partition("-")
+    numbers = [first, last] if dash else [first]
+    if not all(number.isascii() and number.isdecimal() and 0 <= int(number) <= 65535 for number in numbers):
+        raise ClientError(f"invalid containerPort: {shown}")
+    start, stop = int(first), int(last or first)
+    if stop < start:
+        raise ClientError(f"invalid range format for Port: {shown}")
+    return list(range(start, stop + 1))
