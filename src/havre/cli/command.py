@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
-
 from havre.cli.flags import UNBOUNDED, Flag, Given, UsageError
 from havre.cli.screen import Screen
 from havre.client.client import Client
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
 
 
 class Command:

@@ -2,10 +2,12 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Iterable
-
 from havre.cli.screen import Screen
 from havre.client.errors import ApiError, ClientError
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Iterable
 
 
 def each(names: Iterable[str], act: Callable[[str], object], screen: Screen, *, echo: bool = True) -> int:

@@ -5,7 +5,10 @@ Kept free of imports: this file is on the path of every command, whose start-up 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable, Sequence
+
 
 UNBOUNDED = 1 << 30
 _TRUE = frozenset({"1", "t", "T", "TRUE", "true", "True"})

@@ -7,7 +7,6 @@ from __future__ import annotations
 
 import os
 import sys
-from collections.abc import Sequence
 from importlib import import_module
 
 from havre.cli.command import Command
@@ -36,6 +35,10 @@ GLOBAL_FLAGS = (
     switch("tlsverify", "Use TLS and verify the remote"),
     switch("version", "Print version information and quit", short="v"),
 )
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Sequence
 
 
 def main() -> None:

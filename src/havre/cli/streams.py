@@ -12,6 +12,7 @@ import socket
 from havre.cli.framed import FrameWriter
 from havre.cli.screen import STDIN, STDOUT, write_all
 from havre.cli.terminal import DetachKeys
+from havre.client.connection import Stream
 
 _CHUNK = 65536
 
@@ -23,7 +24,7 @@ class Detached(Exception):
 class Attached:
     """A taken-over connection. *raw* is the stream of a terminal: no frames."""
 
-    def __init__(self, stream: socket.socket, ahead: bytes, *, raw: bool) -> None:
+    def __init__(self, stream: Stream, ahead: bytes, *, raw: bool) -> None:
         self._stream = stream
         self._raw = raw
         self._frames = FrameWriter()

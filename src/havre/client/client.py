@@ -3,18 +3,22 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterable, Iterator, Mapping
-from typing import TypeVar
 
-from havre.client.connection import Address, Connection, Response, TlsFiles
+from havre.client.connection import Address, Connection, Response, Stream, TlsFiles
 from havre.client.errors import ApiError, ClientError, ConnectionFailed
+from havre.client.quick_json import loads
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterable, Iterator, Mapping
+    from typing import TypeVar
+
+    _T = TypeVar("_T")
+    Query = Mapping[str, str | int | None]
 
 DEFAULT_HOST = "unix:///run/havre.sock"
 API_VERSION = "1.50"
-_T = TypeVar("_T")
 _TOO_NEW = "Maximum supported API version is "
-Query = Mapping[str, str | int | None]
 
 
 class Client:
@@ -79,7 +83,7 @@ class Client:
             return self.send(method, path, query, body, stream=stream, headers=headers)
         raise ApiError(response.status, message)
 
-    def hijack(self, path: str, query: Query | None = None, body: object = None) -> tuple[socket.socket, bytes, str]:
+    def hijack(self, path: str, query: Query | None = None, body: object = None) -> tuple[Stream, bytes, str]:
         """POST on a connection of its own and take it over: the stream, first bytes, and the content type."""
         connection = self._connect()
         fields = {"Connection": "Upgrade", "Upgrade": "tcp", "Content-Type": "application/json"}
@@ -103,9 +107,7 @@ class Client:
             self._idle = None
 
     def _document(self, method: str, path: str, query: Query | None, body: object) -> _T:  # type: ignore[type-var]
-        import json
-
-        document: _T = json.loads(self.send(method, path, query, body).read())
+        document: _T = loads(self.send(method, path, query, body).read())  # type: ignore[assignment]  # as the API promises
         return document
 
     def _target(self, path: str, query: Query | None) -> str:
@@ -129,10 +131,10 @@ class Client:
 
 def json_lines(response: Response) -> Iterator[dict[str, object]]:
     """The progress lines of an answer. Raises ApiError when one of them tells an error."""
-    import json
-
     for line in response.lines():
-        document: dict[str, object] = json.loads(line)
+        document = loads(line)
+        if not isinstance(document, dict):
+            raise ClientError(f"a line of progress is no object: {line[:200]!r}")
         if document.get("error"):
             raise ClientError(str(document["error"]))
         yield document
@@ -156,10 +158,11 @@ def _json_bytes(body: object) -> bytes:
 
 
 def _message(response: Response) -> str:
-    import json
-
     data = response.read()
     try:
-        return str(json.loads(data)["message"])
-    except (ValueError, KeyError, TypeError):
-        return data.decode(errors="replace").strip() or f"status {response.status}"
+        document = loads(data)
+    except ClientError:
+        document = None
+    if isinstance(document, dict) and "message" in document:
+        return str(document["message"])
+    return data.decode(errors="replace").strip() or f"status {response.status}"

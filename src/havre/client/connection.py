@@ -3,11 +3,17 @@
 from __future__ import annotations
 
 import os
-import socket
-from collections.abc import Iterable, Iterator
+from _socket import AF_UNIX, SOCK_STREAM
+from _socket import socket as plain_socket
 
 from havre.client.errors import ClientError, ConnectionFailed
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    import socket
+    from collections.abc import Iterable, Iterator
+
+Stream = plain_socket  # the class below `socket.socket`, without the import of selectors and enum
 _CHUNK = 65536
 _MAX_HEAD = 1 << 20
 
@@ -29,17 +35,15 @@ class Address:
                 raise ClientError(f"unable to parse docker host `{text}`")
             self.host, self.port = host.strip("[]"), int(port)
 
-    def connect(self) -> socket.socket:
+    def connect(self) -> Stream:
         """A connected stream. Raises ConnectionFailed."""
         try:
             if self.scheme == "unix":
-                stream = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
+                stream = Stream(AF_UNIX, SOCK_STREAM)
                 stream.connect(self.host or "/run/havre.sock")
                 return stream
             if self.scheme == "tcp":
-                plain = socket.create_connection((self.host, self.port), 30)
-                plain.settimeout(None)
-                return self.tls.wrap(plain, self.host) if self.tls else plain
+                return self._over_tcp()
             return _over_ssh(self.host)
         except PermissionError as error:
             raise ClientError(
@@ -47,6 +51,13 @@ class Address:
             ) from error
         except OSError as error:
             raise ConnectionFailed(self.text) from error
+
+    def _over_tcp(self) -> Stream:
+        import socket
+
+        plain = socket.create_connection((self.host, self.port), 30)
+        plain.settimeout(None)
+        return self.tls.wrap(plain, self.host) if self.tls else plain
 
 
 class TlsFiles:
@@ -57,7 +68,7 @@ class TlsFiles:
     def __init__(self, ca: str, certificate: str, key: str, *, verify: bool) -> None:
         self.ca, self.certificate, self.key, self.verify = ca, certificate, key, verify
 
-    def wrap(self, plain: socket.socket, host: str) -> socket.socket:
+    def wrap(self, plain: socket.socket, host: str) -> Stream:
         """The TLS layer on a connected socket."""
         import ssl
 
@@ -130,7 +141,7 @@ class Buffered:
 
     __slots__ = ("ahead", "socket")
 
-    def __init__(self, stream: socket.socket) -> None:
+    def __init__(self, stream: Stream) -> None:
         self.socket, self.ahead = stream, b""
 
     def some(self, limit: int) -> bytes:
@@ -208,7 +219,7 @@ class Connection:
             headers[name.lower()] = value.strip()
         return Response(status, headers, self._stream)
 
-    def take_over(self) -> tuple[socket.socket, bytes]:
+    def take_over(self) -> tuple[Stream, bytes]:
         """After an upgrade: the raw stream, and what was already read of it."""
         return self._stream.socket, self._stream.ahead
 
@@ -217,8 +228,10 @@ class Connection:
         self._stream.socket.close()
 
 
-def _over_ssh(host: str) -> socket.socket:
+def _over_ssh(host: str) -> Stream:
     """`ssh HOST havre system dial-stdio` on a socket pair: the user's own ssh config and agent serve."""
+    import socket
+
     ours, theirs = socket.socketpair()
     name, _, port = host.rstrip("/").partition(":")
     command = ["ssh", *(("-p", port) if port else ()), "--", name, "docker", "system", "dial-stdio"]

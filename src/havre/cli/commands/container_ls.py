@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
-
 from havre.cli.command import Command
 from havre.cli.filters import filters_query
 from havre.cli.flags import Given, many, number, switch, text
@@ -12,7 +10,6 @@ from havre.cli.screen import Screen
 from havre.cli.tables import ellipsis
 from havre.cli.units import show_age, show_size
 from havre.client.client import Client
-from havre.wire.containers import ContainerSummary, Port
 
 _HEADERS = {
     "ID": "CONTAINER ID", "Image": "IMAGE", "Command": "COMMAND", "RunningFor": "CREATED", "Status": "STATUS",
@@ -25,6 +22,12 @@ _RAW = (
     "status: {{.Status}}\nports: {{.Ports}}\nnames: {{.Names}}\nlabels: {{.Labels}}\n"
 )
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Callable
+
+    from havre.wire.containers import ContainerSummary, Port
+
 
 def run(given: Given, client: Client, screen: Screen) -> int:
     """Running containers, or all; newest first."""
@@ -36,7 +39,7 @@ def run(given: Given, client: Client, screen: Screen) -> int:
         "size": size or ".Size" in form,
         "filters": filters_query(given.many("filter")),
     }
-    rows = client.get("/containers/json", list[ContainerSummary], query)
+    rows: list[ContainerSummary] = client.get("/containers/json", list, query)
     trim = not given.switch("no-trunc")
     if given.switch("quiet") and not form:
         for row in rows:

@@ -71,7 +71,7 @@ class _Runner:
     def _range(self, node: Block, dot: object) -> None:
         names, node_pipeline = node.pipeline.names, node.pipeline
         value = self._commands(node_pipeline, dot)
-        pairs = self._pairs(value, node_pipeline)
+        pairs = self._pairs(value, node_pipeline.commands[0])
         if not pairs:
             self.run(node.otherwise, dot)
             return
