@@ -12,29 +12,11 @@ from importlib import import_module
 from havre.cli.command import Command
 from havre.cli.connect import client_for
 from havre.cli.each import shown_error
-from havre.cli.flags import Given, UsageError, many, parse, switch, text
+from havre.cli.flags import Given, UsageError, parse
+from havre.cli.global_flags import GLOBAL_FLAGS
 from havre.cli.names import ALIASES, COMMANDS, GROUPS
 from havre.cli.screen import Screen
 from havre.client.errors import ClientError
-
-GLOBAL_FLAGS = (
-    text("config", "Location of client config files", default=""),
-    text("context", "Name of the context to use to connect to the daemon", short="c"),
-    switch("debug", "Enable debug mode", short="D"),
-    many("host", "Daemon socket to connect to", short="H"),
-    text(
-        "log-level",
-        'Set the logging level ("debug", "info", "warn", "error", "fatal")',
-        short="l",
-        default="info",
-    ),
-    switch("tls", "Use TLS; implied by --tlsverify"),
-    text("tlscacert", "Trust certs signed only by this CA"),
-    text("tlscert", "Path to TLS certificate file"),
-    text("tlskey", "Path to TLS key file"),
-    switch("tlsverify", "Use TLS and verify the remote"),
-    switch("version", "Print version information and quit", short="v"),
-)
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:

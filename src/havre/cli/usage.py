@@ -6,6 +6,7 @@ from importlib import import_module
 
 from havre.cli.command import Command
 from havre.cli.flags import Flag
+from havre.cli.global_flags import GLOBAL_FLAGS
 from havre.cli.names import ALIASES, COMMANDS, GROUPS
 
 _COMMON = ("run", "exec", "ps", "pull", "images", "version", "info")
@@ -41,15 +42,9 @@ def program_help(program: str) -> str:
     return (
         f"Usage:  {program} [OPTIONS] COMMAND\n\nContainers, images and networks without Docker\n\n"
         f"Common Commands:\n{_columns(common)}\n\nManagement Commands:\n{_columns(GROUPS)}\n\n"
-        f"Commands:\n{_columns(rest)}\n\nGlobal Options:\n{_options(_global_flags())}\n\n"
+        f"Commands:\n{_columns(rest)}\n\nGlobal Options:\n{_options(list(GLOBAL_FLAGS))}\n\n"
         f"Run '{program} COMMAND --help' for more information on a command.\n"
     )
-
-
-def _global_flags() -> list[Flag]:
-    from havre.cli.main import GLOBAL_FLAGS
-
-    return list(GLOBAL_FLAGS)
 
 
 def _summary(path: tuple[str, ...]) -> str:

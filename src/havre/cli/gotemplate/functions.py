@@ -6,33 +6,13 @@ import json
 from collections.abc import Callable, Sequence
 from itertools import pairwise
 
-
-def show(value: object) -> str:
-    """A value as Go's fmt prints it with %v."""
-    match value:
-        case None:
-            return "<no value>"
-        case bool():
-            return "true" if value else "false"
-        case str():
-            return value
-        case dict():
-            return "map[" + " ".join(f"{show(k)}:{_inner(value[k])}" for k in sorted(value)) + "]"
-        case list() | tuple():
-            return "[" + " ".join(_inner(item) for item in value) + "]"
-        case float() if value.is_integer() and abs(value) < 1e21:
-            return str(int(value))
-        case _:
-            return str(value)
+from havre.cli.gotemplate.printf import printf
+from havre.cli.gotemplate.values import show
 
 
 def is_true(value: object) -> bool:
     """Go's truth: the zero value of a type is false."""
     return bool(value)
-
-
-def _inner(value: object) -> str:
-    return "<nil>" if value is None else show(value)
 
 
 def _json(value: object) -> str:
@@ -78,8 +58,6 @@ def _length(value: object) -> int:
 
 
 def _printf(form: object, *args: object) -> str:
-    from havre.cli.gotemplate.printf import printf
-
     return printf(str(form), args)
 
 

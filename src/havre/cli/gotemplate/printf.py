@@ -6,7 +6,7 @@ import json
 import re
 from collections.abc import Sequence
 
-from havre.cli.gotemplate.functions import show
+from havre.cli.gotemplate.values import show
 
 _VERB = re.compile(r"%([-+# 0]*)(\d+|\*)?(?:\.(\d+))?([a-zA-Z%])")
 _MISSING = object()

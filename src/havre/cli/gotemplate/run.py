@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping
 
 from havre.cli.gotemplate.errors import ExecError
-from havre.cli.gotemplate.functions import FUNCTIONS, is_true, show
+from havre.cli.gotemplate.functions import FUNCTIONS, is_true
 from havre.cli.gotemplate.nodes import (
     Block,
     Chain,
@@ -20,6 +20,7 @@ from havre.cli.gotemplate.nodes import (
     Text,
     Variable,
 )
+from havre.cli.gotemplate.values import show
 
 _NOTHING = object()
 
