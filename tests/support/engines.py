@@ -9,7 +9,7 @@ import sys
 import time
 from abc import ABC, abstractmethod
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 from pathlib import Path
 from typing import IO, ClassVar
 
@@ -56,11 +56,9 @@ class Engine(ABC):
         while time.monotonic() < deadline:
             if self.process is not None and self.process.poll() is not None:
                 raise AssertionError(f"{self.NAME} ended with {self.process.returncode}:\n{self.tail()}")
-            with suppress(OSError):
-                connection = UnixConnection(self.socket, 10)
+            with suppress(OSError), closing(UnixConnection(self.socket, 10)) as connection:
                 connection.request("GET", "/_ping")
                 if connection.getresponse().status == 200:
-                    connection.close()
                     return
             time.sleep(0.01)
         raise AssertionError(f"{self.NAME} does not answer:\n{self.tail()}")
