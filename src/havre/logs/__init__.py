@@ -1,0 +1,1 @@
+"""Writes, rotates and follows what containers say."""
