@@ -1,0 +1,1 @@
+"""Gives a sandbox its network namespace, links, addresses and files, and keeps the rules around them in force."""
