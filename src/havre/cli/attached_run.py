@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import signal
+import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 
@@ -12,6 +13,7 @@ from havre.cli.terminal import RawTerminal, terminal_size
 from havre.client.client import Client
 from havre.client.errors import ClientError
 
+_RESIZE_ATTEMPTS, _RESIZE_STEP_S = 10, 0.01
 _NOT_FORWARDED = frozenset(
     {signal.SIGKILL, signal.SIGSTOP, signal.SIGCHLD, signal.SIGPIPE, signal.SIGURG, signal.SIGWINCH, signal.SIGTSTP,
      signal.SIGTTIN, signal.SIGTTOU, signal.SIGCONT, signal.SIGSEGV, signal.SIGBUS, signal.SIGFPE, signal.SIGILL}
@@ -57,10 +59,13 @@ def followed_size(resize: Callable[[int, int], None], *, wanted: bool) -> Iterat
         rows, columns = terminal_size(STDOUT)
         if not rows and not columns:
             return
-        try:
-            resize(rows, columns)
-        except ClientError:
-            return  # not running yet, or no more
+        for attempt in range(_RESIZE_ATTEMPTS):
+            try:
+                resize(rows, columns)
+            except ClientError:  # not running yet, or no more
+                time.sleep(attempt * _RESIZE_STEP_S)
+            else:
+                return
 
     before = signal.signal(signal.SIGWINCH, tell)
     tell()
@@ -92,3 +97,9 @@ def check_tty(*, stdin: bool, tty: bool) -> None:
 
     if stdin and tty and not os.isatty(STDIN):
         raise ClientError("the input device is not a TTY")
+
+
+def console_size(*, tty: bool) -> list[int]:
+    """Rows and columns for a request; empty without a terminal."""
+    rows, columns = terminal_size(STDOUT) if tty else (0, 0)
+    return [rows, columns] if rows and columns else []

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import os
 
+from havre.cli.attached_run import console_size
 from havre.cli.command import Command
 from havre.cli.create_body import create_body
 from havre.cli.create_flags import CREATE_FLAGS
@@ -35,6 +36,9 @@ def create(given: Given, client: Client, screen: Screen, *, attach: frozenset[st
     if policy == "always":
         pull(client, screen, image, given.text("platform"), quiet=given.switch("quiet"), to_stderr=True)
     body = create_body(given, attach=attach)
+    size = console_size(tty=given.switch("tty"))
+    if size:
+        (body.get("HostConfig") or {})["ConsoleSize"] = size
     query = {"name": given.text("name"), "platform": given.text("platform")}
     try:
         made = client.post("/containers/create", CreateResponse, query, body)

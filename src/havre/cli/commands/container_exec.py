@@ -4,7 +4,7 @@ from __future__ import annotations
 
 from collections.abc import Callable
 
-from havre.cli.attached_run import check_tty, hold
+from havre.cli.attached_run import check_tty, console_size, hold
 from havre.cli.command import Command
 from havre.cli.create_body import environment
 from havre.cli.flags import Given, many, switch, text
@@ -13,7 +13,7 @@ from havre.cli.streams import Attached, Detached
 from havre.cli.terminal import DEFAULT_DETACH_KEYS, parse_detach_keys
 from havre.client.client import Client
 from havre.client.errors import ApiError
-from havre.wire.exec import ExecConfig, ExecCreated, ExecInspect
+from havre.wire.exec import ExecConfig, ExecCreated, ExecInspect, ExecStart
 
 
 def run(given: Given, client: Client, screen: Screen) -> int:
@@ -35,12 +35,16 @@ def run(given: Given, client: Client, screen: Screen) -> int:
         "WorkingDir": given.text("workdir"),
         "Cmd": words,
     }
+    size = console_size(tty=tty)
+    start: ExecStart = {"Detach": detach, "Tty": tty}
+    if size:
+        wanted["ConsoleSize"] = start["ConsoleSize"] = size
     identifier = str(client.post(f"/containers/{container}/exec", ExecCreated, None, wanted).get("Id"))
     try:
         if detach:
-            client.act("POST", f"/exec/{identifier}/start", None, {"Detach": True, "Tty": tty})
+            client.act("POST", f"/exec/{identifier}/start", None, start)
             return 0
-        stream, ahead, _ = client.hijack(f"/exec/{identifier}/start", None, {"Detach": False, "Tty": tty})
+        stream, ahead, _ = client.hijack(f"/exec/{identifier}/start", None, start)
     except ApiError as error:
         if "OCI runtime exec failed" not in str(error):
             raise

@@ -1,0 +1,1 @@
+"""Maps names to manifests, and manifests to ready snapshots: load, save, import, tag and remove images."""

@@ -1,0 +1,104 @@
+"""An image on its way in: its documents, its blobs, and the lease that keeps them until it is published."""
+
+import io
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import msgspec
+
+from havre.content.ingest import Stored
+from havre.content.leases import Lease
+from havre.content.reader import BlobReader, Readable
+from havre.content.store import Content
+from havre.oci.descriptor import OCI_CONFIG, OCI_MANIFEST, Descriptor
+from havre.oci.digest import Digest
+from havre.oci.image_config import ImageConfig
+from havre.oci.manifest import Manifest
+from havre.oci.reference import Reference
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Candidate:
+    """An image that is not there yet: its documents as they came, its layer blobs in the store, lowest first."""
+
+    config: ImageConfig
+    config_bytes: bytes
+    manifest_bytes: bytes
+    manifest_type: str
+    blobs: tuple[Digest, ...]
+    names: tuple[Reference, ...] = ()
+    parent: str = ""
+
+    @property
+    def id(self) -> str:
+        """The digest of the config: what Docker calls the image's id."""
+        return str(Digest.of(self.config_bytes))
+
+    @property
+    def manifest(self) -> Descriptor:
+        """What points to the manifest."""
+        return Descriptor(
+            media_type=self.manifest_type,
+            digest=str(Digest.of(self.manifest_bytes)),
+            size=len(self.manifest_bytes),
+        )
+
+    @property
+    def contents(self) -> frozenset[Digest]:
+        """Every blob that the image needs."""
+        return frozenset((*self.blobs, Digest.of(self.config_bytes), Digest.of(self.manifest_bytes)))
+
+
+class Arrival:
+    """One piece of work that brings blobs: what it wrote or asked for stays until its end.
+
+    Its methods block and may be called from threads.
+    """
+
+    def __init__(self, content: Content, lease: Lease) -> None:
+        self._content = content
+        self._lease = lease
+        self.blobs: set[Digest] = set()
+        self.chains: set[Digest] = set()
+
+    def has(self, digest: Digest) -> bool:
+        """Whether the blob is in the store; if so, it stays."""
+        self._lease.hold(digest)
+        return self._content.has(digest)
+
+    def ingest(self, source: Readable, expected: Digest | None = None, size: int | None = None) -> Stored:
+        """See `Content.ingest`."""
+        stored = self._content.ingest(source, expected, size, lease=self._lease)
+        self.blobs.add(stored.digest)
+        return stored
+
+    def ingest_bytes(self, data: bytes) -> Digest:
+        """Store *data* unless it is there."""
+        digest = Digest.of(data)
+        if not self.has(digest):
+            self.ingest(io.BytesIO(data), digest, len(data))
+        return digest
+
+    def open(self, digest: Digest) -> BlobReader:
+        """See `Content.open`."""
+        return self._content.open(digest)
+
+    def read_bytes(self, digest: Digest, limit: int) -> bytes:
+        """See `Content.read_bytes`."""
+        return self._content.read_bytes(digest, limit)
+
+    def read_head(self, digest: Digest, limit: int) -> bytes:
+        """The first bytes of a blob."""
+        with self._content.open(digest) as blob:
+            return blob.read(limit)
+
+    def store_documents(self, candidate: Candidate) -> None:
+        """Put config and manifest into the store."""
+        self.ingest_bytes(candidate.config_bytes)
+        self.ingest_bytes(candidate.manifest_bytes)
+
+
+def make_manifest(config_bytes: bytes, layers: Sequence[Descriptor]) -> bytes:
+    """An OCI manifest for an image that came without one."""
+    config = Descriptor(media_type=OCI_CONFIG, digest=str(Digest.of(config_bytes)), size=len(config_bytes))
+    return msgspec.json.encode(Manifest(schema_version=2, media_type=OCI_MANIFEST, config=config, layers=list(layers)))

@@ -1,0 +1,316 @@
+"""The record, the tables in memory and the content behind them, changed together and one change at a time.
+
+Order is always content, layers, record; and record first when something goes (security.md, rule 23). A change
+that has begun is finished even when its caller is cancelled.
+"""
+
+import asyncio
+import logging
+from collections import Counter
+from collections.abc import AsyncIterator, Callable, Iterable
+from contextlib import asynccontextmanager, suppress
+from dataclasses import dataclass, replace
+
+from havre.base.clock import now_ns
+from havre.base.errors import HavreError, ResourceExhausted
+from havre.base.tasks import in_thread
+from havre.content.errors import DamagedBlob, NoSuchBlob
+from havre.content.store import Content
+from havre.images.candidate import Arrival, Candidate
+from havre.images.catalogue import Catalogue
+from havre.images.history import created_ns
+from havre.images.model import DamagedStore, Image, Layer, Removed
+from havre.images.names import ImageRow, Names, Record
+from havre.images.removal import Removal
+from havre.images.threads import to_the_end
+from havre.images.unpack import Report, plan_layers, unpack_again, unpack_layers
+from havre.oci import image_config, manifest
+from havre.oci.descriptor import Descriptor
+from havre.oci.digest import Digest
+from havre.oci.reference import Reference
+from havre.snapshots.contract import LayerInUse
+from havre.snapshots.overlay import Overlay
+
+_REF_NAME = "org.opencontainers.image.ref.name"
+_FULL_NAME = "io.containerd.image.name"
+_log = logging.getLogger(__name__)
+
+
+@dataclass(frozen=True, slots=True)
+class _Kept:
+    """An image as found at the start, and the blobs that it needs."""
+
+    image: Image
+    contents: frozenset[Digest]
+
+
+class ImageStore:
+    """What `Images` and its verbs share; of one event loop."""
+
+    def __init__(self, content: Content, snapshots: Overlay, names: Names) -> None:
+        self.content = content
+        self.snapshots = snapshots
+        self.catalogue = Catalogue()
+        self._names = names
+        self._changing = asyncio.Lock()
+        self._contents: dict[str, frozenset[Digest]] = {}
+        self._layers: dict[Digest, Layer] = {}
+        self._arriving: Counter[Digest] = Counter()
+
+    async def open(self) -> None:
+        """Read the record; what is damaged is passed over, told in the log, and healed by the next load."""
+        record = await in_thread(self._names.read)
+        for kept in await in_thread(self._read_all, record):
+            self.catalogue.put(kept.image)
+            self._layers.update((layer.chain, layer) for layer in kept.image.layers)
+        if await in_thread(self._read_index) != self._index():
+            await self._write_index()
+
+    async def close(self) -> None:
+        """Wait for the change that goes on, and close the record."""
+        async with self._changing:
+            await in_thread(self._names.close)
+
+    # -- coming
+
+    @asynccontextmanager
+    async def arriving(self) -> AsyncIterator[Arrival]:
+        """Work that brings blobs and layers; what it brought and nobody needs is gone at its end."""
+        with self.content.lease() as lease:
+            arrival = Arrival(self.content, lease)
+            try:
+                yield arrival
+            finally:
+                with lease:  # given back here: what is unneeded can go only then
+                    pass
+                await to_the_end(self._discard(arrival))
+
+    async def add(self, arrival: Arrival, candidate: Candidate, report: Report, *, tagged: bool) -> Image:
+        """Unpack *candidate*, whose blobs *arrival* keeps, and make it visible as the last step."""
+        diffs = candidate.config.diff_ids()
+        plans = plan_layers(diffs, candidate.blobs)
+        chains = [plan.chain for plan in plans]
+        async with self._changing:  # a removal that has planned ends before this one counts on a layer
+            self._arriving.update(chains)
+            arrival.chains.update(chains)
+        try:
+            await to_the_end(in_thread(arrival.store_documents, candidate))
+            layers = await unpack_layers(self.content, self.snapshots, plans, report)
+            async with self._changing:
+                return await to_the_end(self._publish(candidate, layers, now_ns() if tagged else 0))
+        finally:
+            self._arriving.subtract(chains)
+
+    async def tag(self, image_id: str, names: tuple[Reference, ...]) -> None:
+        """Give *names* to an image. Raises KeyError when it is gone."""
+        async with self._changing:
+            if self.catalogue.get(image_id) is None:
+                raise KeyError(image_id)
+            await to_the_end(self._tag(image_id, names))
+
+    # -- going
+
+    async def remove(self, plan: Callable[[frozenset[Digest]], Removal]) -> tuple[Removed, ...]:
+        """Carry out what *plan* answers, told which chains others count on."""
+        async with self._changing:
+            removal = plan(frozenset(+self._arriving))
+            await to_the_end(self._forget(removal))
+        return removal.answer
+
+    async def sweep(self) -> int:
+        """Remove the blobs and the layers that nothing needs; the bytes that came free."""
+        async with self._changing:
+            return await to_the_end(in_thread(self._sweep, self._needed_blobs(), self._needed_chains()))
+
+    # -- how it is done
+
+    async def _publish(self, candidate: Candidate, layers: tuple[Layer, ...], tagged_ns: int) -> Image:
+        known = self.catalogue.get(candidate.id)
+        manifest_of, contents = candidate.manifest, candidate.contents
+        if known is not None and await in_thread(self._is_whole, known.id):
+            manifest_of, contents = known.manifest, self._contents[known.id]
+        layers = tuple(self._merged(layer) for layer in layers)
+        parent = self._true_parent(candidate) or (known.parent if known is not None else "")
+        image = Image(
+            id=candidate.id,
+            config=candidate.config,
+            manifest=manifest_of,
+            layers=layers,
+            references=tuple(sorted(candidate.names, key=str)),
+            parent=parent,
+            created_ns=created_ns(candidate.config.created),
+            last_tagged_ns=max(tagged_ns, known.last_tagged_ns if known is not None else 0),
+        )
+        row = ImageRow(id=image.id, manifest=manifest_of, parent=image.parent, last_tagged_ns=image.last_tagged_ns)
+        await in_thread(self._names.add, row, layers, candidate.names)
+        self.catalogue.put(image)
+        self._contents[image.id] = contents
+        self._layers.update((layer.chain, layer) for layer in layers)
+        await self._write_index()
+        return self.catalogue.get(image.id) or image
+
+    async def _tag(self, image_id: str, names: tuple[Reference, ...]) -> None:
+        at_ns = now_ns()
+        await in_thread(self._names.tag, image_id, names, at_ns)
+        self.catalogue.tag(image_id, names, at_ns)
+        await self._write_index()
+
+    async def _forget(self, removal: Removal) -> None:
+        await in_thread(self._names.remove, removal.names, removal.images, removal.chains)
+        self.catalogue.untag(removal.names)
+        candidates: set[Digest] = set()
+        for image_id in removal.images:
+            self.catalogue.drop(image_id)
+            candidates |= self._contents.pop(image_id, frozenset())
+        for chain in removal.chains:
+            self._layers.pop(chain, None)
+        await self._write_index()
+        await in_thread(self._delete, removal.chains, candidates - self._needed_blobs())
+
+    async def _discard(self, arrival: Arrival) -> None:
+        async with self._changing:
+            blobs = arrival.blobs - self._needed_blobs()
+            chains = arrival.chains - self._needed_chains()
+            if blobs or chains:
+                await in_thread(self._delete, chains, blobs)
+
+    def _delete(self, chains: Iterable[Digest], blobs: Iterable[Digest]) -> None:
+        self._remove_layers(set(chains))
+        for blob in blobs:
+            self.content.delete(blob)
+
+    def _remove_layers(self, chains: set[Digest]) -> int:
+        """Remove *chains*, those that nothing stands on first; those in use stay. The bytes that came free."""
+        freed = 0
+        left = [layer for layer in self.snapshots.chains() if layer.chain in chains]
+        while left:
+            stays = []
+            for layer in left:
+                try:
+                    self.snapshots.remove(layer.chain)
+                    freed += layer.size
+                except LayerInUse:
+                    stays.append(layer)
+            if len(stays) == len(left):
+                break
+            left = stays
+        return freed
+
+    def _sweep(self, blobs: frozenset[Digest], chains: frozenset[Digest]) -> int:
+        freed = self._remove_layers({layer.chain for layer in self.snapshots.chains()} - chains)
+        return freed + sum(stored.size for stored in self.content.sweep(lambda: blobs))
+
+    def _needed_blobs(self) -> frozenset[Digest]:
+        return frozenset().union(*self._contents.values())
+
+    def _needed_chains(self) -> frozenset[Digest]:
+        of_images = {layer.chain for image in self.catalogue.all() for layer in image.layers}
+        return frozenset(of_images | set(+self._arriving))
+
+    def _true_parent(self, candidate: Candidate) -> str:
+        """The parent that *candidate* claims, if it is here and the candidate really is one step beyond it."""
+        parent = self.catalogue.get(candidate.parent)
+        if parent is None or parent.id == candidate.id:
+            return ""
+        diffs, below = candidate.config.rootfs.diff_ids, parent.config.rootfs.diff_ids
+        steps, before = candidate.config.history or [], parent.config.history or []
+        is_next = diffs[: len(below)] == below and steps[: len(before)] == before
+        return parent.id if is_next and len(steps) - len(before) == (1 if steps else 0) else ""
+
+    def _is_whole(self, image_id: str) -> bool:
+        return all(self.content.has(digest) for digest in self._contents.get(image_id, ()))
+
+    def _merged(self, layer: Layer) -> Layer:
+        known = self._layers.get(layer.chain)
+        return replace(layer, tar_bytes=max(layer.tar_bytes, known.tar_bytes)) if known is not None else layer
+
+    async def _write_index(self) -> None:
+        """`index.json` is for other tools; the record is what counts, so a full disk is no failure here."""
+        try:
+            await in_thread(self.content.write_index, self._index())
+        except (ResourceExhausted, OSError):
+            _log.warning("index.json of the image layout is behind", exc_info=True)
+
+    def _read_index(self) -> list[Descriptor] | None:
+        try:
+            return list(self.content.read_index())
+        except (DamagedBlob, OSError):
+            return None
+
+    def _index(self) -> list[Descriptor]:
+        entries: list[Descriptor] = []
+        for image in self.catalogue.all():
+            platform = image.config.platform
+            entries.extend(
+                Descriptor(
+                    media_type=image.manifest.media_type,
+                    digest=image.manifest.digest,
+                    size=image.manifest.size,
+                    platform=platform,
+                    annotations={_FULL_NAME: str(name), _REF_NAME: name.familiar} if name else {},
+                )
+                for name in (image.references or (None,))
+            )
+        return entries
+
+    # -- at the start
+
+    def _read_all(self, record: Record) -> list[_Kept]:
+        names: dict[str, list[Reference]] = {}
+        for name, image_id in record.names:
+            names.setdefault(image_id, []).append(name)
+        sizes = {layer.chain: layer for layer in record.layers}
+        kept: list[_Kept] = []
+        for row in record.images:
+            self._contents[row.id] = frozenset({Digest.parse(row.id), row.manifest.parsed_digest()})
+            try:
+                one = self._read(row, names.get(row.id, []), sizes)
+            except (HavreError, OSError):
+                _log.exception("image %s is damaged and not listed; load or pull it again", row.id)
+                continue
+            self._contents[row.id] = one.contents
+            kept.append(one)
+        return kept
+
+    def _read(self, row: ImageRow, names: list[Reference], sizes: dict[Digest, Layer]) -> _Kept:
+        config = image_config.decode(self._document(Digest.parse(row.id), image_config.MAX_CONFIG_BYTES))
+        raw = self._document(row.manifest.parsed_digest(), manifest.MAX_MANIFEST_BYTES)
+        document = manifest.decode(raw, row.manifest.media_type)
+        if not isinstance(document, manifest.Manifest):
+            raise DamagedStore(f"manifest {row.manifest.digest} of image {row.id} is an index")
+        blobs = tuple(layer.parsed_digest() for layer in document.layers)
+        contents = frozenset((*blobs, Digest.parse(row.id), row.manifest.parsed_digest()))
+        self._contents[row.id] = contents
+        diffs = config.diff_ids()
+        if len(diffs) != len(blobs):
+            raise DamagedStore(f"image {row.id} has {len(diffs)} diff ids and {len(blobs)} layers")
+        plans = plan_layers(diffs, blobs)
+        if plans and not self.snapshots.has(plans[-1].chain):
+            unpack_again(self.content, self.snapshots, plans)
+        layers: list[Layer] = []
+        for plan in plans:
+            sealed = self.snapshots.find(plan.chain)
+            if sealed is None:
+                raise DamagedStore(f"layer {plan.chain} of image {row.id} is missing")
+            told = sizes.get(plan.chain)
+            tar_bytes = told.tar_bytes if told is not None else 0
+            layers.append(Layer(chain=plan.chain, diff=plan.diff, size_bytes=sealed.size, tar_bytes=tar_bytes))
+        image = Image(
+            id=row.id,
+            config=config,
+            manifest=row.manifest,
+            layers=tuple(layers),
+            references=tuple(sorted(names, key=str)),
+            parent=row.parent,
+            created_ns=created_ns(config.created),
+            last_tagged_ns=row.last_tagged_ns,
+        )
+        return _Kept(image, contents)
+
+    def _document(self, digest: Digest, limit: int) -> bytes:
+        try:
+            return self.content.read_bytes(digest, limit)
+        except DamagedBlob:
+            with suppress(NoSuchBlob):
+                self.content.set_aside(digest)
+            raise

@@ -1,0 +1,133 @@
+"""From blobs to ready layers: every layer of an image unpacked, several at a time, each checked against its diff id.
+
+Nothing here makes an image visible; that is the last step, and `images.Images` takes it.
+"""
+
+import threading
+from collections.abc import Callable
+from dataclasses import dataclass
+from functools import partial
+
+from havre.base.errors import Unavailable
+from havre.base.ids import short
+from havre.base.tasks import in_thread
+from havre.content.reader import Readable
+from havre.content.store import Content
+from havre.images.model import Layer, LayerProgress
+from havre.images.threads import all_in_threads, to_the_end
+from havre.oci.digest import Digest, chain_id
+from havre.snapshots.compression import Decompressed
+from havre.snapshots.contract import ParentMissing
+from havre.snapshots.overlay import Overlay
+
+Report = Callable[[LayerProgress], None]
+_AT_ONCE = 4
+_REPORTS_A_LAYER = 40
+_REPORT_BYTES = 512 << 10
+
+
+@dataclass(frozen=True, slots=True)
+class LayerPlan:
+    """One layer to unpack."""
+
+    chain: Digest
+    parent: Digest | None
+    diff: Digest
+    blob: Digest
+
+
+def plan_layers(diffs: tuple[Digest, ...], blobs: tuple[Digest, ...]) -> tuple[LayerPlan, ...]:
+    """The layers of an image, lowest first."""
+    plans: list[LayerPlan] = []
+    parent: Digest | None = None
+    for diff, blob in zip(diffs, blobs, strict=True):
+        chain = chain_id((diff,)) if parent is None else chain_id((parent, diff))
+        if chain is None:
+            raise AssertionError("a stack with a layer has a name")
+        plans.append(LayerPlan(chain, parent, diff, blob))
+        parent = chain
+    return tuple(plans)
+
+
+def unpack_again(content: Content, snapshots: Overlay, plans: tuple[LayerPlan, ...]) -> None:
+    """Make every chain of *plans* ready from the blobs that are here, one by one; blocks."""
+    work = _Work(content, snapshots, lambda _: None, threading.Event())
+    for plan in plans:
+        work.unpack(plan)
+
+
+async def unpack_layers(
+    content: Content, snapshots: Overlay, plans: tuple[LayerPlan, ...], report: Report
+) -> tuple[Layer, ...]:
+    """Make every chain of *plans* ready. No thread works on when this has returned, failed or been cancelled."""
+    stop = threading.Event()
+    work = _Work(content, snapshots, report, stop)
+    done = await all_in_threads(stop.set, [partial(work.unpack, plan) for plan in plans], _AT_ONCE)
+    for position, plan in enumerate(plans):
+        if done[position] is None:  # it takes files from the layer below, which is ready by now
+            done[position] = await to_the_end(in_thread(work.unpack, plan), stop.set)
+    return tuple(layer for layer in done if layer is not None)
+
+
+class _Work:
+    """What the threads do."""
+
+    def __init__(self, content: Content, snapshots: Overlay, report: Report, stop: threading.Event) -> None:
+        self._content = content
+        self._snapshots = snapshots
+        self._report = report
+        self._stop = stop
+
+    def unpack(self, plan: LayerPlan) -> Layer | None:
+        """None when the layer below must be ready first."""
+        known = self._snapshots.find(plan.chain)
+        if known is not None:
+            return Layer(chain=plan.chain, diff=plan.diff, size_bytes=known.size, tar_bytes=0)
+        with self._content.open(plan.blob) as blob:
+            watched = _Watched(blob, blob.size, short(str(plan.diff)), self._report, self._stop)
+            stream = _Counted(Decompressed(watched))
+            try:
+                sealed = self._snapshots.unpack(plan.chain, plan.parent, stream)
+            except ParentMissing:
+                return None
+        # Another unpacking of the same chain may have done the work: then nothing was counted here.
+        return Layer(chain=plan.chain, diff=plan.diff, size_bytes=sealed.size, tar_bytes=stream.count)
+
+
+class _Watched:
+    """A blob on its way to the unpacking: tells how far it is, and ends when it shall stop."""
+
+    def __init__(self, source: Readable, total: int, layer: str, report: Report, stop: threading.Event) -> None:
+        self._source = source
+        self._total = total
+        self._layer = layer
+        self._report = report
+        self._stop = stop
+        self._step = max(_REPORT_BYTES, total // _REPORTS_A_LAYER)
+        self._done = 0
+        self._told = -1
+
+    def read(self, size: int, /) -> bytes:
+        """See Readable."""
+        if self._stop.is_set():
+            raise Unavailable("unpacking was stopped")
+        data = self._source.read(size)
+        self._done += len(data)
+        if self._told < 0 or self._done - self._told >= self._step or (not data and self._told < self._total):
+            self._told = self._done
+            self._report(LayerProgress(self._layer, self._done, self._total))
+        return data
+
+
+class _Counted:
+    """An uncompressed layer on its way: its length is what `save` writes into a header one day."""
+
+    def __init__(self, source: Readable) -> None:
+        self._source = source
+        self.count = 0
+
+    def read(self, size: int, /) -> bytes:
+        """See Readable."""
+        data = self._source.read(size)
+        self.count += len(data)
+        return data
