@@ -95,10 +95,10 @@ def test_a_terminal_has_a_size_and_echoes(havre: Havre, client: list[str]) -> No
 
 def test_control_c_reaches_the_foreground_process(havre: Havre, client: list[str]) -> None:
     with on_terminal([*client, "run", "-it", "--rm", "busybox", "sh"], havre.environment()) as terminal:
-        terminal.type("echo ready; sleep 1000\n")
+        terminal.type("echo re''ady; sleep 1000\n")
         terminal.expect("ready\r\n")
         terminal.type("\x03")
-        terminal.type("echo code $?\n")
+        terminal.type("echo co''de $?\n")
         terminal.expect("code 130")
         terminal.type("exit\n")
         terminal.wait()
@@ -106,14 +106,14 @@ def test_control_c_reaches_the_foreground_process(havre: Havre, client: list[str
 
 def test_detach_keys_leave_the_container_running(havre: Havre, client: list[str]) -> None:
     with on_terminal([*client, "run", "-it", "--name", "left", "busybox", "sh"], havre.environment()) as terminal:
-        terminal.type("echo ready\n")
+        terminal.type("echo re''ady\n")
         terminal.expect("ready\r\n")
         terminal.type("\x10\x11")
         assert terminal.wait() == 0
     try:
         assert havre.out("inspect", "-f", "{{.State.Running}}", "left") == "true"
         with on_terminal([*client, "attach", "left"], havre.environment()) as terminal:
-            terminal.type("echo again\n")
+            terminal.type("echo ag''ain\n")
             terminal.expect("again\r\n")
             terminal.type("exit 9\n")
             assert terminal.wait() == 9
