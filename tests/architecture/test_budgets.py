@@ -50,9 +50,7 @@ def test_classes_stay_narrow() -> None:
         for node in ast.walk(tree):
             if isinstance(node, ast.ClassDef):
                 public = [
-                    f
-                    for f in node.body
-                    if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) and f.name[0] != "_"
+                    f for f in node.body if isinstance(f, ast.FunctionDef | ast.AsyncFunctionDef) and f.name[0] != "_"
                 ]
                 is_protocol = any(isinstance(base, ast.Name) and base.id == "Protocol" for base in node.bases)
                 if len(public) > (PROTOCOL_METHODS if is_protocol else PUBLIC_METHODS):
