@@ -1,0 +1,89 @@
+"""Writing a blob: hashed while it is written, visible only when it is whole, right and on the disk."""
+
+import hashlib
+import os
+from collections.abc import Callable
+from dataclasses import dataclass
+from pathlib import Path
+from types import TracebackType
+from typing import Self
+
+from havre.base.atomic import sync_folder
+from havre.base.errors import InvalidInput
+from havre.content.errors import DigestMismatch
+from havre.content.space import Reserve, exhaustion
+from havre.oci.digest import Digest
+
+_DOING = "storing a blob"
+
+
+@dataclass(frozen=True, slots=True)
+class Stored:
+    """A blob that is in the store."""
+
+    digest: Digest
+    size: int
+
+
+class BlobWriter:
+    """One blob on its way into the store; a context manager that leaves nothing unless `commit` succeeded.
+
+    *place* answers where the blob of a digest belongs, and is called just before it appears there.
+    """
+
+    def __init__(self, staged: Path, place: Callable[[Digest], Path], algorithm: str = "sha256") -> None:
+        self._staged = staged
+        self._place = place
+        self._algorithm = algorithm
+        self._hash = hashlib.new(algorithm)
+        self.size = 0
+        with exhaustion(_DOING):
+            self._handle = os.open(staged, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
+        self._reserve = Reserve(self._handle, _DOING)
+
+    def write(self, data: bytes | bytearray | memoryview) -> int:
+        """Take all of *data*. Raises ResourceExhausted on a full disk."""
+        left = memoryview(data)
+        count = len(left)
+        self._reserve.spend(count)
+        self._hash.update(left)
+        with exhaustion(_DOING):
+            while left:
+                left = left[os.write(self._handle, left) :]
+        self.size += count
+        return count
+
+    def commit(self, expected: Digest | None = None, size: int | None = None) -> Stored:
+        """Make the blob visible, for good: file, name and folder are on the disk when this returns.
+
+        Raises DigestMismatch, and keeps nothing, when the bytes are not those of *expected* and *size*.
+        """
+        digest = Digest(self._algorithm, self._hash.hexdigest())
+        if expected is not None and expected.algorithm != self._algorithm:
+            raise InvalidInput(f"cannot verify {expected}: the bytes were hashed with {self._algorithm}")
+        if size is not None and size != self.size:
+            raise DigestMismatch(f"blob {expected or digest} has {self.size} bytes, not the {size} promised")
+        if expected is not None and expected != digest:
+            raise DigestMismatch(f"blob has digest {digest}, not the promised {expected}")
+        with exhaustion(_DOING):
+            os.fsync(self._handle)
+            target = self._place(digest)
+            # A blob that is there already is replaced by its equal: this heals one that was damaged.
+            self._staged.rename(target)
+            sync_folder(target.parent)
+        self._finish()
+        return Stored(digest, self.size)
+
+    def __enter__(self) -> Self:
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        if self._handle >= 0:
+            self._finish()
+            self._staged.unlink(missing_ok=True)
+
+    def _finish(self) -> None:
+        handle, self._handle = self._handle, -1
+        os.close(handle)

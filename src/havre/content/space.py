@@ -1,0 +1,48 @@
+"""A disk that runs full: the reserve that is kept back, and the meaning given to the kernel's answers."""
+
+import errno
+import os
+from collections.abc import Iterator
+from contextlib import contextmanager
+
+from havre.base.errors import ResourceExhausted
+
+_RESERVE_BYTES = 64 << 20
+_CHECK_EVERY_BYTES = 16 << 20
+_EXHAUSTED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
+
+
+@contextmanager
+def exhaustion(doing: str) -> Iterator[None]:
+    """Inside, "no space, quota, handles or memory" is raised as ResourceExhausted, with what was being done."""
+    try:
+        yield
+    except MemoryError as error:
+        raise ResourceExhausted(f"{doing}: out of memory") from error
+    except OSError as error:
+        if error.errno not in _EXHAUSTED:
+            raise
+        raise ResourceExhausted(f"{doing}: {os.strerror(error.errno)}") from error
+
+
+class Reserve:
+    """Keeps 1 % of a file system, at most 64 MiB, free of bulk data, so that records and removal still work.
+
+    One value serves one stream of writes; it asks the file system at the first bytes and every 16 MiB.
+    """
+
+    def __init__(self, handle: int, doing: str) -> None:
+        self._handle = handle
+        self._doing = doing
+        self._unchecked = _CHECK_EVERY_BYTES
+
+    def spend(self, count: int) -> None:
+        """Call before *count* bytes are written. Raises ResourceExhausted when they would eat the reserve."""
+        self._unchecked += count
+        if self._unchecked < _CHECK_EVERY_BYTES:
+            return
+        self._unchecked = 0
+        state = os.fstatvfs(self._handle)
+        reserve = min(_RESERVE_BYTES, state.f_blocks * state.f_frsize // 100)
+        if state.f_bavail * state.f_frsize < reserve + count:
+            raise ResourceExhausted(f"{self._doing}: {os.strerror(errno.ENOSPC)}")

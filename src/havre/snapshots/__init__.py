@@ -1,0 +1,1 @@
+"""Makes layered file trees, and tells how to mount them."""
