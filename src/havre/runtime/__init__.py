@@ -1,0 +1,1 @@
+"""Turns a bundle into a running process, and tells how it ended."""

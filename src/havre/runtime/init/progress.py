@@ -1,0 +1,71 @@
+"""Which step a birth is at, in memory shared with the parent: also a child that is killed is told about."""
+
+import mmap
+import os
+import signal
+import time
+
+_SIZE = 4096
+_NAME_LIMIT = 200
+_AT = 8
+
+STEPS = (
+    "namespaces",
+    "ids",
+    "propagation",
+    "rootfs",
+    "mount",
+    "devices",
+    "cgroup",
+    "console",
+    "sysctl",
+    "mask",
+    "user",
+    "hooks",
+    "pivot",
+    "stdio",
+    "rlimits",
+    "privileges",
+    "fork",
+    "exec",
+)
+"""The steps in their order; some happen only when the spec asks for them, `mount` for each mount."""
+
+LAST = "exec"
+
+
+class Progress:
+    """One page, written by the child and read by the parent.
+
+    *fail_at* makes the child end itself by SIGKILL as it enters that step, or with `:import` behind the step's
+    name import a module there: the tests' fail points.
+    """
+
+    def __init__(self, fail_at: str = "") -> None:
+        self._page = mmap.mmap(-1, _SIZE)
+        self._fail_at = fail_at
+
+    def enter(self, step: str, detail: str = "") -> None:
+        """The child begins *step*."""
+        raw = f"{step} {detail}".encode()[:_NAME_LIMIT]
+        page = self._page
+        page[_AT : _AT + 1 + len(raw)] = bytes((len(raw),)) + raw
+        page[:_AT] = time.monotonic_ns().to_bytes(_AT, "little")
+        if self._fail_at and step == self._fail_at.partition(":")[0]:
+            self._fail()
+
+    def _fail(self) -> None:
+        if self._fail_at.endswith(":import"):
+            __import__("havre.what_is_not_there")
+        os.kill(os.getpid(), signal.SIGKILL)
+
+    def read(self) -> tuple[str, str, int]:
+        """(step, its detail, when it began in nanoseconds of the monotonic clock)."""
+        page = self._page
+        raw = page[_AT + 1 : _AT + 1 + page[_AT]]
+        step, _, detail = raw.decode(errors="replace").partition(" ")
+        return step, detail, int.from_bytes(page[:_AT], "little")
+
+    def close(self) -> None:
+        """Give the page back."""
+        self._page.close()

@@ -1,0 +1,78 @@
+"""The run folder of a container: the shim's socket, who it is, how it ended."""
+
+import contextlib
+import os
+from pathlib import Path
+from typing import TypeVar
+
+import msgspec
+
+from havre.base.atomic import write_file
+from havre.kernel.process import boot_id, start_time
+from havre.runtime.bundle import Exit
+
+SOCKET = "shim.sock"
+_T = TypeVar("_T")
+_STATE = "state.json"
+_EXIT = "exit.json"
+
+
+class Birthmark(msgspec.Struct, frozen=True):
+    """The container's first process: a number is believed only with its start time and boot (rule 15)."""
+
+    pid: int
+    start_ticks: int
+    boot_id: str
+    started_ns: int
+    cgroup: str
+
+
+class RunDir:
+    """What may vanish at a reboot. Files appear whole; reading an absent one gives None."""
+
+    def __init__(self, path: str) -> None:
+        self.path = Path(path)
+
+    @property
+    def socket(self) -> Path:
+        """Where the shim listens."""
+        return self.path / SOCKET
+
+    def make(self) -> None:
+        """Make the folder, or take it over when what an earlier container left there is an end."""
+        os.makedirs(self.path, 0o700, exist_ok=True)  # noqa: PTH103  pathlib's has no mode for parents
+        for name in (_EXIT, _STATE, SOCKET):
+            with contextlib.suppress(FileNotFoundError):
+                (self.path / name).unlink()
+
+    def write_state(self, pid: int, started_ns: int, cgroup: str) -> None:
+        """Say who the container is."""
+        mark = Birthmark(pid, start_time(pid) or 0, boot_id(), started_ns, cgroup)
+        write_file(self.path / _STATE, msgspec.json.encode(mark), durable=False)
+
+    def write_exit(self, exit_: Exit) -> None:
+        """Say how it ended; a folder that was taken away meanwhile is no error."""
+        with contextlib.suppress(FileNotFoundError):
+            write_file(self.path / _EXIT, msgspec.json.encode(exit_), durable=False)
+
+    def state(self) -> Birthmark | None:
+        """Who the container is or was."""
+        return self._read(_STATE, Birthmark)
+
+    def exit(self) -> Exit | None:
+        """How it ended."""
+        return self._read(_EXIT, Exit)
+
+    def remove(self) -> None:
+        """Take the folder away with what we put there; absent is done."""
+        for name in (SOCKET, _STATE, _EXIT):
+            with contextlib.suppress(FileNotFoundError):
+                (self.path / name).unlink()
+        with contextlib.suppress(FileNotFoundError):
+            self.path.rmdir()
+
+    def _read(self, name: str, kind: "type[_T]") -> "_T | None":
+        try:
+            return msgspec.json.decode((self.path / name).read_bytes(), type=kind)
+        except (FileNotFoundError, msgspec.MsgspecError):
+            return None

@@ -1,0 +1,266 @@
+"""havred's door to the runtime: containers are launched, found again after a restart, and taken away."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+import time
+from collections.abc import Sequence
+from pathlib import Path
+
+from msgspec import Raw
+
+from havre.base.errors import HavreError, InvalidInput
+from havre.base.tasks import in_thread
+from havre.kernel.cgroups import Cgroups, open_cgroups
+from havre.kernel.channel import Channel, ChannelClosed, connect
+from havre.kernel.libc import KernelError
+from havre.kernel.process import boot_id, pidfd_open, pidfd_send_signal, start_time
+from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit, LogTarget, Stdio
+from havre.runtime.errors import LauncherGone, NoSuchProcess, ShimGone, StartFailed
+from havre.runtime.link import Link
+from havre.runtime.messages import Attach, Head, Hello, Launch, Started, State, encode
+from havre.runtime.run_dir import Birthmark, RunDir
+from havre.runtime.sealed import start_launcher
+from havre.runtime.shim_client import Shim
+from havre.runtime.spawn import joined_flags
+
+__all__ = [
+    "AttachWishes",
+    "Bundle",
+    "ExecRequest",
+    "Exit",
+    "LogTarget",
+    "NoSuchProcess",
+    "Runtime",
+    "Shim",
+    "ShimGone",
+    "StartFailed",
+    "Stdio",
+]
+
+_KILLED = 137
+
+
+class Runtime:
+    """Run folders are *exec_root*/<id>; a bundle's `run_dir` is that.
+
+    `open` starts the launcher, which is started again when it was killed; `close` ends it, and containers go on.
+    *fail_at* makes each birth fail at that step: the tests' fail points.
+    """
+
+    def __init__(self, exec_root: Path, *, fail_at: str = "") -> None:
+        self._exec_root = exec_root
+        self._fail_at = fail_at
+        self._launcher: Channel | None = None
+        self._launcher_pid = 0
+        self._starting = asyncio.Lock()
+        self._cgroups: Cgroups | None = None
+        self._shims: dict[str, Shim] = {}
+
+    async def open(self) -> None:
+        """Start the launcher, and wait until it is ready."""
+        self._cgroups = open_cgroups()
+        self._exec_root.mkdir(parents=True, exist_ok=True)
+        await self._ready_launcher()
+
+    async def close(self) -> None:
+        """End the launcher; shims and containers go on."""
+        for shim in list(self._shims.values()):
+            shim.close()
+        self._shims.clear()
+        self._end_launcher()
+        if self._cgroups is not None:
+            self._cgroups.close()
+            self._cgroups = None
+
+    def run_dir(self, container_id: str) -> str:
+        """The run folder that a bundle of this container must name."""
+        return str(self._exec_root / container_id)
+
+    @property
+    def launcher_pid(self) -> int:
+        """The launcher's number; 0 when none runs."""
+        return self._launcher_pid
+
+    async def launch(
+        self, bundle: Bundle, attachments: "Sequence[tuple[socket.socket, AttachWishes]]" = ()
+    ) -> Shim:
+        """Start a container; it returns when the user's program has been executed.
+
+        The sockets of *attachments* are joined before the first byte of output; `Shim.attachments` tells their ends.
+        Raises StartFailed, and then nothing is left; LauncherGone, ShimGone when a process of ours was killed.
+        """
+        if bundle.run_dir != self.run_dir(bundle.id):
+            raise InvalidInput(f"the run folder of {bundle.id} is {self.run_dir(bundle.id)}, not {bundle.run_dir}")
+        launcher = await self._ready_launcher()
+        ours, theirs = Channel.pair()
+        shim = Shim(bundle.id)
+        link = Link(ours, shim.heard)
+        shim.bind(link)
+        try:
+            launcher.send(b"", [theirs.fileno()])
+        except (ChannelClosed, BlockingIOError) as error:
+            link.close()
+            raise LauncherGone("the process that starts containers does not answer") from error
+        finally:
+            theirs.close()
+        wishes = [Attach(link.number(), wish) for _, wish in attachments]
+        shim.attachments = tuple(link.attached(wish.seq) for wish in wishes)
+        fds = [connection.fileno() for connection, _ in attachments]
+        try:
+            answer = await link.ask(Launch(_head(bundle), Raw(encode(bundle)), wishes), fds, seq=0)
+        except ShimGone:
+            link.close()
+            await self.remove(bundle.id)
+            raise
+        except BaseException:
+            link.close()
+            raise
+        if isinstance(answer, Started):
+            shim.pid, shim.started_ns = answer.pid, answer.started_ns
+        self._hold(shim)
+        return shim
+
+    async def adopt(self, container_id: str) -> Shim | None:
+        """The shim of a container that an earlier havred started; None when there is none any more.
+
+        One that is about to end is given too, with its exit.
+        """
+        known = self._shims.get(container_id)
+        if known is not None:
+            return known
+        try:
+            sock = connect(RunDir(self.run_dir(container_id)).socket)
+        except KernelError:
+            return None
+        shim = Shim(container_id)
+        link = Link(Channel(sock), shim.heard)
+        shim.bind(link)
+        try:
+            seq = link.number()
+            state = await link.ask(Hello(seq), seq=seq)
+        except (ShimGone, HavreError):
+            link.close()
+            return None
+        if isinstance(state, State):
+            shim.adopt(state)
+        self._hold(shim)
+        return shim
+
+    def ended(self, container_id: str) -> Exit | None:
+        """How the container ended, as its shim wrote it; None while it runs or when nobody knows."""
+        return RunDir(self.run_dir(container_id)).exit()
+
+    async def remove(self, container_id: str) -> None:
+        """Take away what a container left: processes whose shim is gone, cgroup, run folder. Idempotent."""
+        self._shims.pop(container_id, None)
+        await in_thread(self._sweep, container_id)
+
+    def _hold(self, shim: Shim) -> None:
+        self._shims[shim.id] = shim
+        shim.on_lost = lambda: self._lost(shim)
+        shim.ended.add_done_callback(lambda _: self._shims.pop(shim.id, None))
+
+    def _lost(self, shim: Shim) -> None:
+        """The shim was killed: what it wrote last counts; else the container is ended, since nobody holds it."""
+        known = self.ended(shim.id)
+        if known is None:
+            with contextlib.suppress(HavreError, OSError):
+                self._kill(RunDir(self.run_dir(shim.id)).state())
+            known = Exit(code=_KILLED, finished_ns=time.time_ns())
+        shim.finish(known)
+
+    def _sweep(self, container_id: str) -> None:
+        run_dir = RunDir(self.run_dir(container_id))
+        mark = run_dir.state()
+        self._kill(mark)
+        if mark is not None and mark.cgroup and self._cgroups is not None:
+            self._cgroups.remove(mark.cgroup)
+        run_dir.remove()
+
+    def _kill(self, mark: Birthmark | None) -> None:
+        """End the container's processes, if they are still those that *mark* was written for."""
+        if mark is None:
+            return
+        if mark.cgroup and self._cgroups is not None:
+            self._cgroups.kill(mark.cgroup)
+        if mark.boot_id != boot_id():
+            return
+        try:
+            held = pidfd_open(mark.pid)
+        except KernelError:
+            return
+        try:
+            if start_time(mark.pid) == mark.start_ticks:
+                pidfd_send_signal(held, signal.SIGKILL)
+        except ProcessLookupError:
+            pass
+        finally:
+            os.close(held)
+
+    async def _ready_launcher(self) -> Channel:
+        async with self._starting:
+            if self._launcher is None:
+                self._launcher = await self._start_launcher()
+            return self._launcher
+
+    async def _start_launcher(self) -> Channel:
+        ours, theirs = Channel.pair()
+        theirs.socket.set_inheritable(True)
+        try:
+            self._launcher_pid = start_launcher(theirs.fileno(), self._fail_at)
+        finally:
+            theirs.close()
+        ours.socket.setblocking(False)
+        loop = asyncio.get_running_loop()
+        ready: asyncio.Future[bool] = loop.create_future()
+        loop.add_reader(ours.fileno(), self._launcher_spoke, ours, ready)
+        if not await ready:
+            raise LauncherGone("the process that starts containers ended at once; its words are in the log")
+        return ours
+
+    def _launcher_spoke(self, channel: Channel, ready: "asyncio.Future[bool]") -> None:
+        try:
+            channel.receive()
+        except BlockingIOError:
+            return
+        except (ChannelClosed, OSError):
+            if not ready.done():
+                ready.set_result(False)
+            if self._launcher is channel or self._launcher is None:
+                asyncio.get_running_loop().remove_reader(channel.fileno())
+                channel.close()
+                self._launcher = None
+                self._reap_launcher()
+            return
+        if not ready.done():
+            ready.set_result(True)
+
+    def _end_launcher(self) -> None:
+        if self._launcher is not None:
+            asyncio.get_running_loop().remove_reader(self._launcher.fileno())
+            self._launcher.close()
+            self._launcher = None
+            self._reap_launcher()
+
+    def _reap_launcher(self) -> None:
+        pid, self._launcher_pid = self._launcher_pid, 0
+        if pid:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(pid, 0)
+
+
+def _head(bundle: Bundle) -> Head:
+    linux = bundle.spec.linux
+    pid = next((entry for entry in (linux.namespaces if linux else None) or () if entry.type == "pid"), None)
+    return Head(
+        bundle.id,
+        bundle.run_dir,
+        bundle.stdio,
+        bundle.log,
+        linux.cgroups_path if linux else "",
+        own_pids=pid is not None and not pid.path,
+        joins=joined_flags(bundle.spec),
+    )

@@ -1,0 +1,268 @@
+"""The container that a shim owns: its birth, its exec sessions, its end."""
+
+import os
+import signal
+import time
+from collections.abc import Callable
+
+import msgspec
+from msgspec.structs import replace
+
+from havre.base.errors import HavreError
+from havre.kernel.channel import Channel
+from havre.kernel.process import pidfd_open
+from havre.oci.runtime_spec import Resources
+from havre.runtime.bundle import AttachWishes, ExecRequest, Exit, LogTarget, Stdio
+from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
+from havre.runtime.init.enter import Host
+from havre.runtime.init.progress import Progress
+from havre.runtime.messages import ExecState, Execute, Head, decode_exec_request
+from havre.runtime.run_dir import RunDir
+from havre.runtime.shim.attachment import Attachment, dup_socket
+from havre.runtime.shim.loop import Loop
+from havre.runtime.shim.session import Session, call_at_child_death, reap_strays
+from havre.runtime.shim.starter import Tools, become_starter
+from havre.runtime.shim.streams import Streams
+from havre.runtime.spawn import Birth, spawn_guest
+
+_KEPT_CODES = 256
+
+Told = Callable[[StartFailed | None, int], None]
+"""Called when a start is decided: with the failure, or None and the pid."""
+
+
+class Container:
+    """Born by `launch`; when its first process has ended, `on_exit` is called, and `on_over` when all is done."""
+
+    def __init__(self, tools: Tools, loop: Loop) -> None:
+        self.exit: Exit | None = None
+        self.started_ns = 0
+        self.frozen = False
+        self.on_exit: Callable[[Exit], None] | None = None
+        self.on_exec_exit: Callable[[str, int], None] | None = None
+        self.on_listening: Callable[[int], None] | None = None
+        self.on_over: Callable[[], None] | None = None
+        self._tools = tools
+        self._loop = loop
+        self._head = Head("", "", Stdio(), LogTarget(), "", own_pids=True, joins=0)
+        self._group_fd: int | None = None
+        self._bare: set[str] = set()
+        self._first: Session | None = None
+        self._execs: dict[str, Session] = {}
+        self._codes: dict[str, tuple[int, int]] = {}
+        self._lingering = 0
+
+    @property
+    def pid(self) -> int:
+        """The first process as the host numbers it."""
+        return self._first.pid if self._first else 0
+
+    def launch(self, head: Head, bundle: msgspec.Raw, attach: Callable[[Streams], None], told: Told) -> None:
+        """Start the first process; *attach* joins the clients that were there before it."""
+        self._head = head
+        streams = Streams(head.stdio, self._loop, head.log)
+        session = self._first = Session("", streams, self._loop)
+        attach(streams)
+        session.on_decided = lambda failure, birth: self._launched(failure, birth, told)
+        session.on_exit = self._ended
+        ours, theirs = Channel.pair()
+        progress = Progress(self._tools.fail_at)
+        stdio = streams.open()
+        pid = os.fork()
+        if pid == 0:
+            become_starter(head, bundle, stdio, theirs, progress, self._tools)
+        theirs.close()
+        session.bear(Birth(pid, pidfd_open(pid), ours, progress, ""))
+
+    def attach(self, fd: int, wishes: AttachWishes, exec_id: str, ended: Callable[[bool], None]) -> None:
+        """Join a client to the first process or to an exec session. Raises NoSuchProcess; *fd* is taken anyway."""
+        session = self._execs.get(exec_id) if exec_id else self._first
+        if session is None or not session.running:
+            os.close(fd)
+            raise NoSuchProcess(f"exec session {exec_id} has ended" if exec_id else "the container has ended")
+        if not session.streams.terminal and wishes.detach_keys:
+            wishes = replace(wishes, detach_keys=b"")
+        join(session.streams, fd, wishes, self._loop, ended)
+
+    def execute(self, wanted: Execute, attach: Callable[[Streams], None], told: Told) -> None:
+        """Start a further process."""
+        self._running()
+        if self.frozen:
+            raise NotNow("the container is paused, unpause it before exec")
+        if wanted.id in self._execs:
+            raise NotNow(f"exec session {wanted.id} runs already")
+        streams = Streams(wanted.stdio, self._loop)
+        session = Session(wanted.id, streams, self._loop)
+        attach(streams)
+        self._enter(session, wanted, told, bare=False)
+
+    def resize(self, height: int, width: int, exec_id: str) -> None:
+        """Raises NoSuchProcess, NotNow without a terminal."""
+        session = self._execs.get(exec_id) if exec_id else self._first
+        if session is None or not session.running:
+            raise NoSuchProcess("the process has ended")
+        if not session.streams.resize(height, width):
+            raise NotNow("the process has no terminal")
+
+    def signal(self, number: int, *, whole: bool) -> None:
+        """Raises NoSuchProcess."""
+        session = self._running()
+        if whole:
+            self._tools.cgroups.kill(self._head.cgroup, number)
+        elif not session.signal(number):
+            raise NoSuchProcess("the container has ended")
+
+    def freeze(self, *, frozen: bool) -> None:
+        """Pause or go on."""
+        self._running()
+        if frozen:
+            self._tools.cgroups.freeze(self._head.cgroup)
+        else:
+            self._tools.cgroups.thaw(self._head.cgroup)
+        self.frozen = frozen
+
+    def update(self, resources: Resources) -> None:
+        """Change the limits."""
+        self._running()
+        self._tools.cgroups.apply(self._head.cgroup, resources)
+
+    def pids(self) -> "list[int]":
+        """All processes as the host numbers them."""
+        self._running()
+        return self._tools.cgroups.pids(self._head.cgroup)
+
+    def execs(self) -> "list[ExecState]":
+        """The sessions that run, and the ended ones that no havred has heard of yet."""
+        running = [ExecState(s.id, s.pid) for s in self._execs.values() if s.running]
+        ended = [ExecState(name, pid, code) for name, (pid, code) in self._codes.items()]
+        self._codes.clear()
+        return running + ended
+
+    def keep_code(self, exec_id: str, pid: int, code: int) -> None:
+        """Nobody heard of the end of *exec_id*: keep it for the next havred, the latest ones only."""
+        self._codes[exec_id] = (pid, code)
+        while len(self._codes) > _KEPT_CODES:
+            self._codes.pop(next(iter(self._codes)))
+
+    def _running(self) -> Session:
+        if self._first is None or not self._first.running:
+            raise NoSuchProcess("the container has ended")
+        return self._first
+
+    def _launched(self, failure: StartFailed | None, birth: Birth, told: Told) -> None:
+        session = self._first
+        if session is None:
+            return
+        if failure is None:
+            self.started_ns = time.time_ns()
+            if len(birth.handles) > 1:
+                self._group_fd = birth.handles[1]
+            if not self._head.own_pids:
+                call_at_child_death(self._loop, self._reap_strays)
+            if self.on_listening is not None:
+                self.on_listening(birth.handles[0])
+            told(None, session.pid)
+            return
+        session.streams.close()
+        self._remove_cgroup()
+        RunDir(self._head.run_dir).remove()
+        told(failure, 0)
+        if self.on_over is not None:
+            self.on_over()
+
+    def _enter(self, session: Session, wanted: Execute, told: Told, *, bare: bool) -> None:
+        session.on_decided = lambda failure, birth: self._entered(session, wanted, told, failure, birth)
+        session.on_exit = lambda: self._exec_ended(session)
+
+        def request() -> ExecRequest:
+            return replace(decode_exec_request(wanted.request), bare=bare)
+
+        tools, head = self._tools, self._head
+        host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        try:
+            birth = spawn_guest(request, session.streams.open(), host, self._group_fd, Progress(tools.fail_at))
+        except StartFailed as error:
+            session.streams.close()
+            told(error, 0)
+            return
+        self._execs[session.id] = session
+        session.bear(birth)
+
+    def _entered(
+        self, session: Session, wanted: Execute, told: Told, failure: StartFailed | None, birth: Birth
+    ) -> None:
+        if failure is None:
+            told(None, session.pid)
+            return
+        del self._execs[session.id]
+        if birth.failed_step == "fork" and session.id not in self._bare and self._first and self._first.running:
+            # The filter does not let one fork: then it has to come after the last fork.
+            self._bare.add(session.id)
+            self._enter(session, wanted, told, bare=True)
+            return
+        self._bare.discard(session.id)
+        session.streams.close()
+        told(failure, 0)
+
+    def _exec_ended(self, session: Session) -> None:
+        session.streams.finish_reading()
+        del self._execs[session.id]
+        # Told before its clients see the end: what they ask next must find the code.
+        if self.on_exec_exit is not None and session.code is not None:
+            self.on_exec_exit(session.id, session.code)
+        self._let_go(session)
+
+    def _ended(self) -> None:
+        """Nothing of the container may stay: its processes, then its last words, then the status, then the rest."""
+        session = self._first
+        if session is None or session.code is None:
+            return
+        oom_killed = self._end_others()
+        session.streams.finish_reading()
+        self.exit = Exit(code=session.code, oom_killed=oom_killed, finished_ns=time.time_ns())
+        RunDir(self._head.run_dir).write_exit(self.exit)
+        if self.on_exit is not None:
+            self.on_exit(self.exit)
+        self._remove_cgroup()
+        self._let_go(session)
+
+    def _end_others(self) -> bool:
+        """Kill what is left in the group; whether memory was what ended the container."""
+        if not self._head.cgroup:
+            return False
+        cgroups = self._tools.cgroups
+        try:
+            if not self._head.own_pids:
+                cgroups.kill(self._head.cgroup, signal.SIGKILL)
+            return cgroups.oom_killed(self._head.cgroup)
+        except (OSError, HavreError):
+            return False
+
+    def _let_go(self, session: Session) -> None:
+        """Everything is said: stay until the session's clients have taken it."""
+        self._lingering += 1
+        session.streams.on_empty = self._emptied
+        session.streams.finish()
+
+    def _emptied(self) -> None:
+        self._lingering -= 1
+        if not self._lingering and self.exit is not None and not self._execs and self.on_over is not None:
+            self.on_over()
+
+    def _remove_cgroup(self) -> None:
+        if not self._head.cgroup:
+            return
+        try:
+            self._tools.cgroups.remove(self._head.cgroup)
+        except (OSError, HavreError):
+            pass  # Runtime.remove tries again, and tells
+
+    def _reap_strays(self) -> None:
+        """Without a pid namespace of its own a container's orphans become ours to wait for."""
+        reap_strays({s.pid for s in (self._first, *self._execs.values()) if s is not None})
+
+
+def join(streams: Streams, fd: int, wishes: AttachWishes, loop: Loop, ended: Callable[[bool], None], *, started: bool = True) -> None:
+    """Make a client of the socket *fd*."""
+    attachment = Attachment(dup_socket(fd), wishes, streams, loop, ended)
+    streams.attach(attachment, started=started)

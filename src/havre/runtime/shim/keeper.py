@@ -1,0 +1,126 @@
+"""The part of a shim that is always there: it rests, and forks a worker from its untouched memory for all work.
+
+Whatever Python runs dirties pages, a megabyte within milliseconds. So the keeper does next to nothing: it is the
+parent of the container's first process, and while nothing happens it holds the descriptors of the idle container.
+At the first event a worker is forked that inherits them; when all is quiet again the worker hands them back and
+ends, and its memory with it. This file therefore uses plain integers, no enums, no ctypes, no message types.
+"""
+
+import array
+import os
+import select
+import socket
+from collections.abc import Callable
+from typing import NoReturn
+
+HOLD, REAP, END = b"h", b"r", b"e"
+"""What a worker says first: take these descriptors; wait for this process; it is over."""
+
+_MESSAGE = 65536
+_SCM_RIGHTS, _SOL_SOCKET, _CLOEXEC = 1, 1, 0x40000000
+_DESCRIPTORS = 253  # SCM_MAX_FD: unix(7)
+_IN = 1
+
+
+class Held:
+    """What the keeper keeps for the next worker: its descriptors, how many of them to watch, its memory."""
+
+    __slots__ = ("fds", "memory", "watched")
+
+    def __init__(self, fds: "list[int]", watched: int, memory: bytes) -> None:
+        self.fds = fds
+        self.watched = watched
+        self.memory = memory
+
+
+Work = Callable[["Keeper", Held], None]
+"""The worker's whole life."""
+
+
+class Keeper:
+    """The worker's line to the keeper."""
+
+    def __init__(self, sock: socket.socket) -> None:
+        self._socket = sock
+
+    def reap(self, pid: int) -> int:
+        """Have the keeper wait for its child *pid*; the wait status. ChildProcessError when it is none of its."""
+        self._socket.send(REAP + pid.to_bytes(4, "little"))
+        answer = self._socket.recv(16)
+        if len(answer) != 4:
+            raise ChildProcessError(f"process {pid} is no child of the keeper")
+        return int.from_bytes(answer, "little")
+
+    def hold(self, held: Held) -> None:
+        """Hand everything over; the worker ends after this."""
+        rights = [(_SOL_SOCKET, _SCM_RIGHTS, array.array("i", held.fds))]
+        self._socket.sendmsg([HOLD, bytes((held.watched,)), held.memory], rights)
+
+    def end(self) -> None:
+        """The container is over: the keeper ends too."""
+        self._socket.send(END)
+
+
+def keep(work: Work, held: Held) -> None:
+    """Have *held* worked on now, and from then on whenever something happens, until a worker says that it is over."""
+    while True:
+        ours, theirs = socket.socketpair(1, 5)  # AF_UNIX, SOCK_SEQPACKET
+        pid = os.fork()
+        if pid == 0:
+            ours.close()
+            _become(work, Keeper(theirs), held)
+        theirs.close()
+        for fd in held.fds:
+            os.close(fd)  # the worker's alone now: what it closes shall be closed
+        next_held = _listen(ours)
+        ours.close()
+        os.waitpid(pid, 0)
+        if next_held is None:
+            return
+        held = next_held
+        _rest(held)
+
+
+def _listen(worker: socket.socket) -> Held | None:
+    while True:
+        data, ancillary, _, _ = worker.recvmsg(_MESSAGE, 32 + 4 * _DESCRIPTORS, _CLOEXEC)
+        kind = data[:1]
+        if kind == HOLD:
+            return Held(_descriptors(ancillary), data[1], data[2:])
+        if kind != REAP:
+            return None
+        worker.send(_wait(int.from_bytes(data[1:5], "little")))
+
+
+def _descriptors(ancillary: "list[tuple[int, int, bytes]]") -> "list[int]":
+    fds = array.array("i")
+    for _, _, raw in ancillary:
+        fds.frombytes(raw[: len(raw) - len(raw) % 4])
+    return list(fds)
+
+
+def _wait(pid: int) -> bytes:
+    try:
+        return os.waitpid(pid, 0)[1].to_bytes(4, "little")
+    except ChildProcessError:
+        return b"?"
+
+
+def _rest(held: Held) -> None:
+    poll = select.poll()
+    for fd in held.fds[: held.watched]:
+        poll.register(fd, _IN)
+    poll.poll()
+
+
+def _become(work: Work, keeper: Keeper, held: Held) -> NoReturn:
+    code = 1
+    try:
+        work(keeper, held)
+        code = 0
+    except BaseException:  # noqa: BLE001  the outermost loop of the worker: what it says goes to havred's own output
+        import traceback
+
+        traceback.print_exc()
+    finally:
+        os._exit(code)
