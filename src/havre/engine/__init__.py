@@ -1,0 +1,1 @@
+"""The verbs that join several rooms, and the lifecycle they obey."""

@@ -1,0 +1,94 @@
+"""Whole images on their way in and out: what the API streams, as lines of progress."""
+
+from collections.abc import AsyncIterator
+from typing import Final, Protocol
+
+from havre.base.ids import short
+from havre.engine.parts import Parts
+from havre.images.hello import ensure_hello
+from havre.images.images import Images
+from havre.images.import_ import ImportWishes
+from havre.images.model import LayerProgress, Loaded, LoadEvent, message_of
+from havre.images.platforms import parse_platform
+from havre.oci.reference import Reference
+from havre.wire.progress import ProgressLine
+
+_BAR: Final = 50
+
+
+class ImportAsked(Protocol):
+    """What a plain tar is to become; texts may be empty."""
+
+    @property
+    def reference(self) -> str:
+        """The name to give."""
+
+    @property
+    def changes(self) -> tuple[str, ...]:
+        """Dockerfile instructions."""
+
+    @property
+    def message(self) -> str:
+        """The comment."""
+
+    @property
+    def platform(self) -> str:
+        """For which machines."""
+
+
+class Archives:
+    """Load, save, import."""
+
+    def __init__(self, parts: Parts, images: Images) -> None:
+        self._parts = parts
+        self._images = images
+
+    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[ProgressLine]:
+        """Take in every image of an archive. Raises BadArchive, InvalidInput, Unavailable while it is iterated."""
+        async for event in self._images.load(archive):
+            if isinstance(event, LayerProgress):
+                if not quiet:
+                    yield _progress(event)
+            else:
+                self._tell_loaded(event)
+                yield {"stream": f"{message_of(event)}\n"}
+
+    async def save(self, refs: list[str]) -> AsyncIterator[bytes]:
+        """An archive of images. Raises NoSuchImage before the first byte."""
+        stream = self._images.save(refs)
+        for ref in refs:
+            image = self._images.find(ref)
+            self._parts.events.publish("image", "save", image.id, {"name": ref})
+        return stream
+
+    async def import_tree(self, archive: AsyncIterator[bytes], wishes: ImportAsked) -> str:
+        """Make an image of one layer; gives its id. Raises InvalidInput."""
+        wanted = ImportWishes(
+            reference=Reference.parse(wishes.reference).with_default_tag() if wishes.reference else None,
+            changes=wishes.changes,
+            message=wishes.message,
+            platform=parse_platform(wishes.platform) if wishes.platform else None,
+        )
+        image = await self._images.import_(archive, wanted)
+        self._parts.events.publish("image", "import", image.id, {"name": wishes.reference or image.id})
+        return image.id
+
+    async def ensure_hello(self) -> None:
+        """Make sure that `hello-world` is there."""
+        await ensure_hello(self._images)
+
+    def _tell_loaded(self, event: LoadEvent) -> None:
+        if isinstance(event, Loaded):
+            name = event.reference.familiar if event.reference is not None else event.image_id
+            self._parts.events.publish("image", "load", event.image_id, {"name": name})
+
+
+def _progress(event: LayerProgress) -> ProgressLine:
+    done = min(event.current * _BAR // event.total, _BAR) if event.total else 0
+    bar = ("=" * done)[:-1] + ">" if done else ">"
+    return {
+        "status": "Loading layer",
+        "progressDetail": {"current": event.current, "total": event.total},
+        "progress": f"[{bar:<{_BAR}}]",
+        "id": short(event.layer),
+    }

@@ -1,0 +1,94 @@
+"""What this host is and can do: read once at start, and given to whoever must decide by it."""
+
+import os
+import platform
+import socket
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from havre.kernel import capabilities
+
+_CGROUPS: Final = Path("/sys/fs/cgroup")
+_ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386", "ppc64le": "ppc64le"}
+
+
+class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
+    """Sets as cpuset(7) writes them; *capabilities* by name, those that the engine itself holds."""
+
+    cpus: str
+    memory_nodes: str
+    cpu_count: int
+    memory_bytes: int
+    cgroup_version: int
+    swap_limit: bool
+    block_weight: bool
+    cpu_realtime: bool
+    kernel: str
+    machine: str
+    architecture: str
+    system: str
+    system_version: str
+    name: str
+    capabilities: frozenset[str]
+    ipv6: bool
+    oom_score_adj: int = 0
+
+
+def read_host(cgroup_version: int) -> HostFacts:
+    """The facts of the running host."""
+    system = _os_release()
+    machine = platform.machine()
+    cpus = _line("/sys/devices/system/cpu/online") or "0"
+    effective, _, _ = capabilities.current()
+    return HostFacts(
+        cpus=_line("/sys/fs/cgroup/cpuset/cpuset.effective_cpus") or cpus,
+        memory_nodes=_line("/sys/devices/system/node/online") or "0",
+        cpu_count=len(os.sched_getaffinity(0)),
+        memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
+        cgroup_version=cgroup_version,
+        swap_limit=_has_swap_limit(cgroup_version),
+        block_weight=_has_block_weight(cgroup_version),
+        cpu_realtime=(_CGROUPS / "cpu/cpu.rt_runtime_us").exists(),
+        kernel=platform.release(),
+        machine=machine,
+        architecture=_ARCHITECTURES.get(machine, machine),
+        system=system.get("PRETTY_NAME", "Linux"),
+        system_version=system.get("VERSION_ID", ""),
+        name=socket.gethostname(),
+        capabilities=frozenset(capabilities.names_of(effective)),
+        ipv6=Path("/proc/net/if_inet6").exists(),
+        oom_score_adj=int(_line("/proc/self/oom_score_adj") or "0"),
+    )
+
+
+def _has_swap_limit(version: int) -> bool:
+    if version == 1:
+        return (_CGROUPS / "memory/memory.memsw.limit_in_bytes").exists()
+    # The root of cgroup v2 has no limits; any group below it shows whether the kernel accounts swap.
+    return any((entry / "memory.swap.max").exists() for entry in _CGROUPS.iterdir() if entry.is_dir())
+
+
+def _has_block_weight(version: int) -> bool:
+    if version == 1:
+        return any((_CGROUPS / "blkio" / name).exists() for name in ("blkio.weight", "blkio.bfq.weight"))
+    return "io" in _line(str(_CGROUPS / "cgroup.controllers")).split()
+
+
+def _os_release() -> dict[str, str]:
+    for path in ("/etc/os-release", "/usr/lib/os-release"):
+        try:
+            lines = Path(path).read_text(encoding="utf-8", errors="replace").splitlines()
+        except OSError:
+            continue
+        pairs = (line.partition("=") for line in lines if "=" in line)
+        return {key.strip(): value.strip().strip("\"'") for key, _, value in pairs}
+    return {}
+
+
+def _line(path: str) -> str:
+    try:
+        return Path(path).read_text(encoding="ascii", errors="replace").strip()
+    except OSError:
+        return ""

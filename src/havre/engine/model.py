@@ -1,0 +1,109 @@
+"""What is known of one container, and the values it is made of."""
+
+from typing import TypeAlias
+
+import msgspec
+
+from havre.engine.lifecycle import ALIVE, State
+from havre.engine.settings import Config, EndpointWish, HostConfig
+from havre.networks.model import Attachment
+
+BRIDGE, HOST, NONE = "bridge", "host", "none"
+SHARED = "container:"
+"""Begins a namespace mode that takes another container's; its name or id follows."""
+
+
+class BindMount(msgspec.Struct, frozen=True, kw_only=True, tag="bind"):
+    """A file or folder of the host. *mode* is what the user wrote in the short form, for `inspect`."""
+
+    source: str
+    destination: str
+    writable: bool = True
+    mode: str = ""
+    propagation: str = "rprivate"
+    recursive: bool = True
+    recursive_read_only: bool = True
+    force_recursive_read_only: bool = False
+    make_source: bool = False
+
+
+class TmpfsMount(msgspec.Struct, frozen=True, kw_only=True, tag="tmpfs"):
+    """A file system in memory. *listed* false: given by --tmpfs, which `inspect` shows among the settings only."""
+
+    destination: str
+    options: tuple[str, ...] = ()
+    writable: bool = True
+    listed: bool = True
+
+
+ResolvedMount: TypeAlias = BindMount | TmpfsMount
+
+
+class Record(msgspec.Struct, frozen=True, kw_only=True):
+    """A container as it is written down. *failure* is the text of a start that failed.
+
+    *config* is already joined with the image's; *chain* names the sealed layers it stands on. *args* is the
+    whole command. *stopped_by_user* holds a restart policy back.
+    """
+
+    id: str
+    name: str
+    created_ns: int
+    image_id: str
+    chain: str
+    config: Config
+    host: HostConfig
+    endpoints: dict[str, EndpointWish] = {}
+    mounts: tuple[ResolvedMount, ...] = ()
+    args: tuple[str, ...] = ()
+    state: State = State.CREATED
+    pid: int = 0
+    exit_code: int = 0
+    failure: str = ""
+    oom_killed: bool = False
+    started_ns: int = 0
+    finished_ns: int = 0
+    restart_count: int = 0
+    stopped_by_user: bool = False
+    attachment: Attachment | None = None
+
+    @property
+    def alive(self) -> bool:
+        """Whether a process of the container exists, as far as is known."""
+        return self.state in ALIVE
+
+    @property
+    def log_driver(self) -> str:
+        """Where the output goes."""
+        return self.host.log_config.type
+
+    def actor_attributes(self) -> dict[str, str]:
+        """What every event of the container tells of it."""
+        return {**self.config.labels, "image": self.config.image, "name": self.name}
+
+
+class ExecWish(msgspec.Struct, frozen=True, kw_only=True):
+    """A further process as it was asked for."""
+
+    args: tuple[str, ...]
+    env: tuple[str, ...] = ()
+    user: str = ""
+    working_dir: str = ""
+    privileged: bool = False
+    tty: bool = False
+    stdin: bool = False
+    stdout: bool = False
+    stderr: bool = False
+    detach_keys: str = ""
+    height: int = 0
+    width: int = 0
+
+
+class ExecRecord(msgspec.Struct, frozen=True, kw_only=True):
+    """An exec instance that was started, as it is written down; *code* is None until it has ended."""
+
+    id: str
+    container_id: str
+    wish: ExecWish
+    pid: int = 0
+    code: int | None = None

@@ -1,0 +1,252 @@
+"""What `-v`, `--mount` and `--tmpfs` ask for, as values; pure but for one question: does this path exist?"""
+
+import posixpath
+import re
+from collections.abc import Callable, Iterable
+from typing import Final
+
+from havre.base.errors import InvalidInput, NotSupported
+from havre.engine.model import BindMount, ResolvedMount, TmpfsMount
+from havre.engine.settings import BindOptions, Config, HostConfig, MountWish, TmpfsOptions
+
+PathExists = Callable[[str], bool]
+_PROPAGATIONS: Final = frozenset(["private", "rprivate", "shared", "rshared", "slave", "rslave"])
+_CONSISTENCIES: Final = frozenset({"consistent", "cached", "delegated", "default"})
+_VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z", re.ASCII)
+_TMPFS_DATA: Final = frozenset(["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"])
+_OPPOSITES: Final = (
+    ("ro", "rw"),
+    ("suid", "nosuid"),
+    ("dev", "nodev"),
+    ("exec", "noexec"),
+    ("sync", "async"),
+    ("dirsync",),
+    ("remount",),
+    ("mand", "nomand"),
+    ("atime", "noatime", "strictatime"),
+    ("diratime", "nodiratime"),
+    ("relatime", "norelatime"),
+    ("bind",),
+    ("rbind",),
+    *((name, f"r{name}") for name in ("private", "shared", "slave", "unbindable")),
+)
+_GROUP_OF: Final = {flag: number for number, flags in enumerate(_OPPOSITES) for flag in flags}
+_TMPFS_DEFAULTS: Final = ("noexec", "nosuid", "nodev")
+_LATER: Final = "volumes are not offered by this version of havre"
+
+
+def resolve_mounts(config: Config, host: HostConfig, exists: PathExists) -> tuple[ResolvedMount, ...]:
+    """All mounts of a container, in the order given.
+
+    Raises InvalidInput with Docker's words for a wish that makes no sense, NotSupported for volumes.
+    """
+    mounts = [
+        *(parse_bind(text) for text in host.binds or ()),
+        *(parse_mount(wish, exists) for wish in host.mounts or ()),
+        *(_short_tmpfs(destination, options) for destination, options in (host.tmpfs or {}).items()),
+    ]
+    _refuse_duplicates(mounts)
+    for path in config.volumes or {}:
+        if not path.startswith("/"):
+            raise InvalidInput(f"invalid mount path: '{path}' mount path must be absolute")
+    return tuple(mounts)
+
+
+def unserved_volumes(config: Config, mounts: Iterable[ResolvedMount]) -> tuple[str, ...]:
+    """The volumes that image or user declare and that no mount covers."""
+    covered = {mount.destination for mount in mounts}
+    return tuple(path for path in config.volumes or {} if posixpath.normpath(path) not in covered)
+
+
+def parse_bind(text: str) -> BindMount:
+    """`/host:/inside[:mode]`. Raises InvalidInput, or NotSupported for the name of a volume."""
+    parts = text.split(":")
+    if len(parts) > 3 or "" in parts:
+        raise InvalidInput(f"invalid volume specification: '{text}'")
+    if len(parts) == 1:
+        raise NotSupported(f"anonymous volume at {text}: {_LATER}")
+    source, destination, mode = parts[0], parts[1], parts[2] if len(parts) == 3 else ""
+    options = _parse_mode(mode)
+    if not source.startswith("/"):
+        _refuse_volume(source)
+    if "nocopy" in options:
+        raise _bad_spec(text, "field VolumeOptions must not be specified")
+    try:
+        inside = _destination(destination)
+    except InvalidInput as wrong:
+        raise _bad_spec(text, wrong.message) from None
+    return BindMount(
+        source=posixpath.normpath(source),
+        destination=inside,
+        writable="ro" not in options,
+        mode=mode,
+        propagation=next((option for option in options if option in _PROPAGATIONS), "rprivate"),
+        make_source=True,
+    )
+
+
+def parse_mount(wish: MountWish, exists: PathExists) -> ResolvedMount:
+    """The long form. Raises InvalidInput, or NotSupported for kinds that Havre does not offer."""
+    try:
+        if wish.type == "bind":
+            return _bind(wish, exists)
+        if wish.type == "tmpfs":
+            return _tmpfs(wish)
+    except InvalidInput as wrong:
+        raise InvalidInput(f'invalid mount config for type "{wish.type}": {wrong.message}') from None
+    if wish.type == "volume":
+        raise NotSupported(f"volume {wish.source or '(anonymous)'} at {wish.target}: {_LATER}")
+    if wish.type in {"image", "cluster", "npipe"}:
+        raise NotSupported(f"mounts of type {wish.type} are not offered by havre")
+    raise InvalidInput(f'invalid mount config for type "{wish.type}": mount type unknown')
+
+
+def _bind(wish: MountWish, exists: PathExists) -> BindMount:
+    inside = _destination(wish.target)
+    _refuse_options(wish, own="BindOptions")
+    if not wish.source:
+        raise InvalidInput("field Source must not be empty")
+    options = wish.bind_options or BindOptions()
+    if options.propagation and options.propagation not in _PROPAGATIONS:
+        raise InvalidInput(f"invalid propagation mode: {options.propagation}")
+    if not wish.source.startswith("/"):
+        raise InvalidInput(f"invalid mount path: '{wish.source}' mount path must be absolute")
+    _check_read_only(wish, options)
+    if not options.create_mountpoint and not exists(wish.source):
+        raise InvalidInput(f"bind source path does not exist: {wish.source}")
+    return BindMount(
+        source=posixpath.normpath(wish.source),
+        destination=inside,
+        writable=not wish.read_only,
+        propagation=options.propagation or "rprivate",
+        recursive=not options.non_recursive,
+        recursive_read_only=wish.read_only and not (options.read_only_non_recursive or options.non_recursive),
+        force_recursive_read_only=options.read_only_force_recursive,
+        make_source=options.create_mountpoint,
+    )
+
+
+def _check_read_only(wish: MountWish, options: BindOptions) -> None:
+    if options.read_only_non_recursive and not wish.read_only:
+        raise InvalidInput("mount is not read-only, so ReadOnlyNonRecursive cannot be specified")
+    if not options.read_only_force_recursive:
+        return
+    if not wish.read_only:
+        raise InvalidInput("mount is not read-only, so ReadOnlyForceRecursive cannot be specified")
+    if options.read_only_non_recursive:
+        raise InvalidInput("ReadOnlyNonRecursive and ReadOnlyForceRecursive cannot be specified together")
+    if options.propagation != "rprivate":
+        raise InvalidInput("ReadOnlyForceRecursive requires propagation mode to be rprivate")
+
+
+def _tmpfs(wish: MountWish) -> TmpfsMount:
+    inside = _destination(wish.target)
+    _refuse_options(wish, own="TmpfsOptions")
+    if wish.source:
+        raise InvalidInput("field Source must not be specified")
+    given = wish.tmpfs_options or TmpfsOptions()
+    options = ["=".join(pair) for pair in given.options or ()]
+    if given.size_bytes < 0:
+        raise InvalidInput(f"invalid tmpfs size {given.size_bytes}")
+    if given.size_bytes:
+        options.append(f"size={given.size_bytes}")
+    if given.mode:
+        options.append(f"mode={given.mode:o}")
+    if wish.read_only:
+        options.append("ro")
+    return TmpfsMount(destination=inside, options=tmpfs_options(options), writable=not wish.read_only)
+
+
+def _short_tmpfs(destination: str, options: str) -> TmpfsMount:
+    merged = tmpfs_options([option for option in options.split(",") if option])
+    return TmpfsMount(destination=_destination(destination), options=merged, writable="ro" not in merged, listed=False)
+
+
+def tmpfs_options(given: Iterable[str]) -> tuple[str, ...]:
+    """Docker's defaults with *given* over them; of words that contradict each other the last one counts."""
+    chosen: dict[str, str] = {}
+    for option in (*_TMPFS_DEFAULTS, *given):
+        key, equals, value = option.partition("=")
+        if equals:
+            if key not in _TMPFS_DATA or not value or "\\" in value or any(c < "!" for c in value):
+                raise InvalidInput(f'invalid tmpfs option ["{option}"]')
+            slot = key
+        elif option == "defaults":
+            continue
+        elif (group := _GROUP_OF.get(option)) is not None:
+            slot = f"flag {group}"
+        else:
+            raise InvalidInput(f'invalid tmpfs option ["{option}"]')
+        chosen.pop(slot, None)
+        chosen[slot] = option
+    return tuple(chosen.values())
+
+
+def _parse_mode(mode: str) -> frozenset[str]:
+    if not mode:
+        return frozenset()
+    seen: dict[str, str] = {}
+    for word in mode.split(","):
+        kind = _mode_kind(word)
+        if kind is None or kind in seen:
+            raise InvalidInput(f"invalid mode: {mode}")
+        seen[kind] = word
+    return frozenset(seen.values())
+
+
+def _mode_kind(word: str) -> str | None:
+    kinds = (
+        ("access", {"ro", "rw"}),
+        ("label", {"z", "Z"}),
+        ("copy", {"nocopy"}),
+        ("propagation", _PROPAGATIONS),
+        ("consistency", _CONSISTENCIES),
+    )
+    return next((kind for kind, words in kinds if word in words), None)
+
+
+def _destination(given: str) -> str:
+    if not given:
+        raise InvalidInput("field Target must not be empty")
+    if not given.startswith("/"):
+        raise InvalidInput(f"invalid mount path: '{given}' mount path must be absolute")
+    if "\0" in given or "\n" in given:
+        raise InvalidInput(f"invalid mount path: {given!r} holds a control character")
+    clean = "/" + posixpath.normpath(given).lstrip("/")
+    if clean == "/":
+        raise InvalidInput("invalid specification: destination can't be '/'")
+    return clean
+
+
+def _refuse_options(wish: MountWish, *, own: str) -> None:
+    given = {
+        "BindOptions": wish.bind_options,
+        "VolumeOptions": wish.volume_options,
+        "ImageOptions": wish.image_options,
+        "TmpfsOptions": wish.tmpfs_options,
+        "ClusterOptions": wish.cluster_options,
+    }
+    for name, value in given.items():
+        if name != own and value is not None:
+            raise InvalidInput(f"field {name} must not be specified")
+
+
+def _refuse_volume(source: str) -> None:
+    if not _VOLUME_NAME.match(source):
+        raise InvalidInput(
+            f'create {source}: "{source}" includes invalid characters for a local volume name, only '
+            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
+        )
+    raise NotSupported(f"volume {source}: {_LATER}; bind a folder of the host by its absolute path")
+
+
+def _refuse_duplicates(mounts: Iterable[ResolvedMount]) -> None:
+    seen: set[str] = set()
+    for mount in mounts:
+        if mount.destination in seen:
+            raise InvalidInput(f"Duplicate mount point: {mount.destination}")
+        seen.add(mount.destination)
+
+
+def _bad_spec(text: str, why: str) -> InvalidInput:
+    return InvalidInput(f"invalid volume specification: '{text}': invalid mount config for type \"bind\": {why}")

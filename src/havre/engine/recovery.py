@@ -1,0 +1,134 @@
+"""Start-up: the records and what is on this host are brought together again, in both directions.
+
+No verb writes an intent of its own, because every crash leaves one of these, and each tells how to go on:
+a folder or tree without a record — a creation that was not finished, or a removal that was: it is swept;
+a living shim of a record that says otherwise — a start whose record was not yet written: it is adopted;
+a record that says running without a living shim — it ended meanwhile: exit.json tells how, or a reboot does.
+What belongs to a record that was set aside as damaged is never touched.
+"""
+
+import asyncio
+import logging
+from collections.abc import Iterable
+from pathlib import Path
+
+from msgspec.structs import replace
+
+from havre.base.errors import HavreError
+from havre.base.ids import is_id
+from havre.base.tasks import in_thread
+from havre.engine.lifecycle import State
+from havre.engine.parts import Parts
+from havre.engine.records import Found
+from havre.engine.remove import erase, remove_folder
+from havre.engine.roster import Container
+from havre.engine.seams import Shim
+from havre.engine.shared_memory import unmount_shared_memory
+from havre.engine.start import give_back, record_end, watch
+from havre.runtime.bundle import Exit
+
+_log = logging.getLogger(__name__)
+_AT_ONCE = 16
+_REBOOT = Exit(code=255)
+
+
+async def load(parts: Parts, found: Found) -> None:
+    """Let the containers of *found* be found, and adopt those that live; their sandboxes are `living`."""
+    await in_thread(parts.folders.containers.mkdir, 0o710, parents=True, exist_ok=True)
+    for record in found.records:
+        parts.roster.add(Container(record))
+    gate = asyncio.Semaphore(_AT_ONCE)
+    async with asyncio.TaskGroup() as adopting:
+        for container in parts.roster:
+            adopting.create_task(_adopt(parts, container, gate), name=f"adopt {container.id[:12]}")
+
+
+def living(parts: Parts, damaged: Iterable[str] = ()) -> frozenset[str]:
+    """The sandboxes that networks must keep: those that run, and those nobody can judge."""
+    return frozenset(damaged) | {one.id for one in parts.roster if one.record.alive}
+
+
+async def settle(parts: Parts, damaged: frozenset[str]) -> None:
+    """Once networks are open: watch what lives, and finish what was cut off.
+
+    What ended containers used is given back, `--rm` ones are removed, and what nobody owns is swept.
+    """
+    for container in parts.roster:
+        if container.shim is not None:
+            watch(parts, container, container.shim)  # only now: an end needs networks that are open
+        if container.shim is not None or container.settled.is_set():
+            continue
+        try:
+            await give_back(parts, container.record)
+        except (HavreError, OSError):
+            _log.exception("container %s: what its last run used could not be given back", container.id)
+        container.settled.set()
+    for container in parts.roster:
+        record = container.record
+        ended_meanwhile = record.host.auto_remove and record.started_ns and not record.alive
+        if ended_meanwhile:
+            async with container.lock:
+                await erase(parts, container)
+    await _sweep(parts, damaged)
+
+
+async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) -> None:
+    shim: Shim | None = None
+    try:
+        async with gate:
+            shim = await parts.runtime.adopt(container.id)
+    except (HavreError, OSError):
+        _log.exception("container %s: its shim cannot be asked", container.id)
+    if shim is not None:
+        _take_over(parts, container, shim)
+    elif container.record.alive:
+        container.settled.clear()
+        container.stopped.clear()
+        _ = record_end(parts, container, parts.runtime.ended(container.id) or _REBOOT)
+
+
+def _take_over(parts: Parts, container: Container, shim: Shim) -> None:
+    """A living shim is right, whatever the record says."""
+    state = State.PAUSED if shim.frozen else State.RUNNING
+    record = container.record
+    started = shim.started_ns or record.started_ns
+    taken = replace(record, state=state, pid=shim.pid, started_ns=started, failure="", exit_code=0)
+    if taken != record:
+        parts.change(container, taken)
+    container.settled.clear()
+    container.stopped.clear()
+    container.shim = shim
+
+
+async def _sweep(parts: Parts, damaged: frozenset[str]) -> None:
+    """Remove what no record owns, and only what bears an id of ours."""
+    owned = damaged | {container.id for container in parts.roster}
+    folders = parts.folders
+    for identifier in await in_thread(_ids_in, folders.exec_root):
+        if identifier not in owned:
+            _log.warning("removing what is left of container %s, which has no record", identifier)
+            await _quietly(parts, identifier)
+    for identifier in parts.snapshots.keys():  # noqa: SIM118  a method of the store, not of a dict
+        if is_id(identifier) and identifier not in owned:
+            await in_thread(parts.snapshots.discard, identifier)
+    for identifier in await in_thread(_ids_in, folders.containers):
+        if identifier not in owned:
+            await in_thread(remove_folder, folders.container(identifier))
+    for identifier in await in_thread(_ids_in, folders.exec_root / "shm"):
+        if identifier not in owned:
+            await in_thread(unmount_shared_memory, folders.exec_root, identifier)
+
+
+async def _quietly(parts: Parts, identifier: str) -> None:
+    try:
+        await parts.networks.detach(identifier)
+        await parts.runtime.remove(identifier)
+    except (HavreError, OSError):
+        _log.exception("what is left of container %s could not be removed", identifier)
+
+
+def _ids_in(folder: Path) -> list[str]:
+    try:
+        return [entry.name for entry in folder.iterdir() if is_id(entry.name)]
+    except FileNotFoundError:
+        return []

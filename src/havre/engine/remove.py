@@ -1,0 +1,102 @@
+"""Making a container go: the record first, then its files, so that a crash leaves garbage and never a lie."""
+
+import asyncio
+import contextlib
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+from msgspec.structs import replace
+
+from havre.base.errors import Conflict, HavreError, InternalError
+from havre.base.tasks import in_thread
+from havre.engine.lifecycle import State, Verb, after
+from havre.engine.parts import Parts
+from havre.engine.roster import Container, NoSuchContainer
+from havre.engine.signals import KILL
+
+_DEADLINE_S: Final = 12.0
+_log = logging.getLogger(__name__)
+
+
+async def remove(parts: Parts, container: Container, *, force: bool) -> None:
+    """Remove it, with *force* also while it runs. Raises Conflict, NoSuchContainer when another was faster."""
+    if container.record.state is State.REMOVING:
+        raise Conflict(f"removal of container {container.name} is already in progress")
+    _refuse_alive(container, force=force)
+    async with container.lock:
+        if container.gone:
+            raise NoSuchContainer(f"No such container: {container.id}")
+        _refuse_alive(container, force=force)
+        if container.record.alive:
+            await _kill(parts, container)
+        await erase(parts, container)
+
+
+async def erase(parts: Parts, container: Container) -> None:
+    """Remove a container that does not run; the caller holds its lock."""
+    record = container.record
+    parts.keep(container, replace(record, state=after(record.state, Verb.REMOVE)))
+    try:
+        await parts.records.forget(record.id)
+    except HavreError as failed:
+        parts.change(container, replace(container.record, state=after(State.REMOVING, Verb.FAIL_REMOVE)))
+        container.endings.remove_failed(record.exit_code, failed.message)
+        raise
+    container.gone = True
+    parts.clients.drop(record.id)
+    _, problem = await asyncio.gather(container.settled.wait(), in_thread(_discard, parts, record.id))
+    if problem is not None:
+        _log.error("files of container %s stay until the next start of the engine: %s", record.id, problem)
+    parts.roster.drop(container)
+    parts.tell(container, "destroy")
+    container.endings.removed(record.exit_code)
+
+
+def _refuse_alive(container: Container, *, force: bool) -> None:
+    if container.record.alive and not force:
+        state = container.record.state
+        hint = "unpause and then stop the container" if state is State.PAUSED else "stop the container"
+        raise Conflict(
+            f'cannot remove container "/{container.name}": container is {state}: {hint} before removing or force remove'
+        )
+
+
+async def _kill(parts: Parts, container: Container) -> None:
+    parts.keep(container, replace(container.record, stopped_by_user=True))
+    shim = container.shim
+    if shim is not None:
+        with contextlib.suppress(HavreError):  # it may have ended meanwhile, which is what we want
+            await shim.signal(KILL)
+            if container.record.state is State.PAUSED:
+                await shim.resume()
+        parts.tell(container, "kill", signal=str(int(KILL)))
+    try:
+        async with asyncio.timeout(_DEADLINE_S):
+            await container.stopped.wait()
+    except TimeoutError:
+        raise InternalError(
+            f"Could not kill running container {container.id}, cannot remove - its process did not end"
+        ) from None
+
+
+def _discard(parts: Parts, identifier: str) -> OSError | None:
+    """Its files; a failure is told, not raised, for the container is gone already."""
+    try:
+        parts.snapshots.discard(identifier)
+        remove_folder(parts.folders.container(identifier))
+    except OSError as failed:
+        return failed
+    return None
+
+
+def remove_folder(folder: Path) -> None:
+    """Remove a folder of the engine's own, which holds files only and which no container can reach."""
+    try:
+        entries = list(os.scandir(folder))
+    except FileNotFoundError:
+        return
+    for entry in entries:
+        os.unlink(entry.path)  # noqa: PTH108  one call a file on the way of each removal
+    os.rmdir(folder)  # noqa: PTH106

@@ -1,0 +1,127 @@
+"""What the verbs ask of the rooms below, so that tests can play those rooms without root."""
+
+import asyncio
+import socket
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Protocol
+
+from havre.images.model import Image
+from havre.networks.model import Attachment, Network, Wishes
+from havre.oci.digest import Digest
+from havre.oci.runtime_spec import Mount
+from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
+
+
+class Shim(Protocol):
+    """A container that runs, or has run, and the process that holds it."""
+
+    @property
+    def pid(self) -> int:
+        """The first process, as the host numbers it."""
+
+    @property
+    def started_ns(self) -> int:
+        """When the user's program began."""
+
+    @property
+    def frozen(self) -> bool:
+        """Whether its processes are frozen."""
+
+    @property
+    def attachments(self) -> Sequence[asyncio.Future[bool]]:
+        """The ends of the streams given at the launch, in their order; each tells whether by the detach keys."""
+
+    async def wait_exit(self) -> Exit:
+        """How it ended; for any number of waiters."""
+
+    async def attach(self, connection: socket.socket, wishes: AttachWishes) -> bool:
+        """Hand a socket over; returns when its stream has ended, true when its client typed the detach keys."""
+
+    async def exec(self, request: ExecRequest, attachment: tuple[socket.socket, AttachWishes] | None = None) -> int:
+        """Start a further process; its pid. Raises StartFailed."""
+
+    async def wait_exec(self, exec_id: str) -> int:
+        """The exit code of an exec session. Raises NoSuchProcess for an unknown one."""
+
+    async def wait_exec_stream(self, exec_id: str) -> bool:
+        """The end of the stream that came with `exec`; whether by the detach keys."""
+
+    async def resize(self, height: int, width: int, exec_id: str = "") -> None:
+        """Change the size of a terminal."""
+
+    async def signal(self, number: int, *, whole: bool = False) -> None:
+        """Send a signal to the first process."""
+
+    async def pause(self) -> None:
+        """Freeze every process."""
+
+    async def resume(self) -> None:
+        """Let them go on."""
+
+    async def pids(self) -> list[int]:
+        """Every process of the container, as the host numbers them."""
+
+
+class Starter(Protocol):
+    """Where shims come from: `runtime.Runtime`."""
+
+    async def launch(self, bundle: Bundle, attachments: Sequence[tuple[socket.socket, AttachWishes]] = ()) -> Shim:
+        """Returns when the user's program runs. Raises StartFailed; nothing is left then."""
+
+    async def adopt(self, identifier: str, /) -> Shim | None:
+        """The shim of a container that lives since before this process; None when it is gone."""
+
+    def ended(self, identifier: str, /) -> Exit | None:
+        """How a container ended whose shim is gone."""
+
+    async def remove(self, identifier: str, /) -> None:
+        """Run folder, cgroup and what else may be left; idempotent."""
+
+
+class Cables(Protocol):
+    """Where namespaces and addresses come from: `networks.Networks`."""
+
+    def get(self, ref: str) -> Network:
+        """A network. Raises NoSuchNetwork."""
+
+    async def attach(self, sandbox_id: str, wishes: Wishes | None = None) -> Attachment:
+        """Connect a sandbox; nothing is left when it raises."""
+
+    async def detach(self, sandbox_id: str) -> None:
+        """Take a sandbox off its network; idempotent."""
+
+
+class Trees(Protocol):
+    """Where writable roots come from: `snapshots.Overlay`. Every call blocks a little."""
+
+    def prepare(self, key: str, chain: Digest | None) -> tuple[Mount, ...]:
+        """Open a tree in work."""
+
+    def mounts(self, key: str) -> tuple[Mount, ...]:
+        """How to mount it."""
+
+    def target(self, key: str) -> Path:
+        """Where it is to be mounted."""
+
+    def diff_path(self, key: str) -> Path:
+        """What it changed."""
+
+    def discard(self, key: str) -> None:
+        """Forget it."""
+
+    def keys(self) -> tuple[str, ...]:
+        """All trees in work."""
+
+    def usage(self, key: str) -> int:
+        """Bytes that it holds by itself."""
+
+
+class ImageNames(Protocol):
+    """Where images are found: `images.Images`."""
+
+    def find(self, text: str, /) -> Image:
+        """The image that a name, a digest or an id means. Raises NoSuchImage, InvalidInput."""
+
+    def get(self, image_id: str, /) -> Image | None:
+        """The image with exactly this id."""

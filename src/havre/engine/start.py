@@ -1,0 +1,208 @@
+"""Bringing a container to life, and recording how it ended."""
+
+import asyncio
+from contextlib import AsyncExitStack
+from typing import Final
+
+from msgspec.structs import replace
+
+from havre.base import clock
+from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotModified
+from havre.base.tasks import in_thread
+from havre.engine.attach import accompany, serve
+from havre.engine.clients import on_closed
+from havre.engine.lifecycle import State, Verb, after
+from havre.engine.model import Record
+from havre.engine.parts import Parts
+from havre.engine.remove import erase
+from havre.engine.roster import Container, NoSuchContainer
+from havre.engine.seams import Shim
+from havre.engine.shared_memory import unmount_shared_memory
+from havre.engine.spec import build_bundle
+from havre.engine.surroundings import connect, prepare
+from havre.networks.model import Attachment
+from havre.runtime.bundle import Exit
+from havre.runtime.errors import NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, ShimGone, StartFailed
+
+_TASK: Final = "failed to create task for container: failed to create shim task: "
+_NS: Final = 1_000_000_000
+_LOST: Final = Exit(code=255)
+_WITHOUT_RESTART: Final = frozenset({"", "no"})
+
+
+class BadCommand(InvalidInput):
+    """The program of the container is not there or is none."""
+
+
+class NotStarted(InternalError):
+    """The container could not be started for a reason that is not its program."""
+
+
+async def start(parts: Parts, container: Container) -> None:
+    """Start it. Raises NotModified when it runs, Conflict, and what hinders the start; a failure is recorded."""
+    async with container.lock:
+        if container.gone:
+            raise NoSuchContainer(f"No such container: {container.id}")
+        _check_state(container.record)
+        await container.settled.wait()
+        try:
+            await _start(parts, container)
+        except HavreError as failed:
+            await _record_failure(parts, container, failed)
+            raise
+
+
+def _check_state(record: Record) -> None:
+    if record.state is State.RUNNING:
+        raise NotModified(f"Container {record.id} is already running")
+    if record.state is State.PAUSED:
+        raise Conflict("cannot start a paused container, try unpause instead")
+    if record.state in {State.REMOVING, State.DEAD}:
+        raise Conflict("container is marked for removal and cannot be started")
+
+
+async def _start(parts: Parts, container: Container) -> None:
+    record = container.record
+    running = after(record.state, Verb.START)  # refuse before anything is touched
+    clients = parts.clients.take(record.id)
+    async with AsyncExitStack() as undo:
+        undo.callback(on_closed(clients))
+        try:
+            attachment = await connect(parts, record)
+            undo.push_async_callback(parts.networks.detach, record.id)
+            around = await prepare(parts, record, attachment, undo)
+            shim = await parts.runtime.launch(build_bundle(record, around), clients)
+        except StartFailed as failed:
+            raise _translated(failed) from failed
+        except OSError as failed:
+            raise NotStarted(f"cannot prepare container {record.id}: {failed}") from failed
+        _ = undo.pop_all()
+    accompany(parts, container, shim, clients)
+    started = replace(
+        record,
+        state=running,
+        pid=shim.pid,
+        exit_code=0,
+        failure="",
+        oom_killed=False,
+        started_ns=shim.started_ns or clock.now_ns(),
+        finished_ns=record.finished_ns,
+        stopped_by_user=False,
+        attachment=attachment,
+    )
+    await _started(parts, container, started, shim)
+
+
+async def _started(parts: Parts, container: Container, record: Record, shim: Shim) -> None:
+    """Tell that it runs.
+
+    A start is covered by its shim, which the next havred finds and adopts. Only a restart policy, which acts after
+    a power cut too, makes it worth an fsync.
+    """
+    container.settled.clear()
+    container.stopped.clear()
+    container.shim = shim
+    durable = record.host.restart_policy.name not in _WITHOUT_RESTART
+    saved = parts.records.save(record, durable=durable)
+    parts.keep(container, record)
+    tell_network(parts, container, "connect")
+    parts.tell(container, "start")
+    watch(parts, container, shim)
+    for held in parts.clients.take(container.id):  # they came while the start was under way
+        serve(parts, container, shim, held)
+    if durable:
+        await saved
+
+
+def watch(parts: Parts, container: Container, shim: Shim) -> None:
+    """From now on the end of *shim* is the end of *container*."""
+    _ = parts.tasks.start(_watch(parts, container, shim), name=f"watch {container.id[:12]}")
+
+
+async def _watch(parts: Parts, container: Container, shim: Shim) -> None:
+    try:
+        ending = await shim.wait_exit()
+    except ShimGone:
+        ending = parts.runtime.ended(container.id) or _LOST
+    await ended(parts, container, ending)
+
+
+async def ended(parts: Parts, container: Container, ending: Exit) -> None:
+    """Record the end, tell everyone, give back what the run used; remove the container if it asked for that."""
+    record = container.record
+    saved = record_end(parts, container, ending)
+    try:
+        await saved
+        # exit.json goes only now that the record says the same.
+        await give_back(parts, record)
+    except (HavreError, OSError) as failed:
+        parts.tell(container, "cleanup", error=str(failed))
+        raise
+    finally:
+        container.settled.set()
+    tell_network(parts, container, "disconnect", record.attachment)
+    if record.host.auto_remove:
+        async with container.lock:
+            if not container.gone and not container.record.alive:
+                await erase(parts, container)
+
+
+def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Future[None]":
+    """The end, in memory and soon on the disk; those who wait for it are told at once."""
+    record = container.record
+    finished = ending.finished_ns or clock.now_ns()
+    over = replace(
+        record,
+        state=after(record.state, Verb.EXIT),
+        pid=0,
+        exit_code=ending.code,
+        oom_killed=ending.oom_killed,
+        finished_ns=finished,
+    )
+    container.shim = None
+    saved = parts.records.save(over, durable=False)
+    parts.keep(container, over)
+    if ending.oom_killed:
+        parts.tell(container, "oom")
+    seconds = max(0, finished - record.started_ns) // _NS
+    parts.tell(container, "die", exitCode=str(ending.code), execDuration=str(seconds))
+    container.stopped.set()
+    container.endings.exited(ending.code)
+    return saved
+
+
+async def give_back(parts: Parts, record: Record) -> None:
+    """Network, cgroup, run folder, shared memory; what is gone already is no error."""
+    await parts.networks.detach(record.id)
+    await parts.runtime.remove(record.id)
+    if record.host.ipc_mode == "shareable":
+        await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
+
+
+def tell_network(parts: Parts, container: Container, action: str, attachment: Attachment | None = None) -> None:
+    """An event of the network that the container joined or left."""
+    attachment = attachment or container.record.attachment
+    if attachment is None or not attachment.network_id:
+        return
+    attributes = {
+        "container": container.id,
+        "name": attachment.network_name,
+        "type": attachment.network_name if attachment.network_name != "none" else "null",
+    }
+    parts.events.publish("network", action, attachment.network_id, attributes)
+
+
+async def _record_failure(parts: Parts, container: Container, failed: HavreError) -> None:
+    code = NOT_STARTED
+    if isinstance(failed.__cause__, StartFailed):
+        code = failed.__cause__.exit_code
+    parts.change(container, replace(container.record, exit_code=code, failure=failed.message))
+    if container.record.host.auto_remove:
+        await erase(parts, container)
+
+
+def _translated(failed: StartFailed) -> HavreError:
+    if failed.before_runtime:
+        return NotStarted(failed.message)
+    kind = BadCommand if failed.exit_code in {NOT_FOUND, NOT_EXECUTABLE} else NotStarted
+    return kind(_TASK + failed.message)

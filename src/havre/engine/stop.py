@@ -1,0 +1,121 @@
+"""Ending a container: signals, and the patience between them.
+
+Nothing here holds the container's lock while it waits, so that an impatient second command gets through.
+"""
+
+import asyncio
+from contextlib import suppress
+from typing import Final
+
+from msgspec.structs import replace
+
+from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotFound, NotModified
+from havre.engine.lifecycle import State, Verb, after, may
+from havre.engine.parts import Parts
+from havre.engine.roster import Container
+from havre.engine.signals import DEFAULT_STOP, KILL, is_deliverable, parse_signal
+
+DEFAULT_TIMEOUT_S: Final = 10
+_KILL_DEADLINE_S: Final = 12.0
+
+
+async def stop(parts: Parts, container: Container, timeout_s: int | None, given: str | None) -> None:
+    """Ask it to end, and make it after *timeout_s* (negative: never). Raises NotModified when it is not alive."""
+    config = container.record.config
+    number = parse_signal(given or config.stop_signal or str(int(DEFAULT_STOP)))
+    if not container.record.alive:
+        raise NotModified(f"Container {container.id} is already stopped")
+    patience = timeout_s if timeout_s is not None else config.stop_timeout
+    await _end(parts, container, number, DEFAULT_TIMEOUT_S if patience is None else patience)
+    parts.tell(container, "stop")
+
+
+async def end_all(parts: Parts, timeout_s: float) -> None:
+    """End every container, as a daemon without live-restore does when it goes.
+
+    What is left after *timeout_s* is killed. Restart policies are not told that the user wanted it.
+    """
+    living = [container for container in parts.roster if container.record.alive]
+    async with asyncio.TaskGroup() as ending:
+        for container in living:
+            ending.create_task(_end_for_good(parts, container, timeout_s), name=f"end {container.id[:12]}")
+
+
+async def _end_for_good(parts: Parts, container: Container, timeout_s: float) -> None:
+    number = parse_signal(container.record.config.stop_signal or str(int(DEFAULT_STOP)))
+    with suppress(HavreError):
+        await _send(parts, container, number, resume=True)
+        try:
+            async with asyncio.timeout(timeout_s):
+                await container.stopped.wait()
+        except TimeoutError:
+            await _send(parts, container, KILL, resume=True)
+            await _wait_killed(container)
+        await container.settled.wait()
+
+
+async def end_if_alive(parts: Parts, container: Container, timeout_s: int | None, given: str | None) -> None:
+    """The stop that a restart begins with."""
+    with suppress(NotModified):
+        await stop(parts, container, timeout_s, given)
+
+
+async def kill(parts: Parts, container: Container, ref: str, given: str) -> None:
+    """Send a signal; SIGKILL also waits for the end. Raises Conflict when it is not alive."""
+    number = parse_signal(given)
+    if not is_deliverable(number):
+        raise InvalidInput(f"Cannot kill container: {ref}: The linux daemon does not support signal {number}")
+    if not container.record.alive:
+        raise Conflict(f"Cannot kill container: {ref}: Container {container.id} is not running")
+    if number == KILL:
+        _by_user(parts, container)
+    if not await _send(parts, container, number, resume=number == KILL):
+        raise Conflict(f"Cannot kill container: {ref}: Container {container.id} is not running")
+    if number == KILL:
+        await _wait_killed(container)
+
+
+async def _end(parts: Parts, container: Container, number: int, patience_s: int) -> None:
+    _by_user(parts, container)
+    await _send(parts, container, number, resume=True)
+    try:
+        async with asyncio.timeout(patience_s if patience_s >= 0 else None):
+            await container.stopped.wait()
+    except TimeoutError:
+        await _send(parts, container, KILL, resume=True)
+        await _wait_killed(container)
+    await container.settled.wait()
+
+
+async def _wait_killed(container: Container) -> None:
+    try:
+        async with asyncio.timeout(_KILL_DEADLINE_S):
+            await container.stopped.wait()
+    except TimeoutError:
+        raise InternalError(
+            f"container {container.id} did not end within {_KILL_DEADLINE_S:.0f} s of SIGKILL: "
+            "a process of it hangs in the kernel"
+        ) from None
+
+
+def _by_user(parts: Parts, container: Container) -> None:
+    """A restart policy must not undo what the user did."""
+    if not container.record.stopped_by_user:
+        parts.change(container, replace(container.record, stopped_by_user=True))
+
+
+async def _send(parts: Parts, container: Container, number: int, *, resume: bool) -> bool:
+    """False when there was nobody left to signal. A frozen process would never see it, so *resume* thaws."""
+    shim = container.shim
+    if shim is None:
+        return False
+    try:
+        await shim.signal(number)
+        if resume and container.record.state is State.PAUSED:
+            await shim.resume()
+    except NotFound:
+        return False
+    if resume and may(container.record.state, Verb.UNPAUSE):
+        parts.change(container, replace(container.record, state=after(container.record.state, Verb.UNPAUSE)))
+    parts.tell(container, "kill", signal=str(int(number)))
+    return True

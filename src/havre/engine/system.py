@@ -1,0 +1,222 @@
+"""The engine about itself: version, settings, what it takes of the disk."""
+
+import asyncio
+import os
+import platform
+from typing import Final
+
+import havre
+from havre.base import clock
+from havre.engine.host import HostFacts
+from havre.engine.images import ImageService
+from havre.engine.lifecycle import State
+from havre.engine.listing import container_sizes, summary
+from havre.engine.log_settings import OFFERED
+from havre.engine.parts import Parts
+from havre.engine.validate import ALIASES, RUNTIME
+from havre.wire.containers import ContainerSummary
+from havre.wire.system import Commit, DiskUsage, Info, RegistryServiceConfig, SwarmInfo, Version
+from havre.wire.versions import ENGINE_VERSION, MAX_API, MIN_API
+
+_PROXIES: Final = (("HttpProxy", "http_proxy"), ("HttpsProxy", "https_proxy"), ("NoProxy", "no_proxy"))
+_NO_COMMIT: Final[Commit] = {"ID": "", "Expected": ""}
+_NO_SWARM: Final[SwarmInfo] = {
+    "NodeID": "",
+    "NodeAddr": "",
+    "LocalNodeState": "inactive",
+    "ControlAvailable": False,
+    "Error": "",
+    "RemoteManagers": None,
+}
+
+
+class System:
+    """Answers about the engine as a whole."""
+
+    def __init__(self, parts: Parts, images: ImageService, engine_id: str) -> None:
+        self._parts = parts
+        self._images = images
+        self._engine_id = engine_id
+
+    async def version(self) -> Version:
+        """Which engine this is."""
+        facts = self._parts.facts
+        python = f"python{platform.python_version()}"
+        own = havre.__version__
+        details = {
+            "ApiVersion": MAX_API,
+            "Arch": facts.architecture,
+            "BuildTime": "",
+            "Experimental": "false",
+            "GitCommit": own,
+            "GoVersion": python,
+            "KernelVersion": facts.kernel,
+            "MinAPIVersion": MIN_API,
+            "Os": "linux",
+        }
+        return {
+            "Platform": {"Name": f"Havre {own}"},
+            "Components": [
+                {"Name": "Engine", "Version": ENGINE_VERSION, "Details": details},
+                {"Name": RUNTIME, "Version": own, "Details": {"GitCommit": own}},
+            ],
+            "Version": ENGINE_VERSION,
+            "ApiVersion": MAX_API,
+            "MinAPIVersion": MIN_API,
+            "GitCommit": own,
+            "GoVersion": python,
+            "Os": "linux",
+            "Arch": facts.architecture,
+            "KernelVersion": facts.kernel,
+            "BuildTime": "",
+        }
+
+    async def info(self) -> Info:
+        """How the engine and its host are set up."""
+        parts, facts, settings = self._parts, self._parts.facts, self._parts.settings
+        return {
+            "ID": self._engine_id,
+            "Containers": len(parts.roster),
+            "ContainersRunning": parts.count(State.RUNNING),
+            "ContainersPaused": parts.count(State.PAUSED),
+            "ContainersStopped": parts.count(State.CREATED, State.EXITED, State.DEAD),
+            "Images": self._images.count,
+            "Driver": "overlay2",
+            "DriverStatus": [["Supports d_type", "true"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
+            "Plugins": {
+                "Volume": [],
+                "Network": ["bridge", "host", "null"],
+                "Authorization": None,
+                "Log": [driver for driver in OFFERED if driver != "none"],
+            },
+            **_controllers(facts),
+            **_ourselves(self._parts),
+            "SystemTime": clock.rfc3339(clock.now_ns()),
+            "LoggingDriver": settings.log.type,
+            "CgroupDriver": "cgroupfs",
+            "CgroupVersion": str(facts.cgroup_version),
+            "KernelVersion": facts.kernel,
+            "OperatingSystem": facts.system,
+            "OSVersion": facts.system_version,
+            "OSType": "linux",
+            "Architecture": facts.machine,
+            "NCPU": facts.cpu_count,
+            "MemTotal": facts.memory_bytes,
+            "IndexServerAddress": "https://index.docker.io/v1/",
+            "RegistryConfig": _registries(parts),
+            "GenericResources": None,
+            "DockerRootDir": str(parts.folders.data_root),
+            **_proxies(),
+            "Name": facts.name,
+            "Labels": list(settings.labels),
+            "ExperimentalBuild": False,
+            "ServerVersion": ENGINE_VERSION,
+            "Runtimes": {name: {"path": "havre-runtime"} for name in sorted(ALIASES)},
+            "DefaultRuntime": RUNTIME,
+            "Swarm": _NO_SWARM,
+            "LiveRestoreEnabled": settings.live_restore,
+            "Isolation": "",
+            "InitBinary": os.path.basename(settings.init_path) or "docker-init",  # noqa: PTH119  a text
+            "ContainerdCommit": _NO_COMMIT,
+            "RuncCommit": {"ID": havre.__version__, "Expected": havre.__version__},
+            "InitCommit": _NO_COMMIT,
+            "SecurityOptions": _security(parts),
+            "FirewallBackend": {"Driver": "nftables"},
+            "CDISpecDirs": [],
+            "Warnings": _warnings(parts),
+        }
+
+    async def df(self) -> DiskUsage:
+        """What takes how much of the disk; the builder's cache and volumes are not offered yet, so they are empty."""
+        parts = self._parts
+        containers: list[ContainerSummary] = []
+        for container in sorted(parts.roster, key=lambda one: -one.record.created_ns):
+            own, whole = await container_sizes(parts, container.record)
+            containers.append({**summary(parts, container), "SizeRw": own, "SizeRootFs": whole})
+        layers, rows = await self._images.usage()
+        return {
+            "LayersSize": layers,
+            "Images": rows,
+            "Containers": containers,
+            "Volumes": [],
+            "BuildCache": [],
+            "BuilderSize": 0,
+        }
+
+
+def _controllers(facts: HostFacts) -> Info:
+    return {
+        "MemoryLimit": True,
+        "SwapLimit": facts.swap_limit,
+        "CpuCfsPeriod": True,
+        "CpuCfsQuota": True,
+        "CPUShares": True,
+        "CPUSet": True,
+        "PidsLimit": True,
+        "OomKillDisable": facts.cgroup_version == 1,
+        "IPv4Forwarding": _is_on("/proc/sys/net/ipv4/ip_forward"),
+        "BridgeNfIptables": _is_on("/proc/sys/net/bridge/bridge-nf-call-iptables"),
+        "BridgeNfIp6tables": _is_on("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
+    }
+
+
+def _ourselves(parts: Parts) -> Info:
+    return {
+        "Debug": parts.settings.debug,
+        "NFd": len(os.listdir("/proc/self/fd")),  # noqa: PTH208  a count
+        "NGoroutines": len(asyncio.all_tasks()),
+        "NEventsListener": parts.events.listeners,
+    }
+
+
+def _registries(parts: Parts) -> RegistryServiceConfig:
+    mirrors = list(parts.settings.registry_mirrors)
+    return {
+        "InsecureRegistryCIDRs": ["::1/128", "127.0.0.0/8", *parts.settings.insecure_registries],
+        "IndexConfigs": {"docker.io": {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}},
+        "Mirrors": mirrors,
+    }
+
+
+def _security(parts: Parts) -> list[str]:
+    profile = parts.settings.seccomp
+    known = profile if profile in {"builtin", "unconfined"} else "custom"
+    options = [f"name=seccomp,profile={known}", "name=cgroupns"]
+    return [*options, "name=no-new-privileges"] if parts.settings.no_new_privileges else options
+
+
+def _warnings(parts: Parts) -> list[str] | None:
+    warnings = list(parts.settings.warnings)
+    if not parts.facts.swap_limit:
+        warnings.append("WARNING: No swap limit support")
+    if "CAP_SYS_RESOURCE" not in parts.facts.capabilities:
+        warnings.append(
+            "WARNING: The engine lacks CAP_SYS_RESOURCE: hard limits cannot be raised, OOM scores not lowered"
+        )
+    return warnings or None
+
+
+def _proxies() -> Info:
+    found: dict[str, str] = {
+        field: os.environ.get(name) or os.environ.get(name.upper()) or "" for field, name in _PROXIES
+    }
+    return {
+        "HttpProxy": _without_password(found["HttpProxy"]),
+        "HttpsProxy": _without_password(found["HttpsProxy"]),
+        "NoProxy": found["NoProxy"],
+    }
+
+
+def _without_password(url: str) -> str:
+    """Docker shows `http://xxxxx:xxxxx@host`: a secret is never told."""
+    scheme, separator, rest = url.partition("://")
+    who, at, where = rest.rpartition("@")
+    return f"{scheme}{separator}xxxxx:xxxxx@{where}" if at and who else url
+
+
+def _is_on(path: str) -> bool:
+    try:
+        with open(path, "rb") as file:  # noqa: PTH123  a fixed path of the kernel
+            return file.read(1) == b"1"
+    except OSError:
+        return False
