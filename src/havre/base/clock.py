@@ -3,11 +3,14 @@
 Deadlines use `time.monotonic` and nothing of this module.
 """
 
+import re
 import time
 from datetime import UTC, datetime
 
 ZERO_TIME = "0001-01-01T00:00:00Z"
 _NS = 1_000_000_000
+# `datetime.fromisoformat` takes far more than RFC 3339: weeks, commas, bare dates; without an offset UTC is meant.
+_RFC3339 = re.compile(r"(\d{4}-\d\d-\d\d[Tt ]\d\d:\d\d:\d\d)(?:\.(\d+))?([Zz]|[+-]\d\d:\d\d)?", re.ASCII)
 
 
 def now_ns() -> int:
@@ -20,28 +23,30 @@ def rfc3339(time_ns: int) -> str:
     if time_ns == 0:
         return ZERO_TIME
     seconds, nanos = divmod(time_ns, _NS)
-    whole = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(seconds))
     fraction = f".{nanos:09d}".rstrip("0") if nanos else ""
-    return f"{whole}{fraction}Z"
+    return f"{_whole(seconds)}{fraction}Z"
 
 
 def rfc3339_fixed(time_ns: int) -> str:
     """RFC 3339 in UTC with always nine digits, as in the timestamps of `docker logs -t`."""
     seconds, nanos = divmod(time_ns, _NS)
-    return f"{time.strftime('%Y-%m-%dT%H:%M:%S', time.gmtime(seconds))}.{nanos:09d}Z"
+    return f"{_whole(seconds)}.{nanos:09d}Z"
 
 
 def parse_rfc3339(text: str) -> int:
-    """Nanoseconds since the epoch of an RFC 3339 text with any offset. Raises ValueError."""
+    """Nanoseconds since the epoch of an RFC 3339 text with any offset, or none for UTC. Raises ValueError."""
     if text == ZERO_TIME:
         return 0
-    body, digits, zone = text, "", ""
-    if "." in text:
-        body, _, rest = text.partition(".")
-        digits = rest[: len(rest) - len(rest.lstrip("0123456789"))]
-        zone = rest[len(digits) :]
-        body += zone
-    moment = datetime.fromisoformat(body.replace("Z", "+00:00").replace("z", "+00:00"))
+    parts = _RFC3339.fullmatch(text)
+    if parts is None:
+        raise ValueError(f"not a moment of RFC 3339: {text[:64]!r}")
+    whole, digits, zone = parts.groups(default="")
+    moment = datetime.fromisoformat(whole.upper() + (zone if zone not in ("Z", "z") else ""))
     if moment.tzinfo is None:
         moment = moment.replace(tzinfo=UTC)
-    return int(moment.timestamp()) * _NS + int(digits[:9].ljust(9, "0") or "0")
+    return int(moment.timestamp()) * _NS + int(digits[:9].ljust(9, "0"))
+
+
+def _whole(seconds: int) -> str:
+    at = time.gmtime(seconds)  # strftime(3) writes years before 1000 with fewer than four digits
+    return f"{at[0]:04d}-{at[1]:02d}-{at[2]:02d}T{at[3]:02d}:{at[4]:02d}:{at[5]:02d}"

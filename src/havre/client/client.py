@@ -29,6 +29,7 @@ class Client:
         self.version = version
         self._on_demand = on_demand
         self._idle: Connection | None = None
+        self._agreed = version != API_VERSION
 
     @classmethod
     def at(cls, host: str = "", tls: TlsFiles | None = None) -> Client:
@@ -63,8 +64,10 @@ class Client:
     ) -> Response:
         """One request on the idle connection, or on a new one. Raises ApiError for a status of 400 and more.
 
-        The body of the answer must be read to its end before the next request.
+        The body of the answer must be read to its end before the next request: what is left is lost.
         """
+        if stream is not None and not self._agreed:
+            self.act("GET", "/_ping")  # a stream cannot be sent again in the daemon's own version
         fields = dict(headers or {})
         data: bytes | Iterable[bytes] | None = stream
         if body is not None:
@@ -72,15 +75,13 @@ class Client:
             data = _json_bytes(body)
         elif stream is not None:
             fields.setdefault("Content-Type", "application/x-tar")
-        connection = self._idle or self._connect()
-        self._idle = connection
-        response = connection.request(method, self._target(path, query), fields, data)
+        response = self._ready().request(method, self._target(path, query), fields, data)
         if response.status < 400:
+            self._agreed = True
             return response
         message = _message(response)
-        if _TOO_NEW in message and self.version == API_VERSION:
-            self.version = message.rpartition(_TOO_NEW)[2].split()[0].rstrip(".,")
-            return self.send(method, path, query, body, stream=stream, headers=headers)
+        if stream is None and self._steps_down(message):
+            return self.send(method, path, query, body, headers=headers)
         raise ApiError(response.status, message)
 
     def hijack(self, path: str, query: Query | None = None, body: object = None) -> tuple[Stream, bytes, str]:
@@ -88,13 +89,19 @@ class Client:
         connection = self._connect()
         fields = {"Connection": "Upgrade", "Upgrade": "tcp", "Content-Type": "application/json"}
         data = _json_bytes(body) if body is not None else b""
-        response = connection.request("POST", self._target(path, query), fields, data)
-        if response.status not in (101, 200):
-            message = _message(response)
+        try:
+            response = connection.request("POST", self._target(path, query), fields, data)
+            message = "" if response.status in (101, 200) else _message(response)
+        except BaseException:
             connection.close()
-            raise ApiError(response.status, message)
-        stream, ahead = connection.take_over()
-        return stream, ahead, response.headers.get("content-type", "")
+            raise
+        if response.status in (101, 200):
+            stream, ahead = connection.take_over()
+            return stream, ahead, response.headers.get("content-type", "")
+        connection.close()
+        if self._steps_down(message):
+            return self.hijack(path, query, body)
+        raise ApiError(response.status, message)
 
     def another(self) -> Client:
         """A client of the same daemon with a connection of its own."""
@@ -112,10 +119,37 @@ class Client:
 
     def _target(self, path: str, query: Query | None) -> str:
         target = f"/v{self.version}{path}"
-        given = [(name, value) for name, value in (query or {}).items() if value not in (None, "", False)]
+        if not (target.isascii() and target.isprintable()) or " " in target or "#" in target:
+            from urllib.parse import quote
+
+            target = quote(target, safe="!$%&'()*+,/:;=?@[]~")
+        given = [
+            (name, value) for name, value in (query or {}).items() if value not in (None, "") and value is not False
+        ]
         if given:
             target += "?" + "&".join(f"{name}={_quoted(value)}" for name, value in given)
         return target
+
+    def _steps_down(self, message: str) -> bool:
+        """Whether *message* names an older version of the API, which is spoken from now on."""
+        if self._agreed or _TOO_NEW not in message:
+            return False
+        self._agreed = True
+        offered = message.rpartition(_TOO_NEW)[2].split()
+        version = offered[0].rstrip(".,") if offered else ""
+        major, _, minor = version.partition(".")
+        if version == self.version or not (version.isascii() and major.isdecimal() and minor.isdecimal()):
+            return False
+        self.version = version
+        return True
+
+    def _ready(self) -> Connection:
+        """The idle connection, or a new one when the daemon has hung up or an answer was left unread."""
+        if self._idle is not None and not self._idle.reusable:
+            self.close()
+        if self._idle is None:
+            self._idle = self._connect()
+        return self._idle
 
     def _connect(self) -> Connection:
         try:
@@ -130,7 +164,7 @@ class Client:
 
 
 def json_lines(response: Response) -> Iterator[dict[str, object]]:
-    """The progress lines of an answer. Raises ApiError when one of them tells an error."""
+    """The progress lines of an answer. Raises ClientError when one of them tells an error."""
     for line in response.lines():
         document = loads(line)
         if not isinstance(document, dict):

@@ -12,6 +12,7 @@ from havre.client.errors import ClientError, ConnectionFailed
 DATA_ROOT = "/var/lib/havre"
 LOG = f"{DATA_ROOT}/havred.log"
 _PATIENCE_S = 30.0
+_RIVAL = "in use by another havred"
 
 
 def start_daemon(address: Address) -> None:
@@ -25,13 +26,14 @@ def start_daemon(address: Address) -> None:
     ]
     command = [sys.executable, "-m", "havre.daemon.main", "-H", address.text]
     pid = os.posix_spawn(sys.executable, command, os.environ, file_actions=actions, setsid=True)
-    deadline = time.monotonic() + _PATIENCE_S
+    deadline, ended = time.monotonic() + _PATIENCE_S, False
     while time.monotonic() < deadline:
         try:
             address.connect().close()
         except ConnectionFailed:
-            if os.waitpid(pid, os.WNOHANG)[0]:
-                break
+            ended = ended or os.waitpid(pid, os.WNOHANG)[0] != 0
+            if ended and _RIVAL not in _tail(start):
+                break  # else another command started one in the same moment, which will answer
             time.sleep(0.005)
         else:
             return

@@ -47,5 +47,5 @@ def loads(data: bytes) -> object:
     except (StopIteration, ValueError, RecursionError) as error:
         raise ClientError(f"the daemon's answer is no JSON: {text[:200]!r}") from error
     if end != len(text):
-        raise ClientError(f"the daemon's answer goes on after its JSON: {text[end:200]!r}")
+        raise ClientError(f"the daemon's answer goes on after its JSON: {text[end : end + 200]!r}")
     return document

@@ -116,7 +116,7 @@ def clone3(flags: int, cgroup_fd: int | None = None) -> tuple[int, int]:
     args = _CloneArgs(
         flags=flags | CLONE.PIDFD | (0 if cgroup_fd is None else CLONE.INTO_CGROUP),
         pidfd=ctypes.addressof(pidfd),
-        exit_signal=signal.SIGCHLD,
+        exit_signal=0 if flags & CLONE.PARENT else signal.SIGCHLD,  # with PARENT it is the caller's own: clone(2)
         cgroup=cgroup_fd or 0,
     )
     address, size = ctypes.addressof(args), ctypes.sizeof(args)

@@ -17,6 +17,7 @@ DOCKER_CONFIG = "application/vnd.docker.container.image.v1+json"
 DOCKER_LAYER = "application/vnd.docker.image.rootfs.diff.tar"
 DOCKER_LAYER_GZIP = "application/vnd.docker.image.rootfs.diff.tar.gzip"
 
+MAX_SIZE = 2**63 - 1
 INDEX_TYPES = frozenset({OCI_INDEX, DOCKER_MANIFEST_LIST})
 MANIFEST_TYPES = frozenset({OCI_MANIFEST, DOCKER_MANIFEST})
 
@@ -42,6 +43,6 @@ class Descriptor(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"
 
     def parsed_digest(self) -> Digest:
         """The digest as a value. Raises InvalidInput."""
-        if self.size < 0:
-            raise InvalidInput(f"invalid descriptor of {self.digest[:160]!r}: negative size")
+        if not 0 <= self.size <= MAX_SIZE:
+            raise InvalidInput(f"invalid descriptor of {self.digest[:160]!r}: impossible size")
         return Digest.parse(self.digest)

@@ -1,5 +1,7 @@
 """The image configuration, OCI's with Docker's additions (image-spec, config.md; moby's image JSON)."""
 
+from collections.abc import Iterator, Sized
+
 import msgspec
 
 from havre.base.errors import InvalidInput
@@ -108,11 +110,17 @@ def decode(data: bytes) -> ImageConfig:
         raise InvalidInput(f"invalid image config: {error}") from error
     if config.rootfs.type != "layers":
         raise InvalidInput(f"invalid image config: unknown rootfs type {config.rootfs.type[:64]!r}")
-    process = config.process
-    if max(len(process.env or ()), len(process.labels or ()), len(config.rootfs.diff_ids)) > _MAX_ENTRIES:
+    if any(len(entries) > _MAX_ENTRIES for entries in _collections(config)):
         raise InvalidInput("invalid image config: too many entries")
     config.diff_ids()
     return config
+
+
+def _collections(config: ImageConfig) -> Iterator[Sized]:
+    for part in (config, config.rootfs, config.process, config.process.healthcheck):
+        if part is not None:
+            values = (getattr(part, name) for name in part.__struct_fields__)
+            yield from (value for value in values if isinstance(value, list | dict))
 
 
 def encode(config: ImageConfig) -> bytes:

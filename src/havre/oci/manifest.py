@@ -34,7 +34,7 @@ def decode(data: bytes, media_type: str = "") -> Manifest | Index:
     """Read a document that claims *media_type* (or says it itself).
 
     Raises InvalidInput for a wrong schema version, a media type that contradicts *media_type*, a document
-    that holds both layers and manifests (CVE-2021-41190), or more than 4 MiB.
+    that is both a manifest and an index (CVE-2021-41190), or more than 4 MiB.
     """
     if len(data) > MAX_MANIFEST_BYTES:
         raise InvalidInput(f"manifest of {len(data)} bytes is larger than {MAX_MANIFEST_BYTES}")
@@ -43,10 +43,10 @@ def decode(data: bytes, media_type: str = "") -> Manifest | Index:
     if shape.schema_version != 2:
         raise InvalidInput(f"unsupported manifest schema version {shape.schema_version}")
     if media_type and shape.media_type and media_type != shape.media_type:
-        raise InvalidInput(f"manifest says it is {shape.media_type!r}, but was served as {media_type!r}")
-    if shape.layers is not msgspec.UNSET and shape.manifests is not msgspec.UNSET:
-        raise InvalidInput("a document with both layers and manifests is ambiguous")
+        raise InvalidInput(f"manifest says it is {shape.media_type[:160]!r}, but was served as {media_type[:160]!r}")
     if shape.manifests is not msgspec.UNSET:
+        if shape.layers is not msgspec.UNSET or shape.config is not msgspec.UNSET:
+            raise InvalidInput("a document with manifests and with layers or a config is ambiguous")
         _expect(own_type, INDEX_TYPES, OCI_INDEX)
         return _decode(data, Index)
     _expect(own_type, MANIFEST_TYPES, OCI_MANIFEST)
@@ -56,6 +56,7 @@ def decode(data: bytes, media_type: str = "") -> Manifest | Index:
 class _Shape(msgspec.Struct, rename="camel"):
     schema_version: int
     media_type: str = ""
+    config: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     layers: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
     manifests: msgspec.Raw | msgspec.UnsetType = msgspec.UNSET
 

@@ -31,27 +31,20 @@ class Reference:
     def parse(cls, text: str) -> Self:
         """Docker's normalised form: `busybox` is `docker.io/library/busybox`. Raises InvalidInput."""
         if _HEX64.match(text):
-            raise InvalidInput(
-                f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings"
-            )
+            raise InvalidInput(f"invalid repository name ({text}), cannot specify 64-byte hexadecimal strings")
         name, at, digest = text.partition("@")
         tag = ""
         head, colon, tail = name.rpartition(":")
         if colon and "/" not in tail:
             name, tag = head, tail
         domain, path = _split_domain(name)
-        if (
-            (colon and name == head and not _TAG.match(tag))
-            or not _is_path(path)
-            or not _DOMAIN.match(domain)
-        ):
-            if path != path.lower() and _is_path(path.lower()):
-                raise InvalidInput(f"invalid reference format: repository name ({path}) must be lowercase")
+        if (colon and name == head and not _TAG.match(tag)) or not _is_path(path) or not _DOMAIN.match(domain):
+            remote = path.partition(":")[0]
+            if remote != remote.lower():
+                raise InvalidInput(f"invalid reference format: repository name ({remote}) must be lowercase")
             raise InvalidInput("invalid reference format")
-        if len(domain) + 1 + len(path) > _MAX_NAME:
-            raise InvalidInput(
-                "invalid reference format: repository name must not be more than 255 characters"
-            )
+        if len(path) > _MAX_NAME:
+            raise InvalidInput("invalid reference format: repository name must not be more than 255 characters")
         if at:
             try:
                 Digest.parse(digest)

@@ -217,9 +217,7 @@ class NetworkLimits(_Part, frozen=True, rename={"class_id": "classID"}):
     priorities: list[InterfacePriority] | None = None
 
 
-class Resources(
-    _Part, frozen=True, rename={"block_io": "blockIO", "hugepage_limits": "hugepageLimits"}
-):
+class Resources(_Part, frozen=True, rename={"block_io": "blockIO", "hugepage_limits": "hugepageLimits"}):
     """What a cgroup limits."""
 
     devices: list[DeviceRule] | None = None

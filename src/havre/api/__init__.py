@@ -1,0 +1,1 @@
+"""Speaks the Engine API: reads a request, decodes it, calls one service, encodes what came back."""

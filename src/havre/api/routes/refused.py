@@ -1,0 +1,115 @@
+"""The parts of the Engine API that this version of Havre does not have: each says so, none answers 404."""
+
+from collections.abc import Callable
+from typing import Final, NoReturn
+
+from havre.api.request import Request
+from havre.api.response import Response, as_json
+from havre.api.router import Route
+from havre.base.errors import NotFound, NotSupported, Unavailable
+from havre.wire.filters import parse_filters
+
+_NO_SWARM: Final = (
+    "This node is not a swarm manager. "
+    'Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'
+)
+_SWARM: Final = (
+    *(
+        ("GET", path)
+        for path in ("/swarm", "/swarm/unlockkey", "/services", "/nodes", "/tasks", "/secrets", "/configs")
+    ),
+    *(("GET", path) for path in ("/services/{id}", "/services/{id}/logs", "/nodes/{id}", "/tasks/{id}")),
+    *(("GET", path) for path in ("/tasks/{id}/logs", "/secrets/{id}", "/configs/{id}")),
+    *(("POST", path) for path in ("/swarm/leave", "/swarm/update", "/swarm/unlock", "/services/create")),
+    *(("POST", path) for path in ("/services/{id}/update", "/nodes/{id}/update")),
+    *(("POST", path) for path in ("/secrets/create", "/secrets/{id}/update")),
+    *(("POST", path) for path in ("/configs/create", "/configs/{id}/update")),
+    *(("DELETE", path) for path in ("/services/{id}", "/nodes/{id}", "/secrets/{id}", "/configs/{id}")),
+)
+_NOT_YET: Final = (
+    ("POST", "/swarm/init", "swarm mode is"),
+    ("POST", "/swarm/join", "swarm mode is"),
+    ("POST", "/build", "building images is"),
+    ("POST", "/build/cancel", "building images is"),
+    ("POST", "/session", "building images is"),
+    ("POST", "/grpc", "building images is"),
+    ("POST", "/auth", "logging in to registries is"),
+    ("GET", "/images/search", "searching registries is"),
+    ("POST", "/images/{name:*}/push", "pushing to registries is"),
+    ("GET", "/distribution/{name:*}/json", "asking registries is"),
+    ("POST", "/commit", "committing containers is"),
+    ("POST", "/volumes/create", "creating volumes is"),
+    ("PUT", "/volumes/{name}", "changing volumes is"),
+    ("GET", "/containers/{id}/attach/ws", "attaching through a WebSocket is"),
+    ("GET", "/containers/{id}/stats", "statistics of containers are"),
+    ("GET", "/containers/{id}/changes", "listing changed files is"),
+    ("GET", "/containers/{id}/export", "exporting containers is"),
+    ("POST", "/containers/{id}/update", "updating containers is"),
+    ("GET", "/containers/{id}/archive", "copying files is"),
+    ("HEAD", "/containers/{id}/archive", "copying files is"),
+    ("PUT", "/containers/{id}/archive", "copying files is"),
+    ("GET", "/containers/{id}/checkpoints", "checkpoints are"),
+    ("POST", "/containers/{id}/checkpoints", "checkpoints are"),
+    ("DELETE", "/containers/{id}/checkpoints/{checkpoint}", "checkpoints are"),
+    ("GET", "/plugins/privileges", "plugins are"),
+    ("POST", "/plugins/pull", "plugins are"),
+    ("POST", "/plugins/create", "plugins are"),
+    *(
+        ("POST", f"/plugins/{{name:*}}/{verb}", "plugins are")
+        for verb in ("enable", "disable", "push", "set", "upgrade")
+    ),
+)
+
+
+def routes() -> list[Route]:
+    """Everything of the API that is not served elsewhere."""
+    return [
+        *(Route(method, path, _refusal(Unavailable(_NO_SWARM))) for method, path in _SWARM),
+        *(
+            Route(method, path, _refusal(NotSupported(f"{what} not available in this version of Havre")))
+            for method, path, what in _NOT_YET
+        ),
+        Route("GET", "/plugins", _no_plugins),
+        Route("GET", "/plugins/{name:*}/json", _no_such_plugin),
+        Route("DELETE", "/plugins/{name:*}", _no_such_plugin),
+        Route("GET", "/volumes", _no_volumes),
+        Route("GET", "/volumes/{name}", _no_such_volume),
+        Route("DELETE", "/volumes/{name}", _no_such_volume),
+        Route("POST", "/volumes/prune", _no_volumes_pruned),
+        Route("POST", "/build/prune", _no_cache_pruned),
+    ]
+
+
+def _refusal(error: NotSupported | Unavailable) -> Callable[[Request], Response]:
+    def refuse(_request: Request) -> NoReturn:
+        raise type(error)(error.message)
+
+    return refuse
+
+
+def _no_plugins(request: Request) -> Response:
+    parse_filters(request.query.text("filters"))
+    return as_json([])
+
+
+def _no_such_plugin(request: Request) -> NoReturn:
+    raise NotFound(f'plugin "{request.parameters["name"]}" not found')
+
+
+def _no_volumes(request: Request) -> Response:
+    parse_filters(request.query.text("filters"))
+    return as_json({"Volumes": [], "Warnings": None})
+
+
+def _no_such_volume(request: Request) -> NoReturn:
+    raise NotFound(f"get {request.parameters['name']}: no such volume")
+
+
+def _no_volumes_pruned(request: Request) -> Response:
+    parse_filters(request.query.text("filters"))
+    return as_json({"VolumesDeleted": None, "SpaceReclaimed": 0})
+
+
+def _no_cache_pruned(request: Request) -> Response:
+    parse_filters(request.query.text("filters"))
+    return as_json({"CachesDeleted": None, "SpaceReclaimed": 0})

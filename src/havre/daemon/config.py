@@ -1,0 +1,303 @@
+"""What the daemon was told: command line and daemon.json joined, checked, and turned into values."""
+
+import os
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Final, cast
+
+from havre.base.errors import InvalidInput, NotSupported
+from havre.daemon.config_file import FileValue, read_file
+from havre.daemon.flags import Given, parse_flags
+from havre.daemon.options import BY_KEY
+from havre.daemon.values import Pool, Ulimit, parse_bytes, parse_label, parse_pair, parse_pool, parse_ulimit
+
+DEFAULT_FILE: Final = Path("/etc/havre/daemon.json")
+DEFAULT_HOST: Final = "unix:///run/havre.sock"
+DEFAULT_GROUP: Final = "docker"
+_LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
+_LOG_DRIVERS: Final = ("json-file", "none")
+_SHM_BYTES: Final = 64 << 20
+_OWN_RUNTIMES: Final = ("", "havre", "runc")
+_WORDLESS: Final = frozenset(("", "0", "false", "False"))
+
+
+@dataclass(frozen=True, slots=True)
+class TLSConfig:
+    """TLS on TCP. *wanted* None: nothing was said; with *verify*, clients must show a certificate."""
+
+    wanted: bool | None
+    verify: bool
+    authority: Path
+    certificate: Path
+    key: Path
+
+
+@dataclass(frozen=True, slots=True)
+class NetworkConfig:
+    """The default bridge, and what stands in resolv.conf."""
+
+    bridge: str
+    binding: str
+    bip: str
+    fixed_cidr: str
+    default_gateway: str
+    pools: tuple[Pool, ...]
+    mtu: int
+    icc: bool
+    ip_masquerade: bool
+    ip_forward: bool
+    iptables: bool
+    dns: tuple[str, ...]
+    dns_options: tuple[str, ...]
+    dns_search: tuple[str, ...]
+    host_gateways: tuple[str, ...]
+    resolv_conf: str
+
+
+@dataclass(frozen=True, slots=True)
+class ContainerConfig:
+    """What containers get that ask for nothing else."""
+
+    cgroup_parent: str
+    cgroupns_mode: str
+    ipc_mode: str
+    shm_size_bytes: int
+    ulimits: tuple[Ulimit, ...]
+    init: bool
+    init_path: str
+    no_new_privileges: bool
+    seccomp_profile: str
+    log_driver: str
+    log_options: dict[str, str]
+
+
+@dataclass(frozen=True, slots=True)
+class Config:
+    """Everything, frozen. What SIGHUP reads again comes as a new value."""
+
+    hosts: tuple[str, ...]
+    group: str
+    data_root: Path
+    exec_root: Path
+    pidfile: Path
+    debug: bool
+    log_level: str
+    log_format: str
+    labels: tuple[str, ...]
+    insecure_registries: tuple[str, ...]
+    registry_mirrors: tuple[str, ...]
+    live_restore: bool
+    shutdown_timeout_s: int
+    tls: TLSConfig
+    network: NetworkConfig
+    containers: ContainerConfig
+
+
+def load_config(arguments: Sequence[str], before: "Config | None" = None) -> Config:
+    """The configuration that the command line and its file make. Raises InvalidInput or NotSupported.
+
+    With *before*, a daemon that runs reads again: only what may change then is taken over.
+    """
+    given = parse_flags(arguments)
+    config = _build(_Values.read(given))
+    if before is None:
+        return config
+    return Config(
+        **{
+            field: getattr(config if field in _RELOADED else before, field)
+            for field in Config.__dataclass_fields__  # the frozen value has no other way to be taken apart
+        }
+    )
+
+
+_RELOADED: Final = ("debug", "live_restore", "shutdown_timeout_s")
+
+
+class _Values:
+    """The value of each key: from the command line, else from the file, else the default asked with."""
+
+    def __init__(self, given: Given, file: dict[str, FileValue]) -> None:
+        self._given, self._file = given, file
+
+    @classmethod
+    def read(cls, given: Given) -> "_Values":
+        named = given.get("config-file")
+        path = Path(named) if isinstance(named, str) else DEFAULT_FILE
+        return cls(given, read_file(path, given, needed=named is not None))
+
+    def raw(self, key: str) -> FileValue:
+        """What was said, flag first; None when nothing was."""
+        said = self._given.get(BY_KEY[key].flag)
+        return cast("FileValue", said) if said is not None else self._file.get(key)
+
+    def text(self, key: str, default: str = "") -> str:
+        value = self.raw(key)
+        return value if isinstance(value, str) and value else default
+
+    def flag(self, key: str, *, default: bool) -> bool:
+        value = self.raw(key)
+        return value if isinstance(value, bool) else default
+
+    def number(self, key: str, default: int) -> int:
+        value = self.raw(key)
+        return value if isinstance(value, int) else default
+
+    def path(self, key: str, default: str) -> Path:
+        return Path.cwd() / self.text(key, default)
+
+    def items(self, key: str) -> tuple[str, ...]:
+        value = self.raw(key)
+        return tuple(str(item) for item in value) if isinstance(value, list) else ()
+
+    def pairs(self, key: str) -> dict[str, str]:
+        value = self.raw(key)
+        if isinstance(value, dict):
+            return {name: str(item) for name, item in value.items()}
+        return dict(parse_pair(item, key) for item in self.items(key))
+
+
+def _build(values: _Values) -> Config:
+    _refuse_what_is_missing(values)
+    labels = values.items("labels")
+    seen: dict[str, str] = {}
+    for label in labels:
+        name = parse_label(label)
+        if seen.setdefault(name, label) != label:
+            raise InvalidInput(f"conflict labels for {seen[name]} and {label}")
+    debug = values.flag("debug", default=False)
+    return Config(
+        hosts=values.items("hosts") or (DEFAULT_HOST,),
+        group=values.text("group"),
+        data_root=values.path("data-root", "/var/lib/havre"),
+        exec_root=values.path("exec-root", "/run/havre"),
+        pidfile=values.path("pidfile", "/run/havred.pid"),
+        debug=debug,
+        log_level=_one_of(values, "log-level", _LEVELS, "info"),
+        log_format=_one_of(values, "log-format", ("text", "json"), "text"),
+        labels=labels,
+        insecure_registries=values.items("insecure-registries"),
+        registry_mirrors=values.items("registry-mirrors"),
+        # Docker's default is false. A container that outlives its daemon is what people wish for, and
+        # `--live-restore=false` gives Docker's way back.
+        live_restore=values.flag("live-restore", default=True),
+        shutdown_timeout_s=values.number("shutdown-timeout", 15),
+        tls=_tls(values),
+        network=_network(values),
+        containers=_containers(values),
+    )
+
+
+def _tls(values: _Values) -> TLSConfig:
+    folder = Path(os.environ.get("DOCKER_CERT_PATH") or Path("~/.docker").expanduser())
+    verify = values.flag("tlsverify", default=bool(os.environ.get("DOCKER_TLS_VERIFY")))
+    said = values.raw("tls")
+    if verify and said is False:
+        verify = False
+    return TLSConfig(
+        wanted=True if verify else said if isinstance(said, bool) else None,
+        verify=verify,
+        authority=values.path("tlscacert", str(folder / "ca.pem")),
+        certificate=values.path("tlscert", str(folder / "cert.pem")),
+        key=values.path("tlskey", str(folder / "key.pem")),
+    )
+
+
+def _network(values: _Values) -> NetworkConfig:
+    bridge, bip = values.text("bridge"), values.text("bip")
+    if bridge and bip:
+        raise InvalidInput("You specified -b & --bip, mutually exclusive options. Please specify only one")
+    icc, iptables = values.flag("icc", default=True), values.flag("iptables", default=True)
+    if not icc and not iptables:
+        raise InvalidInput(
+            "You specified --iptables=false with --icc=false. ICC=false uses iptables to function. "
+            "Please set --icc or --iptables to true"
+        )
+    raw_pools = values.raw("default-address-pools")
+    return NetworkConfig(
+        bridge=bridge,
+        binding=values.text("ip", "0.0.0.0"),
+        bip=bip,
+        fixed_cidr=values.text("fixed-cidr"),
+        default_gateway=values.text("default-gateway"),
+        pools=tuple(parse_pool(pool) for pool in raw_pools) if isinstance(raw_pools, list) else (),
+        mtu=_at_least(values, "mtu", 0, 1500) or 1500,
+        icc=icc,
+        ip_masquerade=values.flag("ip-masq", default=True),
+        ip_forward=values.flag("ip-forward", default=True),
+        iptables=iptables,
+        dns=values.items("dns"),
+        dns_options=values.items("dns-opts"),
+        dns_search=values.items("dns-search"),
+        host_gateways=values.items("host-gateway-ips") or tuple(filter(None, (values.text("host-gateway-ip"),))),
+        resolv_conf=values.text("resolv-conf"),
+    )
+
+
+def _containers(values: _Values) -> ContainerConfig:
+    raw_size, raw_limits = values.raw("default-shm-size"), values.raw("default-ulimits")
+    limits = raw_limits.values() if isinstance(raw_limits, dict) else raw_limits if isinstance(raw_limits, list) else ()
+    return ContainerConfig(
+        cgroup_parent=values.text("cgroup-parent"),
+        cgroupns_mode=_one_of(values, "default-cgroupns-mode", ("host", "private"), "private"),
+        ipc_mode=_one_of(values, "default-ipc-mode", ("shareable", "private"), "private"),
+        shm_size_bytes=_SHM_BYTES if raw_size is None else parse_bytes(raw_size, "default-shm-size"),
+        ulimits=tuple(parse_ulimit(limit) for limit in limits),
+        init=values.flag("init", default=False),
+        init_path=values.text("init-path"),
+        no_new_privileges=values.flag("no-new-privileges", default=False),
+        seccomp_profile=values.text("seccomp-profile"),
+        log_driver=_one_of(values, "log-driver", _LOG_DRIVERS, "json-file"),
+        log_options=values.pairs("log-opts"),
+    )
+
+
+def _refuse_what_is_missing(values: _Values) -> None:
+    """An option that promises something and would be ignored is worse than one that stops the start."""
+    for key, accepts in _LIMITED.items():
+        value = values.raw(key)
+        said = (
+            [str(item) for item in value] if isinstance(value, list | dict) else [] if value is None else [str(value)]
+        )
+        for one in said:
+            if not accepts(one):
+                raise NotSupported(f"{key}: {one[:128]!r} is not available in this version of Havre")
+
+
+def _nothing(text: str) -> bool:
+    return text in _WORDLESS
+
+
+_LIMITED: Final[dict[str, Callable[[str], bool]]] = {
+    "authorization-plugins": _nothing,
+    "bip6": _nothing,
+    "cpu-rt-period": _nothing,
+    "cpu-rt-runtime": _nothing,
+    "default-gateway-v6": _nothing,
+    "default-runtime": lambda text: text in _OWN_RUNTIMES,
+    "exec-opts": lambda text: text == "native.cgroupdriver=cgroupfs",
+    "fixed-cidr-v6": _nothing,
+    "ipv6": _nothing,
+    "metrics-addr": _nothing,
+    "min-api-version": lambda text: text in ("", "1.24"),
+    "rootless": _nothing,
+    "runtimes": _nothing,
+    "selinux-enabled": _nothing,
+    "storage-driver": lambda text: text in ("", "overlay2"),
+    "storage-opts": lambda text: text.startswith("overlay2.override_kernel_check="),
+    "userns-remap": _nothing,
+}
+
+
+def _one_of(values: _Values, key: str, choices: tuple[str, ...], default: str) -> str:
+    value = values.text(key, default)
+    if value not in choices:
+        raise InvalidInput(f"invalid value for {key}: {value[:128]!r} is none of {', '.join(choices)}")
+    return value
+
+
+def _at_least(values: _Values, key: str, low: int, default: int) -> int:
+    value = values.number(key, default)
+    if value < low:
+        raise InvalidInput(f"invalid default {key}: {value}")
+    return value

@@ -1,0 +1,26 @@
+"""What the daemon's life needs of the rooms that `wiring` joins."""
+
+from collections.abc import Sequence
+from contextlib import AbstractAsyncContextManager
+from typing import Protocol
+
+from havre.api.router import Route
+from havre.daemon.config import Config
+from havre.runtime.runtime import Runtime
+
+
+class Rooms(Protocol):
+    """All rooms, open."""
+
+    def routes(self) -> list[Route]:
+        """Everything that is served besides the ping."""
+
+    async def end_containers(self, patience_s: float) -> None:
+        """End everything that runs, asking first and killing after *patience_s*."""
+
+
+class OpenRooms(Protocol):
+    """Opens all rooms, and closes them at the end."""
+
+    def __call__(self, config: Config, runtime: Runtime, warnings: Sequence[str]) -> AbstractAsyncContextManager[Rooms]:
+        """The rooms for *config* on a *runtime* that is open; *warnings* are what `info` should tell, too."""

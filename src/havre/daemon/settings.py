@@ -1,0 +1,100 @@
+"""From the daemon's configuration to what each room calls its settings."""
+
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from pathlib import Path
+from typing import Final
+
+from havre.base.errors import InvalidInput, NotSupported
+from havre.daemon.config import Config, NetworkConfig
+from havre.engine import settings as engine_words
+from havre.engine.log_settings import check_log
+from havre.engine.parts import Settings as EngineSettings
+from havre.engine.spec import CGROUP_PARENT
+from havre.networks.model import AddressPool
+from havre.networks.model import Settings as NetworkSettings
+
+_PROFILE_LIMIT_BYTES: Final = 1 << 20
+_WORDS: Final = ("", "builtin", "unconfined")
+
+
+def engine_settings(config: Config, warnings: tuple[str, ...]) -> EngineSettings:
+    """What the engine is to know. Raises InvalidInput, NotSupported."""
+    given, network = config.containers, config.network
+    log = engine_words.LogSettings(type=given.log_driver, config=given.log_options)
+    check_log(log)
+    return EngineSettings(
+        log=log,
+        cgroup_parent=given.cgroup_parent or CGROUP_PARENT,
+        cgroupns_mode=given.cgroupns_mode,
+        ipc_mode=given.ipc_mode,
+        shm_size_bytes=given.shm_size_bytes,
+        seccomp=_profile(given.seccomp_profile),
+        init=given.init,
+        init_path=given.init_path,
+        live_restore=config.live_restore,
+        no_new_privileges=given.no_new_privileges,
+        ulimits=tuple(engine_words.Ulimit(name=one.name, soft=one.soft, hard=one.hard) for one in given.ulimits),
+        dns=network.dns,
+        dns_search=network.dns_search,
+        dns_options=network.dns_options,
+        host_gateway=next(iter(network.host_gateways), ""),
+        resolv_conf=Path(network.resolv_conf or "/etc/resolv.conf"),
+        labels=config.labels,
+        debug=config.debug,
+        insecure_registries=config.insecure_registries,
+        registry_mirrors=config.registry_mirrors,
+        warnings=warnings,
+    )
+
+
+def network_settings(config: NetworkConfig) -> NetworkSettings:
+    """What the networks are to know. Raises InvalidInput, NotSupported."""
+    if config.bridge == "none":
+        raise NotSupported(
+            "running without the default bridge (--bridge none) is not available in this version of Havre"
+        )
+    defaults = NetworkSettings()
+    return NetworkSettings(
+        bridge_name=config.bridge or defaults.bridge_name,
+        bridge_interface=IPv4Interface(_address(config.bip, "bip", IPv4Interface)) if config.bip else None,
+        fixed_cidr=IPv4Network(_address(config.fixed_cidr, "fixed-cidr", IPv4Network)) if config.fixed_cidr else None,
+        default_gateway=(
+            IPv4Address(_address(config.default_gateway, "default-gateway", IPv4Address))
+            if config.default_gateway
+            else None
+        ),
+        pools=tuple(
+            AddressPool(IPv4Network(_address(pool.base, "default-address-pool", IPv4Network)), pool.size)
+            for pool in config.pools
+        )
+        or defaults.pools,
+        mtu=config.mtu,
+        icc=config.icc,
+        masquerade=config.ip_masquerade,
+        ip_forward=config.ip_forward,
+        firewall=config.iptables,
+        default_binding=_address(config.binding, "ip", IPv4Address),
+    )
+
+
+def _address(text: str, what: str, kind: type[IPv4Address | IPv4Interface | IPv4Network]) -> str:
+    """*text*, which is an address of that *kind*. Raises InvalidInput naming *what*."""
+    try:
+        kind(text)
+    except ValueError as wrong:
+        raise InvalidInput(f"invalid {what}: {wrong}") from None
+    return text
+
+
+def _profile(word: str) -> str:
+    """What the engine takes: a word, or the JSON that the file of that name holds."""
+    if word in _WORDS:
+        return word or "builtin"
+    try:
+        with Path(word).open("rb") as file:
+            text = file.read(_PROFILE_LIMIT_BYTES + 1)
+    except OSError as failed:
+        raise InvalidInput(f"opening seccomp profile ({word}) failed: {failed.strerror}") from None
+    if len(text) > _PROFILE_LIMIT_BYTES:
+        raise InvalidInput(f"opening seccomp profile ({word}) failed: it is larger than {_PROFILE_LIMIT_BYTES} bytes")
+    return text.decode(errors="replace")

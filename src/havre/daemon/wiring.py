@@ -1,0 +1,120 @@
+"""Every room, built once and joined: the only place that sees them all."""
+
+from collections.abc import AsyncIterator, Sequence
+from contextlib import AsyncExitStack, asynccontextmanager, closing
+from dataclasses import dataclass
+
+from havre.api.router import Route
+from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, system  # noqa: A004
+from havre.base.ids import new_id
+from havre.base.tasks import in_thread
+from havre.content.store import Content
+from havre.daemon.config import Config
+from havre.daemon.settings import engine_settings, network_settings
+from havre.engine import recovery
+from havre.engine.archives import Archives
+from havre.engine.attach import Streams
+from havre.engine.containers import Containers
+from havre.engine.events import Events
+from havre.engine.execs import Execs
+from havre.engine.host import read_host
+from havre.engine.images import ImageService
+from havre.engine.lives import Lives
+from havre.engine.networks import NetworkService
+from havre.engine.parts import Parts
+from havre.engine.places import Folders
+from havre.engine.records import Records
+from havre.engine.seccomp_filters import Filters, check_profile
+from havre.engine.stop import end_all
+from havre.engine.system import System
+from havre.images.images import Images
+from havre.images.names import Names
+from havre.kernel.cgroups import open_cgroups
+from havre.networks.networks import Networks
+from havre.runtime.runtime import Runtime
+from havre.snapshots.overlay import Overlay
+
+
+@dataclass(frozen=True, slots=True)
+class _Joined:
+    """What the services stand on."""
+
+    parts: Parts
+    images: Images
+    networks: Networks
+    engine_id: str
+
+    def routes(self) -> list[Route]:
+        """Each noun with the one service it asks."""
+        parts = self.parts
+        streams, lives = Streams(parts), Lives(parts)
+        image_service = ImageService(parts, self.images)
+        return [
+            *containers.routes(Containers(parts)),
+            *containers.life_routes(lives),
+            *containers.watch_routes(lives),
+            *logs.routes(streams),
+            *attach.routes(streams),
+            *exec.routes(Execs(parts)),
+            *events.routes(parts.events),
+            *images.archive_routes(Archives(parts, self.images)),
+            *images.routes(image_service),
+            *networks.routes(NetworkService(self.networks, parts.roster)),
+            *system.routes(System(parts, image_service, self.engine_id)),
+            *refused.routes(),
+        ]
+
+    async def end_containers(self, patience_s: float) -> None:
+        """End everything that runs."""
+        await end_all(self.parts, patience_s)
+
+
+@asynccontextmanager
+async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) -> AsyncIterator[_Joined]:
+    """All rooms on top of a *runtime* that is open; closed again in the opposite order."""
+    settings = engine_settings(config, tuple(warnings))
+    check_profile(settings.seccomp)
+    async with AsyncExitStack() as undo:
+        content = await in_thread(Content, config.data_root / "content")
+        snapshots = await in_thread(Overlay, config.data_root / "overlay2")
+        undo.push_async_callback(in_thread, snapshots.close)
+        pictures = Images(content, snapshots, await in_thread(Names, config.data_root / "images.db"))
+        undo.push_async_callback(pictures.close)
+        await pictures.open()
+        cables = Networks(config.data_root / "networks", config.exec_root, network_settings(config.network))
+        undo.push_async_callback(cables.close)
+        await cables.open()
+        records = Records(config.data_root / "havre.db")
+        found = records.open()
+        undo.push_async_callback(records.close)
+        folders = Folders(config.data_root, config.exec_root)
+        folders.containers.mkdir(mode=0o710, exist_ok=True)
+        with closing(open_cgroups()) as cgroups:
+            facts = read_host(cgroups.version)
+        parts = Parts(
+            records=records,
+            runtime=runtime,
+            networks=cables,
+            snapshots=snapshots,
+            images=pictures,
+            folders=folders,
+            facts=facts,
+            settings=settings,
+            events=Events(),
+            filters=Filters(facts, settings.seccomp),
+        )
+        undo.push_async_callback(parts.tasks.close)
+        undo.callback(parts.clients.close)
+        undo.callback(parts.events.close)
+        await recovery.load(parts, found)
+        await cables.reconcile(recovery.living(parts, found.damaged))
+        await recovery.settle(parts, found.damaged)
+        await in_thread(snapshots.sweep)
+        sweeping = parts.tasks.start(_sweep(pictures), name="sweep of images")
+        undo.callback(sweeping.cancel)
+        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id))
+
+
+async def _sweep(pictures: Images) -> None:
+    """Space that a dead process left taken comes back while the first requests are served."""
+    await pictures.sweep()
