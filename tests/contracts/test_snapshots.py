@@ -10,12 +10,12 @@ from collections.abc import Callable, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.tars import archive, file, folder
 
 from havre.base.errors import InvalidInput
 from havre.oci.digest import Digest
 from havre.snapshots.contract import KeyTaken, LayerInUse, NoSuchKey, NoSuchLayer, Snapshots, View
 from havre.snapshots.overlay import Overlay
+from tests.support.tars import archive, file, folder
 
 pytestmark = pytest.mark.root
 

@@ -291,7 +291,6 @@ class Rooms:
             settings=Settings(resolv_conf=root / "resolv.conf"),
             events=Events(),
             filters=Filters(FACTS),
-            past_execs=past_execs,
         )
 
     async def close(self) -> None:

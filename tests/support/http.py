@@ -78,3 +78,6 @@ class Api:
 
     def close(self) -> None:
         self._connection.close()
+
+    def __del__(self) -> None:
+        self.close()

@@ -123,7 +123,7 @@ class _Values:
     @classmethod
     def read(cls, given: Given) -> "_Values":
         named = given.get("config-file")
-        path = Path(named) if isinstance(named, str) else DEFAULT_FILE
+        path = Path(named.replace("\0", "\ufffd")) if isinstance(named, str) else DEFAULT_FILE
         return cls(given, read_file(path, given, needed=named is not None))
 
     def raw(self, key: str) -> FileValue:
@@ -133,6 +133,8 @@ class _Values:
 
     def text(self, key: str, default: str = "") -> str:
         value = self.raw(key)
+        if isinstance(value, str) and "\0" in value:
+            raise InvalidInput(f"invalid {key}: it holds a NUL character")
         return value if isinstance(value, str) and value else default
 
     def flag(self, key: str, *, default: bool) -> bool:
@@ -244,7 +246,7 @@ def _containers(values: _Values) -> ContainerConfig:
         shm_size_bytes=_SHM_BYTES if raw_size is None else parse_bytes(raw_size, "default-shm-size"),
         ulimits=tuple(parse_ulimit(limit) for limit in limits),
         init=values.flag("init", default=False),
-        init_path=values.text("init-path"),
+        init_path=values.text("init-path") or values.text("default-init"),
         no_new_privileges=values.flag("no-new-privileges", default=False),
         seccomp_profile=values.text("seccomp-profile"),
         log_driver=_one_of(values, "log-driver", _LOG_DRIVERS, "json-file"),

@@ -18,6 +18,10 @@ def main(arguments: Sequence[str] | None = None) -> int:
     words = sys.argv[1:] if arguments is None else list(arguments)
     try:
         given = parse_flags(words)
+    except HavreError as wrong:
+        sys.stderr.write(f"{wrong.message}\nSee 'havred --help'.\n")
+        return 1
+    try:
         if given.get("help"):
             return _say(help_text())
         if given.get("version"):

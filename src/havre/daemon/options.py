@@ -126,6 +126,7 @@ OPTIONS: Final = (
     Option("validate", "", _B, help="Validate the configuration and exit"),
     Option("version", "", _B, "v", "Print version information and quit"),
     Option("", "builder", Kind.OBJECT),
+    Option("", "default-init"),
     Option("", "min-api-version"),
     Option("", "network-diagnostic-port", _I),
     Option("", "proxies", Kind.OBJECT),

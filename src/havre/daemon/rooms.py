@@ -6,7 +6,6 @@ from typing import Protocol
 
 from havre.api.router import Route
 from havre.daemon.config import Config
-from havre.runtime.runtime import Runtime
 
 
 class Rooms(Protocol):
@@ -22,5 +21,5 @@ class Rooms(Protocol):
 class OpenRooms(Protocol):
     """Opens all rooms, and closes them at the end."""
 
-    def __call__(self, config: Config, runtime: Runtime, warnings: Sequence[str]) -> AbstractAsyncContextManager[Rooms]:
-        """The rooms for *config* on a *runtime* that is open; *warnings* are what `info` should tell, too."""
+    def __call__(self, config: Config, warnings: Sequence[str]) -> AbstractAsyncContextManager[Rooms]:
+        """The rooms for *config*; *warnings* are what `info` should tell, too."""

@@ -22,7 +22,6 @@ from havre.daemon.listeners import Listener, open_listeners
 from havre.daemon.notify import tell
 from havre.daemon.rooms import OpenRooms
 from havre.daemon.single import lock_data_root, remove_pidfile, write_pidfile
-from havre.runtime.runtime import Runtime
 
 _REQUEST_GRACE_S: Final = 5.0
 _log = logging.getLogger("havre.daemon")
@@ -32,6 +31,7 @@ def run(config: Config, words: Sequence[str]) -> None:
     """Be the daemon until a signal ends it. Raises HavreError or OSError when it cannot start."""
     with ExitStack() as undo:
         os.umask(0o022)
+        gc.disable()  # until everything is loaded: modules are no garbage
         undo.callback(os.close, lock_data_root(config.data_root))
         write_pidfile(config.pidfile)
         undo.callback(remove_pidfile, config.pidfile)
@@ -59,17 +59,13 @@ class _Daemon:
         self._main = asyncio.current_task()
         self._hear_signals()
         async with AsyncExitStack() as undo:
-            runtime = Runtime(self._config.exec_root)
-            undo.push_async_callback(runtime.close)
-            opening = asyncio.get_running_loop().create_task(runtime.open(), name="launcher")
             server = Server(Router(ping.routes()))
             undo.push_async_callback(server.close, _REQUEST_GRACE_S)
             for listener in self._listeners:
                 await server.listen(listener.socket, self._context(listener))
-            # The launcher starts and pings are answered while a thread imports the rest.
+            # Pings are answered while a thread imports the rest.
             open_rooms = await in_thread(_load)
-            await opening
-            rooms = await undo.enter_async_context(open_rooms(self._config, runtime, self._warnings))
+            rooms = await undo.enter_async_context(open_rooms(self._config, self._warnings))
             undo.push_async_callback(server.close, _REQUEST_GRACE_S)
             server.open(Router(rooms.routes()))
             self._tell_ready()
@@ -85,8 +81,8 @@ class _Daemon:
         loop.add_signal_handler(signal.SIGHUP, self._reload)
 
     def _tell_ready(self) -> None:
-        gc.collect()
         gc.freeze()
+        gc.enable()
         _log.info("Daemon has completed initialization")
         for listener in self._listeners:
             _log.info("API listen on %s", listener.address)
@@ -126,7 +122,7 @@ class _Daemon:
 
 
 def _load() -> OpenRooms:
-    return cast("OpenRooms", importlib.import_module("havre.daemon.wiring").open_rooms)
+    return cast("OpenRooms", importlib.import_module("havre.daemon.launch").open_rooms)
 
 
 def _loop_factory() -> Callable[[], asyncio.AbstractEventLoop] | None:

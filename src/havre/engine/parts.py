@@ -65,7 +65,7 @@ class Parts:
     settings: Settings
     events: Events
     filters: Filters
-    past_execs: tuple[ExecRecord, ...] = ()
+    past_execs: list[ExecRecord] = field(default_factory=list)
     roster: Roster = field(default_factory=Roster)
     clients: HeldClients = field(default_factory=HeldClients)
     tasks: Tasks = field(default_factory=Tasks)

@@ -227,10 +227,7 @@ class _Reserve:
         with contextlib.suppress(OSError):
             handle = os.open(self._path, os.O_WRONLY | os.O_CREAT | os.O_CLOEXEC, 0o600)
             try:
-                os.posix_fallocate(handle, 0, _SAVE_EXEC: Final = "INSERT INTO execs VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET body=?3"
-_FORGET_EXEC: Final = "DELETE FROM execs WHERE id = ?1"
-_FORGET_EXECS: Final = "DELETE FROM execs WHERE container = ?1"
-_RESERVE_BYTES)
+                os.posix_fallocate(handle, 0, _RESERVE_BYTES)
                 self._full = True
             finally:
                 os.close(handle)

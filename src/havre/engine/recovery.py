@@ -37,6 +37,7 @@ async def load(parts: Parts, found: Found) -> None:
     await in_thread(parts.folders.containers.mkdir, 0o710, parents=True, exist_ok=True)
     for record in found.records:
         parts.roster.add(Container(record))
+    parts.past_execs.extend(found.execs)
     gate = asyncio.Semaphore(_AT_ONCE)
     async with asyncio.TaskGroup() as adopting:
         for container in parts.roster:

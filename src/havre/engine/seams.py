@@ -13,12 +13,12 @@ from havre.oci.runtime_spec import Mount
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
 
 
-class Shim(Protocol):
-    """A container that runs, or has run, and the process that holds it."""
+class Life(Protocol):
+    """The first process of a container, and how it goes."""
 
     @property
     def pid(self) -> int:
-        """The first process, as the host numbers it."""
+        """Its number on the host."""
 
     @property
     def started_ns(self) -> int:
@@ -26,20 +26,43 @@ class Shim(Protocol):
 
     @property
     def frozen(self) -> bool:
-        """Whether its processes are frozen."""
+        """Whether the container's processes are frozen."""
+
+    async def wait_exit(self) -> Exit:
+        """How it ended; for any number of waiters."""
+
+    async def signal(self, number: int, *, whole: bool = False) -> None:
+        """Send it a signal. Raises NoSuchProcess."""
+
+    async def pause(self) -> None:
+        """Freeze every process of the container."""
+
+    async def resume(self) -> None:
+        """Let them go on."""
+
+    async def pids(self) -> list[int]:
+        """Every process of the container, as the host numbers them."""
+
+
+class Doors(Protocol):
+    """The streams and the terminal of a container."""
 
     @property
     def attachments(self) -> Sequence[asyncio.Future[bool]]:
         """The ends of the streams given at the launch, in their order; each tells whether by the detach keys."""
 
-    async def wait_exit(self) -> Exit:
-        """How it ended; for any number of waiters."""
-
     async def attach(self, connection: socket.socket, wishes: AttachWishes) -> bool:
         """Hand a socket over; returns when its stream has ended, true when its client typed the detach keys."""
 
+    async def resize(self, height: int, width: int, exec_id: str = "") -> None:
+        """Change the size of a terminal."""
+
+
+class Guests(Protocol):
+    """Further processes in a container."""
+
     async def exec(self, request: ExecRequest, attachment: tuple[socket.socket, AttachWishes] | None = None) -> int:
-        """Start a further process; its pid. Raises StartFailed."""
+        """Start one; its number on the host. Raises StartFailed."""
 
     async def wait_exec(self, exec_id: str) -> int:
         """The exit code of an exec session. Raises NoSuchProcess for an unknown one."""
@@ -47,20 +70,9 @@ class Shim(Protocol):
     async def wait_exec_stream(self, exec_id: str) -> bool:
         """The end of the stream that came with `exec`; whether by the detach keys."""
 
-    async def resize(self, height: int, width: int, exec_id: str = "") -> None:
-        """Change the size of a terminal."""
 
-    async def signal(self, number: int, *, whole: bool = False) -> None:
-        """Send a signal to the first process."""
-
-    async def pause(self) -> None:
-        """Freeze every process."""
-
-    async def resume(self) -> None:
-        """Let them go on."""
-
-    async def pids(self) -> list[int]:
-        """Every process of the container, as the host numbers them."""
+class Shim(Life, Doors, Guests, Protocol):
+    """A container that runs, or has run, and the process that holds it."""
 
 
 class Starter(Protocol):

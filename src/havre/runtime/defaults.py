@@ -123,7 +123,7 @@ def default_mounts(*, shm_size: int = SHM_SIZE) -> list[Mount]:
         ),
         Mount(destination="/dev/mqueue", type="mqueue", source="mqueue", options=["nosuid", "noexec", "nodev"]),
         Mount(
-            destination="/dev/shm",
+            destination="/dev/shm",  # noqa: S108  the container's own
             type="tmpfs",
             source="shm",
             options=["nosuid", "noexec", "nodev", "mode=1777", f"size={shm_size}"],

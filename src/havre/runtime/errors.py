@@ -42,7 +42,7 @@ class NotNow(Conflict):
     """The container's state does not allow what was asked for."""
 
 
-class StepFailed(Exception):  # noqa: N818  crosses a process border as a message, never reaches a caller
+class StepFailed(Exception):
     """A step of a birth failed: *text* in Docker's words; *exit_code* as in StartFailed."""
 
     def __init__(self, text: str, exit_code: int = NOT_STARTED, *, before_runtime: bool = False) -> None:

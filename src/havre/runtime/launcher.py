@@ -14,8 +14,8 @@ from havre.kernel.cgroups import open_cgroups
 from havre.kernel.channel import Channel, ChannelClosed
 from havre.kernel.process import set_dumpable, set_name
 from havre.kernel.procfs import open_mounted_proc
+from havre.runtime.shim.container import Tools
 from havre.runtime.shim.main import serve
-from havre.runtime.shim.starter import Tools
 from havre.runtime.title import set_title
 
 _READY = b"ready"
@@ -49,7 +49,7 @@ def main(fd: int, fail_at: str = "") -> None:
 
 
 def _fork(channel: Channel, fd: int, tools: Tools) -> None:
-    """havred learns of a failed fork from the end of the shim's channel."""
+    """Havred learns of a failed fork from the end of the shim's channel."""
     try:
         pid = os.fork()
     except OSError as error:
@@ -64,7 +64,7 @@ def _fork(channel: Channel, fd: int, tools: Tools) -> None:
 def _become_shim(fd: int, tools: Tools) -> NoReturn:
     code = 1
     try:
-        serve(Channel(socket.socket(fileno=fd)), tools)
+        serve(fd, tools)
         code = 0
     except BaseException:  # noqa: BLE001  the outermost loop of the shim: what it says goes to havred's own output
         import traceback

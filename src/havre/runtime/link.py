@@ -6,9 +6,9 @@ from collections.abc import Callable, Sequence
 
 import msgspec
 
-from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotFound, NotSupported
+from havre.base.errors import HavreError, InternalError, InvalidInput, NotSupported
 from havre.kernel.channel import Channel, ChannelClosed
-from havre.runtime.errors import NoSuchProcess, ShimGone, StartFailed
+from havre.runtime.errors import NoSuchProcess, NotNow, ShimGone, StartFailed
 from havre.runtime.messages import (
     Detached,
     Done,
@@ -29,7 +29,7 @@ from havre.runtime.messages import (
 Answer = Done | Pids | State | ExecStarted | Started
 _KINDS: dict[str, type[HavreError]] = {
     "not found": NoSuchProcess,
-    "conflict": Conflict,
+    "conflict": NotNow,
     "invalid": InvalidInput,
     "not supported": NotSupported,
 }
@@ -109,7 +109,7 @@ class Link:
     async def _writable(self) -> None:
         ready = self._loop.create_future()
         fd = self._channel.fileno()
-        self._loop.add_writer(fd, lambda: ready.done() or ready.set_result(None))
+        self._loop.add_writer(fd, lambda: None if ready.done() else ready.set_result(None))
         try:
             await ready
         finally:
@@ -139,10 +139,7 @@ class Link:
             case Exited() | ExecExited():
                 self._news(message)
             case Detached(seq, by_keys):
-                ended = self.attached(seq)
-                self._attached.pop(seq)
-                if not ended.done():
-                    ended.set_result(by_keys)
+                self._attachment_ended(seq, by_keys=by_keys)
             case Refused(seq, kind, text):
                 self._fail(seq, _KINDS.get(kind, InternalError)(text))
             case NotStarted(seq, text, code, before_runtime):
@@ -151,6 +148,11 @@ class Link:
                 self._answer(0, message)
             case Done(seq) | Pids(seq) | State(seq) | ExecStarted(seq):
                 self._answer(seq, message)
+
+    def _attachment_ended(self, seq: int, *, by_keys: bool) -> None:
+        future = self._attached.pop(seq, None)
+        if future is not None and not future.done():
+            future.set_result(by_keys)
 
     def _answer(self, seq: int, message: Answer) -> None:
         future = self._asked.get(seq)

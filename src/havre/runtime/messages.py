@@ -189,9 +189,7 @@ class ExecExited(_Message, frozen=True):
     code: int
 
 
-FromShim = (
-    Started | NotStarted | Done | Refused | Detached | ExecStarted | Pids | State | Exited | ExecExited
-)
+FromShim = Started | NotStarted | Done | Refused | Detached | ExecStarted | Pids | State | Exited | ExecExited
 
 # a worker's memory, for the next worker
 
@@ -255,17 +253,20 @@ _from_init = msgspec.msgpack.Decoder(FromInit)
 
 def decode_to_shim(data: bytes) -> ToShim:
     """Raises msgspec.MsgspecError for what is no message."""
-    return _to_shim.decode(data)
+    message: ToShim = _to_shim.decode(data)
+    return message
 
 
 def decode_from_shim(data: bytes) -> FromShim:
     """Raises msgspec.MsgspecError for what is no message."""
-    return _from_shim.decode(data)
+    message: FromShim = _from_shim.decode(data)
+    return message
 
 
 def decode_from_init(data: bytes) -> FromInit:
     """Raises msgspec.MsgspecError for what is no message."""
-    return _from_init.decode(data)
+    message: FromInit = _from_init.decode(data)
+    return message
 
 
 _bundle = msgspec.msgpack.Decoder(Bundle)

@@ -84,9 +84,7 @@ class Runtime:
         """The launcher's number; 0 when none runs."""
         return self._launcher_pid
 
-    async def launch(
-        self, bundle: Bundle, attachments: "Sequence[tuple[socket.socket, AttachWishes]]" = ()
-    ) -> Shim:
+    async def launch(self, bundle: Bundle, attachments: "Sequence[tuple[socket.socket, AttachWishes]]" = ()) -> Shim:
         """Start a container; it returns when the user's program has been executed.
 
         The sockets of *attachments* are joined before the first byte of output; `Shim.attachments` tells their ends.

@@ -2,6 +2,7 @@
 
 import os
 import sys
+from pathlib import Path
 
 from havre.kernel.files import sealed_memory
 from havre.kernel.libc import KernelError
@@ -13,8 +14,8 @@ _CODE = "import sys;sys.path[:]={paths!r};from havre.runtime.launcher import mai
 def sealed_interpreter() -> int:
     """A handle on the running interpreter's file that can be executed and never written; close-on-exec.
 
-    It lies on a read-only overlay that is mounted nowhere: its inode is the overlay's own, and there is no upper layer to
-    copy it up to. Where the kernel refuses such a mount it is a sealed copy in memory.
+    It lies on a read-only overlay that is mounted nowhere: its inode is the overlay's own, and there is no upper
+    layer to copy it up to. Where the kernel refuses such a mount it is a sealed copy in memory.
     """
     folder, name = os.path.split(os.path.realpath(sys.executable))
     try:
@@ -32,7 +33,7 @@ def _overlay(folder: str) -> int:
     """A detached mount that shows *folder*; the kernel wants two layers where none is written to."""
     context = fsopen("overlay")
     try:
-        for layer in (folder, os.path.dirname(__file__)):
+        for layer in (folder, str(Path(__file__).parent)):
             fsconfig(context, FsConfig.SET_STRING, "lowerdir+", layer)
         fsconfig(context, FsConfig.CREATE)
         return fsmount(context, int(MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV))

@@ -82,7 +82,8 @@ def parse_profile(data: bytes) -> Profile:
         raise InvalidInput(f"Decoding seccomp profile failed: {error}") from error
     if profile.arch_map and profile.architectures:
         raise InvalidInput(
-            "'architectures' and 'archMap' were specified in the seccomp profile, use either 'architectures' or 'archMap'"
+            "'architectures' and 'archMap' were specified in the seccomp profile, "
+            "use either 'architectures' or 'archMap'"
         )
     for rule in profile.syscalls or ():
         if rule.name and rule.names:
@@ -118,7 +119,7 @@ def resolve(profile: Profile, capabilities: Collection[str], machine: str, kerne
 
 def kernel_version(release: str) -> tuple[int, int]:
     """(6, 18) of `6.18.44-generic`. Raises InvalidInput."""
-    parts = release.split("-")[0].split(".")
+    parts = release.split("-", maxsplit=1)[0].split(".")
     if len(parts) < 2 or not (parts[0].isdecimal() and parts[1].isdecimal()):
         raise InvalidInput(f"not a kernel version: {release!r}")
     return int(parts[0]), int(parts[1])

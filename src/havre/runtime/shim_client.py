@@ -103,9 +103,7 @@ class Shim:
         await link.ask(Attach(seq, wishes, exec_id), [connection.fileno()], seq=seq)
         return await ended
 
-    async def exec(
-        self, request: ExecRequest, attachment: "tuple[socket.socket, AttachWishes] | None" = None
-    ) -> int:
+    async def exec(self, request: ExecRequest, attachment: "tuple[socket.socket, AttachWishes] | None" = None) -> int:
         """Start a further process; its number on the host. Raises StartFailed."""
         link = self._linked()
         seq = link.number()
@@ -113,10 +111,12 @@ class Shim:
         fds = [attachment[0].fileno()] if attachment else []
         if attachment:
             self._streams[request.id] = link.attached(seq)
-        self._code(request.id)
+        self._codes.pop(request.id, None)
+        code = self._code(request.id)
         try:
             answer = await link.ask(Execute(seq, request.id, request.stdio, Raw(encode(request)), wishes), fds, seq=seq)
         except BaseException:
+            code.cancel()
             self._codes.pop(request.id, None)
             self._streams.pop(request.id, None)
             raise

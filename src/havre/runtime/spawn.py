@@ -1,5 +1,6 @@
 """The parent's side of a birth: cgroup, clone3, the conversation with the child. Used by the shim and the OCI CLI."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -19,8 +20,8 @@ from havre.runtime import hooks
 from havre.runtime.bundle import Bundle, ExecRequest
 from havre.runtime.errors import StartFailed, StepFailed
 from havre.runtime.init import enter, main, rootfs
-from havre.runtime.init.enter import Host
 from havre.runtime.init.cgroup_view import open_views
+from havre.runtime.init.enter import Host
 from havre.runtime.init.finish import Pipes, Terminal
 from havre.runtime.init.mount_options import parse_options
 from havre.runtime.init.mounts import detached_source, told
@@ -31,7 +32,19 @@ from havre.runtime.messages import AwaitsHooks, Born, Console, Failed, GoOn, Rea
 CREATE_FAILED = "OCI runtime create failed: unable to start container process: "
 EXEC_FAILED = "OCI runtime exec failed: exec failed: unable to start container process: "
 
-__all__ = ["CREATE_FAILED", "EXEC_FAILED", "Birth", "Order", "Pipes", "Terminal", "Host", "joined_flags", "spawn", "spawn_guest", "text_of"]
+__all__ = [
+    "CREATE_FAILED",
+    "EXEC_FAILED",
+    "Birth",
+    "Host",
+    "Order",
+    "Pipes",
+    "Terminal",
+    "joined_flags",
+    "spawn",
+    "spawn_guest",
+    "text_of",
+]
 
 
 class Order(NamedTuple):
@@ -131,16 +144,12 @@ class Birth:
 
     def bury(self) -> None:
         """Kill the child, wait for it, and give back everything."""
-        try:
+        with contextlib.suppress(OSError):  # it has ended by itself
             pidfd_send_signal(self.pidfd, signal.SIGKILL)
-        except OSError:
-            pass  # it has ended by itself
         self.close()
         self.reap_maker()
-        try:
+        with contextlib.suppress(ChildProcessError):  # whoever inherited it has waited for it
             self.reap(self.pid)
-        except ChildProcessError:
-            pass  # whoever inherited it has waited for it
         for fd in (self.pidfd, self.console):
             if fd >= 0:
                 os.close(fd)
@@ -201,31 +210,53 @@ def spawn(order: Order) -> Birth:
 
 
 def _spawn(order: Order, linux: Linux, undo: ExitStack) -> Birth:
-    bundle, path = order.bundle, linux.cgroups_path
+    path = linux.cgroups_path
     cgroups = order.cgroups if path else None
-    made, joins = _namespaces(linux, undo)
-    in_userns = bool(made & CLONE.NEWUSER)
-    program = bundle.seccomp_program or _compiled(linux.seccomp)
-    group_fd = None
-    if cgroups is not None:
-        cgroups.create(path)
-        undo.callback(_quietly, cgroups.remove, path)
-        group_fd = cgroups.clone_fd(path)
-        undo_fd = ExitStack()
-        if group_fd is not None:
-            undo.callback(undo_fd.close)
-            undo_fd.callback(os.close, group_fd)
-    else:
-        undo_fd = ExitStack()
-    sources = _prepare_for_userns(bundle, undo) if in_userns else {}
-    views = open_views(cgroups, path) if cgroups is not None and in_userns else None
-    ours, theirs = Channel.pair()
-    undo.callback(ours.close)
-    progress = order.progress
-    newborn = main.Newborn(
+    with ExitStack() as handles:  # what only the child needs: it has its own copies
+        made, joins = _namespaces(linux, handles)
+        group_fd = None
+        if cgroups is not None:
+            cgroups.create(path)
+            undo.callback(_quietly, cgroups.remove, path)
+            group_fd = cgroups.clone_fd(path)
+            if group_fd is not None:
+                handles.callback(os.close, group_fd)
+        ours, theirs = Channel.pair()
+        handles.callback(theirs.close)
+        undo.callback(ours.close)
+        newborn = _newborn(order, linux, (made, joins), theirs, handles)
+        flags = made & ~int(CLONE.NEWCGROUP) | (int(CLONE.PARENT) if order.reap else 0)
+        pid, pidfd = _clone(flags, group_fd, joins)
+        if pid == 0:
+            main.become(newborn)
+        birth = Birth(pid, pidfd, ours, order.progress, CREATE_FAILED)
+        if order.reap is not None:
+            birth.reap = order.reap
+        undo.callback(birth.bury)
+    birth.outside_hooks = _outside_hooks(order.bundle, pid)
+    _settle(order, linux, birth, cgroups)
+    undo.pop_all()
+    return birth
+
+
+def _newborn(
+    order: Order, linux: Linux, namespaces: "tuple[int, list[tuple[int, int]]]", channel: Channel, handles: ExitStack
+) -> main.Newborn:
+    bundle, (made, joins) = order.bundle, namespaces
+    cgroups = order.cgroups if linux.cgroups_path else None
+    sources: dict[int, int] = {}
+    views = None
+    if made & CLONE.NEWUSER:
+        sources = _prepare_for_userns(bundle, handles)
+        if cgroups is not None:
+            views = open_views(cgroups, linux.cgroups_path)
+            for _, fd in views:
+                if fd >= 0:
+                    handles.callback(os.close, fd)
+    return main.Newborn(
         bundle=bundle,
-        channel=theirs,
-        progress=progress,
+        channel=channel,
+        progress=order.progress,
         stdio=order.stdio,
         cgroups=cgroups,
         proc=order.proc,
@@ -233,26 +264,10 @@ def _spawn(order: Order, linux: Linux, undo: ExitStack) -> Birth:
         made=made,
         own=own_namespaces([(entry.type, entry.path) for entry in linux.namespaces or ()]),
         sources=sources,
-        program=program,
+        program=bundle.seccomp_program or _compiled(linux.seccomp),
         views=views,
         go=order.go,
     )
-    flags = made & ~CLONE.NEWCGROUP | (CLONE.PARENT if order.reap else 0)
-    pid, pidfd = _clone(flags, group_fd, joins)
-    if pid == 0:
-        main.become(newborn)
-    birth = Birth(pid, pidfd, ours, progress, CREATE_FAILED)
-    if order.reap is not None:
-        birth.reap = order.reap
-    undo.callback(birth.bury)
-    theirs.close()
-    undo_fd.close()
-    for fd in (*sources.values(), *(fd for fd, _ in joins), *(fd for _, fd in views or () if fd >= 0)):
-        os.close(fd)
-    birth.outside_hooks = _outside_hooks(bundle, pid)
-    _settle(order, linux, birth, cgroups)
-    undo.pop_all()
-    return birth
 
 
 def _settle(order: Order, linux: Linux, birth: Birth, cgroups: Cgroups | None) -> None:
@@ -270,7 +285,7 @@ def _settle(order: Order, linux: Linux, birth: Birth, cgroups: Cgroups | None) -
     birth.tell()
 
 
-def _namespaces(linux: Linux, undo: ExitStack) -> "tuple[int, list[tuple[int, int]]]":
+def _namespaces(linux: Linux, handles: ExitStack) -> "tuple[int, list[tuple[int, int]]]":
     """(flags of those to make, handles on those to join)."""
     made, joins = 0, []
     for entry in linux.namespaces or ():
@@ -283,6 +298,7 @@ def _namespaces(linux: Linux, undo: ExitStack) -> "tuple[int, list[tuple[int, in
         if flag in {CLONE.NEWUSER, CLONE.NEWNS}:
             raise StepFailed(f"joining a {entry.type} namespace by path is not supported")
         handle = os.open(entry.path, os.O_RDONLY | os.O_CLOEXEC)
+        handles.callback(os.close, handle)
         joins.append((handle, int(flag)))
     if not made & CLONE.NEWNS:
         raise StepFailed("a mount namespace of its own is needed")
@@ -307,7 +323,7 @@ def _clone(flags: int, group_fd: int | None, joins: "list[tuple[int, int]]") -> 
     return clone3(flags | CLONE.CLEAR_SIGHAND, group_fd)
 
 
-def _prepare_for_userns(bundle: Bundle, undo: ExitStack) -> "dict[int, int]":
+def _prepare_for_userns(bundle: Bundle, handles: ExitStack) -> "dict[int, int]":
     """What root of a user namespace may not do, done here: the root's mounts, handles on the sources of binds."""
     root = bundle.spec.root
     if bundle.rootfs_mounts and root is not None:
@@ -320,9 +336,8 @@ def _prepare_for_userns(bundle: Bundle, undo: ExitStack) -> "dict[int, int]":
         if options.bind:
             try:
                 sources[number] = detached_source(entry.source, options)
+                handles.callback(os.close, sources[number])
             except OSError as error:
-                for fd in sources.values():
-                    os.close(fd)
                 where = entry.destination
                 raise StepFailed(f'error mounting "{entry.source}" to rootfs at "{where}": {told(error)}') from error
     return sources
@@ -375,7 +390,5 @@ def _map(mappings: "list[IDMapping] | None") -> bytes:
 
 
 def _quietly(act: Callable[[str], None], path: str) -> None:
-    try:
+    with contextlib.suppress(OSError, HavreError):  # it is an undo: the first error is the one to tell
         act(path)
-    except (OSError, HavreError):
-        pass  # it is an undo: the first error is the one to tell

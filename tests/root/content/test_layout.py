@@ -9,10 +9,10 @@ import subprocess
 from pathlib import Path
 
 import pytest
-from tests.support.tars import archive, file
 
 from havre.content.store import Content
 from havre.oci.descriptor import OCI_MANIFEST, Descriptor
+from tests.support.tars import archive, file
 
 pytestmark = pytest.mark.root
 

@@ -7,10 +7,10 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 import pytest
-from tests.root.snapshots.conftest import Apply, Marker, Store, chain_of
-from tests.support.tars import Entry, archive, file, folder, hardlink, long_name, symlink
 
 from havre.base.errors import InvalidInput
+from tests.root.snapshots.conftest import Apply, Marker, Store, chain_of
+from tests.support.tars import Entry, archive, file, folder, hardlink, long_name, symlink
 
 pytestmark = pytest.mark.root
 

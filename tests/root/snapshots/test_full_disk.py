@@ -9,14 +9,14 @@ from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
-from tests.root.snapshots.conftest import chain_of
-from tests.support.tars import archive, file, folder
 
 from havre.base.errors import ResourceExhausted
 from havre.content.store import Content
 from havre.kernel.mounts import new_filesystem
 from havre.snapshots.contract import View
 from havre.snapshots.overlay import Overlay
+from tests.root.snapshots.conftest import chain_of
+from tests.support.tars import archive, file, folder
 
 pytestmark = pytest.mark.root
 

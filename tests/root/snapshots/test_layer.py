@@ -10,12 +10,12 @@ import threading
 from pathlib import Path
 
 import pytest
-from tests.root.snapshots.conftest import Apply, Marker, Store, chain_of
-from tests.support.tars import Entry, archive, file, folder, hardlink, symlink
 
 from havre.base.errors import InvalidInput
 from havre.snapshots.budget import BadArchive
 from havre.snapshots.contract import ParentMissing, View
+from tests.root.snapshots.conftest import Apply, Marker, Store, chain_of
+from tests.support.tars import Entry, archive, file, folder, hardlink, symlink
 
 pytestmark = pytest.mark.root
 

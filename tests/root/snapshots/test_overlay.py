@@ -11,8 +11,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.root.snapshots.conftest import Store, chain_of
-from tests.support.tars import archive, file, folder
 
 from havre.base.errors import InvalidInput
 from havre.content.errors import DamagedBlob
@@ -23,6 +21,8 @@ from havre.snapshots.budget import BadArchive
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.contract import View
 from havre.snapshots.overlay import Overlay
+from tests.root.snapshots.conftest import Store, chain_of
+from tests.support.tars import archive, file, folder
 
 pytestmark = pytest.mark.root
 

@@ -10,11 +10,11 @@ import time
 from pathlib import Path
 
 import pytest
-from tests.root.snapshots.conftest import Marker
-from tests.support.tars import Entry, archive, file, folder, hardlink, symlink
 
 from havre.base.errors import HavreError
 from havre.snapshots.layer import apply_layer
+from tests.root.snapshots.conftest import Marker
+from tests.support.tars import Entry, archive, file, folder, hardlink, symlink
 
 pytestmark = [pytest.mark.root, pytest.mark.soak, pytest.mark.timeout(600)]
 

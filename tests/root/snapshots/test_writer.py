@@ -8,13 +8,13 @@ import stat
 from pathlib import Path
 
 import pytest
-from tests.root.snapshots.conftest import Store
-from tests.support.tars import Entry, archive, file, folder, hardlink, symlink
 
 from havre.snapshots.changes import changes
 from havre.snapshots.contract import View
 from havre.snapshots.tar import TarReader
 from havre.snapshots.writer import WriteWishes, write_tar
+from tests.root.snapshots.conftest import Store
+from tests.support.tars import Entry, archive, file, folder, hardlink, symlink
 
 pytestmark = pytest.mark.root
 

@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.fakes.rooms import FakeShim, Rooms, make_image, open_rooms
 
 from havre.base.errors import Conflict, InternalError, InvalidInput, NotFound, NotModified
 from havre.engine.attach import Streams, parse_detach_keys
@@ -23,6 +22,7 @@ from havre.images.model import NoSuchImage
 from havre.oci.image_config import Empty, ProcessConfig
 from havre.runtime.errors import StartFailed
 from havre.wire.containers import CreateContainer
+from tests.fakes.rooms import FakeShim, Rooms, make_image, open_rooms
 
 
 @dataclass

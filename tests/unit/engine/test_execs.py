@@ -7,7 +7,6 @@ from pathlib import Path
 from typing import cast
 
 import pytest
-from tests.fakes.rooms import FakeShim, Rooms, open_rooms
 
 from havre.base.errors import Conflict, InternalError, InvalidInput
 from havre.engine.containers import Containers
@@ -16,6 +15,7 @@ from havre.engine.lives import Lives
 from havre.runtime.errors import StartFailed
 from havre.wire.containers import CreateContainer
 from havre.wire.exec import ExecConfig
+from tests.fakes.rooms import FakeShim, Rooms, open_rooms
 
 
 class Bench:

@@ -6,7 +6,6 @@ from pathlib import Path
 from typing import Any, cast
 
 import pytest
-from tests.fakes.rooms import Rooms, make_image, open_rooms
 
 from havre.base.errors import InvalidInput, NotFound
 from havre.engine.containers import Containers
@@ -17,6 +16,7 @@ from havre.engine.settings import Config, HostConfig
 from havre.engine.status_text import duration_text, status_text
 from havre.oci.image_config import ProcessConfig
 from havre.wire.containers import CreateContainer
+from tests.fakes.rooms import Rooms, make_image, open_rooms
 
 SECOND = 1_000_000_000
 BASE = make_image("base", ProcessConfig(cmd=["sh"]))

@@ -5,12 +5,12 @@ import sqlite3
 from pathlib import Path
 
 import pytest
-from tests.fakes.rooms import make_image
 
 from havre.base.errors import InternalError, NotSupported
 from havre.engine.model import BindMount, Record, TmpfsMount
 from havre.engine.records import SCHEMA_VERSION, Records
 from havre.engine.settings import Config, HostConfig
+from tests.fakes.rooms import make_image
 
 
 def record(number: int) -> Record:

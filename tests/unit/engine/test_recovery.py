@@ -2,19 +2,20 @@
 
 from __future__ import annotations
 
+import asyncio
 import sqlite3
 from pathlib import Path
 from typing import cast
 
-from tests.fakes.rooms import FakeRuntime, Rooms, make_image
-
 from havre.engine import recovery
 from havre.engine.containers import Containers
+from havre.engine.execs import Execs
 from havre.engine.lifecycle import State
 from havre.engine.lives import Lives
 from havre.oci.image_config import ProcessConfig
 from havre.runtime.bundle import Exit
 from havre.wire.containers import CreateContainer
+from tests.fakes.rooms import FakeRuntime, Rooms, make_image
 
 IMAGE = make_image("busybox", ProcessConfig(cmd=["sh"]))
 
@@ -179,3 +180,29 @@ async def test_what_a_damaged_record_owned_is_left_alone(tmp_path: Path) -> None
     assert hurt in again.rooms.trees.keys()  # noqa: SIM118  a method of the store
     assert hurt in again.runtime.left
     await again.rooms.close()
+
+
+async def test_exec_sessions_go_on(tmp_path: Path) -> None:
+    first = World(tmp_path)
+    await first.open()
+    identifier = await first.started("web")
+    execs = Execs(first.rooms.parts)
+    going, over = [await execs.create("web", {"Cmd": ["x"]}) for _ in range(2)]
+    for exec_id in (going, over):
+        await execs.start(exec_id, {}, None, b"")
+    shim = first.runtime.shims[identifier]
+    shim.end_exec(over, 3)
+    while (await execs.inspect(over)).get("Running"):  # noqa: ASYNC110  no one tells
+        await asyncio.sleep(0)
+    second = await first.reopen()
+    again = Execs(second.rooms.parts)
+    assert (await again.inspect(over)).get("ExitCode") == 3
+    assert (await again.inspect(going)).get("Running") is True
+    shim.end_exec(going, 4)
+    while (await again.inspect(going)).get("Running"):  # noqa: ASYNC110  no one tells
+        await asyncio.sleep(0)
+    assert (await again.inspect(going)).get("ExitCode") == 4
+    await Containers(second.rooms.parts).remove("web", force=True, volumes=False, link=False)
+    third = await second.reopen()
+    assert third.rooms.parts.past_execs == []
+    await third.rooms.close()

@@ -12,7 +12,6 @@ from typing import cast
 
 import msgspec
 import pytest
-from tests.fakes.rooms import FACTS
 
 from havre.engine.device_nodes import Devices, find_devices
 from havre.engine.model import Record
@@ -24,6 +23,7 @@ from havre.engine.validate import settled_host
 from havre.oci.runtime_spec import Device, DeviceRule, Mount, Spec
 from havre.runtime import defaults
 from havre.wire.containers import CreateContainer
+from tests.fakes.rooms import FACTS
 
 GOLDEN = Path(__file__).parents[2] / "golden" / "specs"
 ID = "0123456789abcdef" * 4

@@ -6,13 +6,13 @@ from typing import cast
 
 import msgspec
 import pytest
-from tests.fakes.rooms import FACTS
 
 from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.engine.model import Record
 from havre.engine.settings import HostConfig, LogSettings, parse_config, parse_endpoints, parse_host
 from havre.engine.validate import check_command, check_settings, settled_host
 from havre.wire.containers import CreateContainer
+from tests.fakes.rooms import FACTS
 
 JSON_FILE = LogSettings(type="json-file")
 

@@ -7,10 +7,10 @@ import contextlib
 import pytest
 from hypothesis import given, settings
 from hypothesis import strategies as st
-from tests.support.tars import pax_record
 
 from havre.snapshots import pax
 from havre.snapshots.budget import BadArchive
+from tests.support.tars import pax_record
 
 keys = st.binary(min_size=1, max_size=40).filter(
     lambda k: b"=" not in k and b"\0" not in k and not k.startswith((b"GNU.sparse.", b"LIBARCHIVE."))

@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
-from tests.support.tars import Entry, archive, file, folder, hardlink, long_name, pax_record, with_tarfile
 
 from havre.snapshots.budget import BadArchive, Budget, TooLarge
 from havre.snapshots.tar import Kind, Member, TarReader
+from tests.support.tars import Entry, archive, file, folder, hardlink, long_name, pax_record, with_tarfile
 
 Read = list[tuple[Member, bytes]]
 

@@ -6,9 +6,9 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.unit.snapshots.test_removal import deep_tree, remove
 
 from havre.snapshots.walk import PathTooLong, TreeChanged, tree_size, walk
+from tests.unit.snapshots.test_removal import deep_tree, remove
 
 
 def paths(root: Path) -> list[str]:

@@ -4,7 +4,15 @@ import os
 
 from havre.kernel.cgroups import Cgroups, ContainerView
 from havre.kernel.inroot import make_folders_in_root
-from havre.kernel.mounts import AT_FDCWD, OPEN_TREE_CLONE, MountAttr, mount_setattr, move_mount, new_filesystem, open_tree
+from havre.kernel.mounts import (
+    AT_FDCWD,
+    OPEN_TREE_CLONE,
+    MountAttr,
+    mount_setattr,
+    move_mount,
+    new_filesystem,
+    open_tree,
+)
 from havre.oci.runtime_spec import Mount
 from havre.runtime.errors import StepFailed
 from havre.runtime.init.mount_options import parse_options

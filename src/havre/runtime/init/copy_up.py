@@ -48,7 +48,7 @@ def _copy_file(name: str, source: int, target: int, status: os.stat_result) -> N
     try:
         new = os.open(name, os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600, dir_fd=target)
         try:
-            while os.sendfile(new, old, None, _PIECE):  # type: ignore[arg-type]  # None: from where it stands
+            while os.sendfile(new, old, None, _PIECE):
                 pass
             _copy_owner(status, new)
         finally:

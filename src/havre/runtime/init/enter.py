@@ -64,7 +64,7 @@ class _Guest:
         self._enter = entry.progress.enter
         self._terminal = isinstance(entry.stdio, finish.Terminal)
 
-    def run(self) -> None:
+    def run(self) -> NoReturn:
         """From fork to execve."""
         request, process, host = self._request, self._process, self._entry.host
         self._enter("cgroup")

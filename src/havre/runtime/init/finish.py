@@ -1,5 +1,6 @@
 """The common end of a container's init and of an exec session: from the root to the program."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -45,10 +46,8 @@ class Report:
     def failed(self, text: str, exit_code: int = 128, *, before_runtime: bool = False) -> None:
         """Send the word; nobody may be there any more to hear it."""
         step, _, _ = self._progress.read()
-        try:
+        with contextlib.suppress(OSError, ChannelClosed):
             self.channel.send(encode(Failed(step, text, exit_code, before_runtime)))
-        except (OSError, ChannelClosed):
-            pass
 
     def die_of(self, error: BaseException) -> NoReturn:
         """Tell of *error* and end."""
@@ -165,7 +164,7 @@ def _try_cwd(cwd: str) -> bool:
 def _check_cwd(cwd: str) -> None:
     """getcwd(3) fails, or begins otherwise than with a slash, outside the root (CVE-2024-21626)."""
     try:
-        inside = os.getcwd().startswith("/")
+        inside = os.getcwd().startswith("/")  # noqa: PTH109  no pathlib in the launcher
     except OSError:
         inside = False
     if not inside:

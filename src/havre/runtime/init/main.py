@@ -6,6 +6,7 @@ from typing import NamedTuple, NoReturn
 
 from havre.kernel.cgroups import Cgroups, ContainerView
 from havre.kernel.channel import Channel
+from havre.kernel.inroot import make_folders_in_root
 from havre.kernel.namespaces import CLONE, set_domainname, set_hostname, set_loopback_up, setns, unshare
 from havre.kernel.process import set_parent_death_signal
 from havre.kernel.procfs import Proc
@@ -71,7 +72,7 @@ class _Init:
         self._joined_cgroup = False
         self._views = newborn.views
 
-    def run(self) -> None:
+    def run(self) -> NoReturn:
         """From clone3 to execve."""
         self._namespaces()
         self._enter("rootfs")
@@ -169,7 +170,7 @@ class _Init:
 
     def _fill_dev(self, root_fd: int) -> None:
         self._enter("devices")
-        dev = mounts.make_folders_in_root(root_fd, "/dev", 0o755)
+        dev = make_folders_in_root(root_fd, "/dev", 0o755)
         try:
             devices.fill_dev(dev, self._linux.devices or [], by_bind=self._in_userns)
         finally:

@@ -74,9 +74,7 @@ def detached_source(source: str, options: Options) -> int:
         if options.attr_set or options.attr_clear:
             mount_setattr(handle, set_=options.attr_set, clear=options.attr_clear)
         if options.propagation:
-            mount_setattr(
-                handle, propagation=options.propagation, recursive=options.propagation_recursive
-            )
+            mount_setattr(handle, propagation=options.propagation, recursive=options.propagation_recursive)
     except BaseException:
         os.close(handle)
         raise

@@ -13,8 +13,8 @@ from havre.kernel.process import (
     RLIMITS,
     get_rlimit,
     join_session_keyring,
-    set_key_permissions,
     set_keep_capabilities,
+    set_key_permissions,
     set_no_new_privileges,
     set_rlimit,
 )
@@ -144,7 +144,6 @@ def set_oom_score(write: Callable[[str, bytes], None], value: int) -> None:
     except KernelError as error:
         if value > 0 or error.errno not in {errno.EACCES, errno.EPERM}:
             raise StepFailed(f"error setting oom_score_adj to {value}: {told(error)}") from error
-
 
 
 def _mask(names: "list[str] | None") -> int:

@@ -15,27 +15,28 @@ class Program:
     def __init__(self, args: "list[str] | None", env: "list[str] | None", home: str) -> None:
         if not args or not args[0]:
             raise StepFailed("exec: no command", exit_code_of(errno.ENOENT))
-        words = [*args, *(env or ())]
-        if any("\0" in word for word in words):
+        if any("\0" in word for word in (*args, *(env or ()))):
             raise StepFailed("an argument or environment variable holds a NUL")
         self.args = [word.encode() for word in args]
         self.env: dict[bytes, bytes] = {}
         for entry in env or ():
-            name, equals, value = entry.partition("=")
-            if name and equals:
-                self.env[name.encode()] = value.encode()
+            key, equals, value = entry.partition("=")
+            if key and equals:
+                self.env[key.encode()] = value.encode()
         if not self.env.get(b"HOME"):
             self.env[b"HOME"] = home.encode()
         path = self.env.get(b"PATH", _DEFAULT_PATH.encode())
         name = self.args[0]
-        self.candidates = [name] if b"/" in name else [b"%s/%s" % (folder or b".", name) for folder in path.split(b":")]
+        self.candidates = [name]
+        if b"/" not in name:
+            self.candidates = [b"%s/%s" % (folder or b".", name) for folder in path.split(b":")]
 
     def find(self) -> bytes:
         """The file to execute, looked for as the final user. StepFailed in Go's words."""
         name = self.args[0].decode()
         if b"/" in self.args[0]:
             number = _why_not(self.args[0])
-            if number == errno.ENOENT or number == errno.ENOTDIR:
+            if number in {errno.ENOENT, errno.ENOTDIR}:
                 raise StepFailed(f'exec: "{name}": stat {name}: {strerror(number)}', NOT_FOUND)
             if number:
                 raise StepFailed(f'exec: "{name}": {strerror(number)}', exit_code_of(number))
@@ -57,7 +58,7 @@ class Program:
 def _why_not(path: bytes) -> int:
     """The error that keeps *path* from being executed, or 0."""
     try:
-        status = os.stat(path)
+        status = os.stat(path)  # noqa: PTH116  no pathlib in the launcher
     except OSError as error:
         return error.errno or errno.ENOENT
     if stat.S_ISDIR(status.st_mode):

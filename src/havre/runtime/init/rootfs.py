@@ -4,13 +4,13 @@ import os
 
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import (
+    AT_FDCWD,
     UMOUNT_DETACH,
+    FsConfig,
     MountFlag,
     fsconfig,
     fsmount,
     fsopen,
-    FsConfig,
-    AT_FDCWD,
     mount,
     mount_setattr,
     move_mount,

@@ -63,7 +63,8 @@ def own_namespaces(namespaces: "list[tuple[str, str]]") -> "frozenset[str]":
 def _is_ours(kind: str, path: str) -> bool:
     name = {"network": "net", "mount": "mnt"}.get(kind, kind)
     try:
-        here, there = os.stat(f"/proc/self/ns/{name}"), os.stat(path)
+        here = os.stat(f"/proc/self/ns/{name}")  # noqa: PTH116  no pathlib in the launcher
+        there = os.stat(path)  # noqa: PTH116  the same
     except OSError:
         return False
     return (here.st_dev, here.st_ino) == (there.st_dev, there.st_ino)

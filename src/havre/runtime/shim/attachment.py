@@ -1,5 +1,6 @@
 """One client on a process's streams: a socket that havred handed over and takes no part in any more."""
 
+import contextlib
 import os
 import socket
 from collections.abc import Callable
@@ -116,10 +117,8 @@ class Attachment:
         self._loop.forget(self._fd)
         self._loop.cancel(self._timer)
         self.pending = b""
-        try:
+        with contextlib.suppress(OSError):  # the client was faster
             self._socket.shutdown(socket.SHUT_RDWR)
-        except OSError:
-            pass  # the client was faster
         self._socket.close()
         self._process.left(self)
         self._ended(self._by_keys)
@@ -203,10 +202,8 @@ class Attachment:
     def _drop(self) -> None:
         """No progress for too long. The note stands behind what the client's buffers hold, if it finds room."""
         note = header(_STDERR, len(_NOTE)) + _NOTE if self.wishes.framed else _NOTE
-        try:
+        with contextlib.suppress(OSError):
             self._socket.send(note, _SEND)
-        except OSError:
-            pass
         self.close()
         self._process.drained()
 

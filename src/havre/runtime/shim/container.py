@@ -1,40 +1,57 @@
 """The container that a shim owns: its birth, its exec sessions, its end."""
 
+import contextlib
 import os
 import signal
 import time
 from collections.abc import Callable
+from typing import NamedTuple
 
 import msgspec
 from msgspec.structs import replace
 
 from havre.base.errors import HavreError
-from havre.kernel.channel import Channel
-from havre.kernel.process import pidfd_open
+from havre.kernel.cgroups import Cgroups
+from havre.kernel.channel import listen
+from havre.kernel.libc import KernelError
+from havre.kernel.procfs import Proc
+from havre.logs.json_file import JSONFileWriter
 from havre.oci.runtime_spec import Resources
 from havre.runtime.bundle import AttachWishes, ExecRequest, Exit, LogTarget, Stdio
 from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
 from havre.runtime.init.enter import Host
 from havre.runtime.init.progress import Progress
-from havre.runtime.messages import ExecState, Execute, Head, decode_exec_request
+from havre.runtime.messages import ExecState, Execute, Head, Memory, decode_bundle, decode_exec_request
 from havre.runtime.run_dir import RunDir
 from havre.runtime.shim.attachment import Attachment, dup_socket
 from havre.runtime.shim.loop import Loop
-from havre.runtime.shim.session import Session, call_at_child_death, reap_strays
-from havre.runtime.shim.starter import Tools, become_starter
+from havre.runtime.shim.session import Session, call_at_child_death, reap_strays, wait_for
 from havre.runtime.shim.streams import Streams
-from havre.runtime.spawn import Birth, spawn_guest
+from havre.runtime.spawn import Birth, Order, spawn, spawn_guest
 
 _KEPT_CODES = 256
+_PIDFD, _GROUP = "pidfd", "group"
 
 Told = Callable[[StartFailed | None, int], None]
 """Called when a start is decided: with the failure, or None and the pid."""
 
 
-class Container:
-    """Born by `launch`; when its first process has ended, `on_exit` is called, and `on_over` when all is done."""
+class Tools(NamedTuple):
+    """What the launcher made ready before it forked."""
 
-    def __init__(self, tools: Tools, loop: Loop) -> None:
+    cgroups: Cgroups
+    proc: Proc
+    fail_at: str
+
+
+class Container:
+    """Born by `launch`, or taken over from an earlier worker by `resume`.
+
+    When its first process has ended, `on_exit` is called, and `on_over` when all is done. *reap* waits for the
+    first process, which is the keeper's child.
+    """
+
+    def __init__(self, tools: Tools, loop: Loop, reap: Callable[[int], int]) -> None:
         self.exit: Exit | None = None
         self.started_ns = 0
         self.frozen = False
@@ -44,12 +61,13 @@ class Container:
         self.on_over: Callable[[], None] | None = None
         self._tools = tools
         self._loop = loop
+        self._reap = reap
         self._head = Head("", "", Stdio(), LogTarget(), "", own_pids=True, joins=0)
         self._group_fd: int | None = None
-        self._bare: set[str] = set()
         self._first: Session | None = None
         self._execs: dict[str, Session] = {}
-        self._codes: dict[str, tuple[int, int]] = {}
+        self._codes: dict[str, int] = {}
+        self._bare: set[str] = set()
         self._lingering = 0
 
     @property
@@ -57,22 +75,70 @@ class Container:
         """The first process as the host numbers it."""
         return self._first.pid if self._first else 0
 
+    @property
+    def quiet(self) -> bool:
+        """Whether nothing is under way that only this worker knows of."""
+        first = self._first
+        if first is None or not first.running or self._execs or self._lingering:
+            return False
+        return self._head.own_pids and first.streams.quiet
+
     def launch(self, head: Head, bundle: msgspec.Raw, attach: Callable[[Streams], None], told: Told) -> None:
         """Start the first process; *attach* joins the clients that were there before it."""
         self._head = head
         streams = Streams(head.stdio, self._loop, head.log)
-        session = self._first = Session("", streams, self._loop)
+        reap = self._reap if head.own_pids else wait_for
+        session = self._first = Session("", streams, self._loop, reap)
         attach(streams)
         session.on_decided = lambda failure, birth: self._launched(failure, birth, told)
         session.on_exit = self._ended
-        ours, theirs = Channel.pair()
-        progress = Progress(self._tools.fail_at)
-        stdio = streams.open()
-        pid = os.fork()
-        if pid == 0:
-            become_starter(head, bundle, stdio, theirs, progress, self._tools)
-        theirs.close()
-        session.bear(Birth(pid, pidfd_open(pid), ours, progress, ""))
+        tools, run_dir = self._tools, RunDir(head.run_dir)
+        run_dir.make()
+        try:
+            _try_log(head.log)
+            order = Order(
+                decode_bundle(bundle),
+                streams.open(),
+                tools.cgroups,
+                tools.proc,
+                Progress(tools.fail_at),
+                reap=reap if head.own_pids else None,
+            )
+            birth = spawn(order)
+        except StartFailed as error:
+            self._launched(error, None, told)
+            return
+        self.started_ns = time.time_ns()
+        session.bear(birth)
+        run_dir.write_state(birth.pid, self.started_ns, head.cgroup)
+        if self.on_listening is not None:
+            self.on_listening(listen(run_dir.socket).detach())
+        if head.cgroup:
+            self._group_fd = tools.cgroups.clone_fd(head.cgroup)
+        if not head.own_pids:
+            call_at_child_death(self._loop, self._reap_strays)
+
+    def resume(self, memory: Memory, fds: "dict[str, int]") -> None:
+        """Go on where an earlier worker stopped."""
+        self._head, self.started_ns, self.frozen = memory.head, memory.started_ns, memory.frozen
+        self._codes = {known.id: known.code or 0 for known in memory.codes}
+        self._group_fd = fds.get(_GROUP)
+        streams = Streams(memory.head.stdio, self._loop, memory.head.log)
+        session = self._first = Session("", streams, self._loop, self._reap)
+        session.on_exit = self._ended
+        streams.resume(fds)
+        session.resume(memory.pid, fds[_PIDFD])
+
+    def remember(self) -> "tuple[Memory, dict[str, int], dict[str, int]]":
+        """(what the next worker must know, descriptors to watch, descriptors to keep)."""
+        first = self._running()
+        watched, kept = first.streams.remember()
+        watched[_PIDFD] = first.pidfd
+        if self._group_fd is not None:
+            kept[_GROUP] = self._group_fd
+        codes = [ExecState(name, 0, code) for name, code in self._codes.items()]
+        memory = Memory(self._head, first.pid, self.started_ns, self.frozen, codes, [])
+        return memory, watched, kept
 
     def attach(self, fd: int, wishes: AttachWishes, exec_id: str, ended: Callable[[bool], None]) -> None:
         """Join a client to the first process or to an exec session. Raises NoSuchProcess; *fd* is taken anyway."""
@@ -92,7 +158,7 @@ class Container:
         if wanted.id in self._execs:
             raise NotNow(f"exec session {wanted.id} runs already")
         streams = Streams(wanted.stdio, self._loop)
-        session = Session(wanted.id, streams, self._loop)
+        session = Session(wanted.id, streams, self._loop, wait_for)
         attach(streams)
         self._enter(session, wanted, told, bare=False)
 
@@ -107,7 +173,7 @@ class Container:
     def signal(self, number: int, *, whole: bool) -> None:
         """Raises NoSuchProcess."""
         session = self._running()
-        if whole:
+        if whole and self._head.cgroup:
             self._tools.cgroups.kill(self._head.cgroup, number)
         elif not session.signal(number):
             raise NoSuchProcess("the container has ended")
@@ -133,14 +199,14 @@ class Container:
 
     def execs(self) -> "list[ExecState]":
         """The sessions that run, and the ended ones that no havred has heard of yet."""
-        running = [ExecState(s.id, s.pid) for s in self._execs.values() if s.running]
-        ended = [ExecState(name, pid, code) for name, (pid, code) in self._codes.items()]
+        running = [ExecState(session.id, session.pid) for session in self._execs.values() if session.running]
+        ended = [ExecState(name, 0, code) for name, code in self._codes.items()]
         self._codes.clear()
         return running + ended
 
-    def keep_code(self, exec_id: str, pid: int, code: int) -> None:
+    def keep_code(self, exec_id: str, code: int) -> None:
         """Nobody heard of the end of *exec_id*: keep it for the next havred, the latest ones only."""
-        self._codes[exec_id] = (pid, code)
+        self._codes[exec_id] = code
         while len(self._codes) > _KEPT_CODES:
             self._codes.pop(next(iter(self._codes)))
 
@@ -149,22 +215,16 @@ class Container:
             raise NoSuchProcess("the container has ended")
         return self._first
 
-    def _launched(self, failure: StartFailed | None, birth: Birth, told: Told) -> None:
+    def _launched(self, failure: StartFailed | None, birth: Birth | None, told: Told) -> None:
         session = self._first
         if session is None:
             return
         if failure is None:
-            self.started_ns = time.time_ns()
-            if len(birth.handles) > 1:
-                self._group_fd = birth.handles[1]
-            if not self._head.own_pids:
-                call_at_child_death(self._loop, self._reap_strays)
-            if self.on_listening is not None:
-                self.on_listening(birth.handles[0])
             told(None, session.pid)
             return
         session.streams.close()
-        self._remove_cgroup()
+        if birth is not None:
+            self._remove_cgroup()
         RunDir(self._head.run_dir).remove()
         told(failure, 0)
         if self.on_over is not None:
@@ -192,6 +252,7 @@ class Container:
         self, session: Session, wanted: Execute, told: Told, failure: StartFailed | None, birth: Birth
     ) -> None:
         if failure is None:
+            self._bare.discard(session.id)
             told(None, session.pid)
             return
         del self._execs[session.id]
@@ -207,7 +268,6 @@ class Container:
     def _exec_ended(self, session: Session) -> None:
         session.streams.finish_reading()
         del self._execs[session.id]
-        # Told before its clients see the end: what they ask next must find the code.
         if self.on_exec_exit is not None and session.code is not None:
             self.on_exec_exit(session.id, session.code)
         self._let_go(session)
@@ -252,17 +312,33 @@ class Container:
     def _remove_cgroup(self) -> None:
         if not self._head.cgroup:
             return
-        try:
+        with contextlib.suppress(OSError, HavreError):  # Runtime.remove tries again, and tells
             self._tools.cgroups.remove(self._head.cgroup)
-        except (OSError, HavreError):
-            pass  # Runtime.remove tries again, and tells
 
     def _reap_strays(self) -> None:
         """Without a pid namespace of its own a container's orphans become ours to wait for."""
-        reap_strays({s.pid for s in (self._first, *self._execs.values()) if s is not None})
+        reap_strays({session.pid for session in (self._first, *self._execs.values()) if session is not None})
 
 
-def join(streams: Streams, fd: int, wishes: AttachWishes, loop: Loop, ended: Callable[[bool], None], *, started: bool = True) -> None:
+def join(
+    streams: Streams,
+    fd: int,
+    wishes: AttachWishes,
+    loop: Loop,
+    ended: Callable[[bool], None],
+    *,
+    started: bool = True,
+) -> None:
     """Make a client of the socket *fd*."""
     attachment = Attachment(dup_socket(fd), wishes, streams, loop, ended)
     streams.attach(attachment, started=started)
+
+
+def _try_log(target: LogTarget) -> None:
+    """The log is opened at the first word; that it can be opened is to be known before."""
+    if target.driver == "none":
+        return
+    try:
+        JSONFileWriter(target.path, target.max_size_bytes, target.max_files, target.attrs).close()
+    except KernelError as error:
+        raise StartFailed(f"failed to initialize logging driver: {error}", before_runtime=True) from error

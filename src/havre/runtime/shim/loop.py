@@ -12,7 +12,7 @@ Ready = Callable[[int], None]
 
 
 class Loop:
-    """epoll(7), level-triggered, and a list of deadlines."""
+    """epoll(7), level-triggered, and a list of deadlines. `settled` is called after each round."""
 
     def __init__(self) -> None:
         self._epoll = select.epoll(flags=select.EPOLL_CLOEXEC)
@@ -21,6 +21,7 @@ class Loop:
         self._number = 0
         self._kept: list[object] = []
         self.stopped = False
+        self.settled: Callable[[], None] | None = None
 
     def keep(self, thing: object) -> None:
         """Hold *thing* as long as the loop lives."""
@@ -57,6 +58,8 @@ class Loop:
                 if ready is not None:  # an earlier event of this round may have ended it
                     ready(events)
             self._expire()
+            if self.settled is not None:
+                self.settled()
 
     def close(self) -> None:
         """Give the descriptor back."""

@@ -39,6 +39,7 @@ from havre.runtime.shim.loop import IN, Loop
 from havre.runtime.shim.streams import Streams
 
 _KINDS = ((NotFound, "not found"), (Conflict, "conflict"), (InvalidInput, "invalid"), (NotSupported, "not supported"))
+_LISTENING, _PEER = "listening", "peer"
 
 
 class Server:
@@ -65,6 +66,21 @@ class Server:
         listening.setblocking(False)
         self._listening = listening
         self._loop.watch(listening.fileno(), IN, self._accept)
+
+    def remember(self) -> "dict[str, int]":
+        """The descriptors for another worker's `resume`."""
+        fds = {f"{_PEER}{number}": channel.fileno() for number, channel in enumerate(self._peers)}
+        if self._listening is not None:
+            fds[_LISTENING] = self._listening.fileno()
+        return fds
+
+    def resume(self, fds: "dict[str, int]") -> None:
+        """Go on with the descriptors of an earlier worker."""
+        for name, fd in fds.items():
+            if name == _LISTENING:
+                self.listen(fd)
+            elif name.startswith(_PEER):
+                self.add(Channel(socket.socket(fileno=fd)))
 
     def close(self) -> None:
         """Let everybody go."""
@@ -170,7 +186,10 @@ class Server:
         join(streams, fd, wishes, self._loop, self._teller(channel, seq), started=False)
 
     def _teller(self, channel: Channel, seq: int) -> Callable[[bool], None]:
-        return lambda by_keys: self._send(channel, Detached(seq, by_keys))
+        def tell(by_keys: bool) -> None:  # noqa: FBT001  a callback's one argument
+            self._send(channel, Detached(seq, by_keys))
+
+        return tell
 
     def _exited(self, exit_: Exit) -> None:
         for channel in list(self._peers):
@@ -179,7 +198,7 @@ class Server:
     def _exec_exited(self, exec_id: str, code: int) -> None:
         heard = [self._send(channel, ExecExited(exec_id, code)) for channel in list(self._peers)]
         if not any(heard):
-            self._container.keep_code(exec_id, 0, code)
+            self._container.keep_code(exec_id, code)
 
     def _send(self, channel: Channel, message: FromShim, fds: Sequence[int] = ()) -> bool:
         if channel not in self._peers:

@@ -14,6 +14,7 @@ from havre.runtime.shim.loop import GONE, IN, OUT, Loop
 
 _STDOUT, _STDERR = 1, 2
 _LAST_READS = 64
+_NAMES = {_STDOUT: "stdout", _STDERR: "stderr"}
 
 
 class Streams:
@@ -33,6 +34,7 @@ class Streams:
         self._theirs: list[int] = []
         self._master = -1
         self._finished = False
+        self._line_open = 0
         self.on_empty: Callable[[], None] | None = None
 
     @property
@@ -80,6 +82,27 @@ class Streams:
             attachment.start()
         if self._finished:
             attachment.finish()
+
+    @property
+    def quiet(self) -> bool:
+        """Whether nobody listens and nothing is half done: no client, no unsent input, no line begun in the log."""
+        return not (self._attachments or self._unsent or self._line_open or self._finished)
+
+    def remember(self) -> "tuple[dict[str, int], dict[str, int]]":
+        """(descriptors to watch, descriptors to keep) for another worker's `resume`."""
+        if self._master >= 0:
+            return {"console": self._master}, {}
+        watched = {_NAMES[stream]: fd for fd, stream in self._outputs.items()}
+        return watched, {"stdin": self._input} if self._input >= 0 else {}
+
+    def resume(self, fds: "dict[str, int]") -> None:
+        """Go on with the descriptors of an earlier worker."""
+        if "console" in fds:
+            self.start(fds["console"])
+            return
+        self._outputs = {fds[name]: stream for stream, name in _NAMES.items() if name in fds}
+        self._input = fds.get("stdin", -1)
+        self._watch()
 
     def resize(self, height: int, width: int) -> bool:
         """False without a terminal."""
@@ -213,9 +236,12 @@ class Streams:
             except KernelError:
                 return  # it could be opened at the start; the container goes on
         self._log.write(stream, data)
+        bit = 1 << stream
+        self._line_open = self._line_open & ~bit if data.endswith(b"\n") else self._line_open | bit
 
     def _end_output(self, fd: int) -> None:
         stream = self._outputs.pop(fd)
+        self._line_open &= ~(1 << stream)
         self._loop.forget(fd)
         if self._log is not None:
             self._log.end(stream)
