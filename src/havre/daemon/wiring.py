@@ -75,12 +75,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
     settings = engine_settings(config, tuple(warnings))
     check_profile(settings.seccomp)
     async with AsyncExitStack() as undo:
-        content = await in_thread(Content, config.data_root / "content")
-        snapshots = await in_thread(Overlay, config.data_root / "overlay2")
-        undo.push_async_callback(in_thread, snapshots.close)
-        pictures = Images(content, snapshots, await in_thread(Names, config.data_root / "images.db"))
-        undo.push_async_callback(pictures.close)
-        await pictures.open()
+        snapshots, pictures = await _open_images(config, undo)
         cables = Networks(config.data_root / "networks", config.exec_root, network_settings(config.network))
         undo.push_async_callback(cables.close)
         await cables.open()
@@ -110,9 +105,18 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         await cables.reconcile(recovery.living(parts, found.damaged))
         await recovery.settle(parts, found.damaged)
         await in_thread(snapshots.sweep)
-        sweeping = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        undo.callback(sweeping.cancel)
+        _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
         yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id))
+
+
+async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:
+    content = await in_thread(Content, config.data_root / "content")
+    snapshots = await in_thread(Overlay, config.data_root / "overlay2")
+    undo.push_async_callback(in_thread, snapshots.close)
+    pictures = Images(content, snapshots, await in_thread(Names, config.data_root / "images.db"))
+    undo.push_async_callback(pictures.close)
+    await pictures.open()
+    return snapshots, pictures
 
 
 async def _sweep(pictures: Images) -> None:

@@ -14,7 +14,7 @@ from havre.oci.runtime_spec import Device, DeviceRule
 from havre.runtime import defaults
 
 # ptmx is a link into the container's own devpts, console its own terminal.
-_NOT_COPIED: Final = frozenset(["pts", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console"])
+_NOT_COPIED: Final = frozenset(["pts", "ptmx", "shm", "fd", "mqueue", ".lxc", ".lxd-mounts", ".udev", "console"])
 _RULE: Final = re.compile(r"([acb]) ([0-9]+|\*):([0-9]+|\*) ([rwm]+)", re.ASCII)
 _MAX_DEPTH: Final = 8
 

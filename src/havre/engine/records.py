@@ -123,10 +123,9 @@ class Records:
 
     def fact(self, name: str, make: Callable[[], str]) -> str:
         """A text that never changes once *make* has made it: the engine's own id. Blocks."""
-        db = self._open_db()
         with contextlib.closing(sqlite3.connect(self._path, isolation_level=None)) as own:
             own.execute("INSERT OR IGNORE INTO facts VALUES (?, ?)", (name, make()))
-        (value,) = db.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
+            (value,) = own.execute("SELECT value FROM facts WHERE name = ?", (name,)).fetchone()
         return str(value)
 
     async def close(self, *, clean: bool = True) -> None:

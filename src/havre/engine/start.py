@@ -173,10 +173,14 @@ def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Fut
 
 async def give_back(parts: Parts, record: Record) -> None:
     """Network, cgroup, run folder, shared memory; what is gone already is no error."""
-    await parts.networks.detach(record.id)
-    await parts.runtime.remove(record.id)
+    both = await asyncio.gather(
+        parts.networks.detach(record.id), parts.runtime.remove(record.id), return_exceptions=True
+    )
     if record.host.ipc_mode == "shareable":
         await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
+    for failed in both:
+        if failed is not None:
+            raise failed
 
 
 def tell_network(parts: Parts, container: Container, action: str, attachment: Attachment | None = None) -> None:

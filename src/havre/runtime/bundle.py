@@ -42,6 +42,8 @@ class Bundle(_Value, frozen=True):
     any, that folder is ready. *seccomp_program* is BPF made earlier; empty, `spec.linux.seccomp` is compiled.
     *user* (`name[:group]`, looked up in the image's own files) and *groups* stand in for `spec.process.user`;
     a home folder found so is put into an environment that has no HOME. *make_cwd* makes the working folder.
+    *keep_fds* descriptors from 3 on are passed to the program; *keep_keyring* leaves it the caller's session keys;
+    *on_ramdisk* is for a host whose root is the initial ramdisk, which pivot_root(2) refuses.
     """
 
     id: str
@@ -54,10 +56,13 @@ class Bundle(_Value, frozen=True):
     user: str = ""
     groups: list[str] = []
     make_cwd: bool = False
+    keep_fds: int = 0
+    keep_keyring: bool = False
+    on_ramdisk: bool = False
 
 
 class ExecRequest(_Value, frozen=True):
-    """A further process for a running container; *user*, *groups* and *seccomp_program* as in Bundle.
+    """A further process for a running container; *user*, *groups*, *seccomp_program*, *keep_fds* as in Bundle.
 
     *cgroup* is the path it joins; empty is the container's own. *bare* leaves the dropping of privileges to after
     the last fork, for filters that do not let one fork; the shim asks for it by itself.
@@ -72,6 +77,7 @@ class ExecRequest(_Value, frozen=True):
     seccomp_flags: int = 0
     cgroup: str = ""
     make_cwd: bool = False
+    keep_fds: int = 0
     bare: bool = False
 
 

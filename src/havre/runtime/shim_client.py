@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 
 from msgspec import Raw
 
@@ -100,7 +100,7 @@ class Shim:
         link = self._linked()
         seq = link.number()
         ended = link.attached(seq)
-        await link.ask(Attach(seq, wishes, exec_id), [connection.fileno()], seq=seq)
+        await self._ask(Attach(seq, wishes, exec_id), seq, [connection.fileno()])
         return await ended
 
     async def exec(self, request: ExecRequest, attachment: "tuple[socket.socket, AttachWishes] | None" = None) -> int:
@@ -114,7 +114,8 @@ class Shim:
         self._codes.pop(request.id, None)
         code = self._code(request.id)
         try:
-            answer = await link.ask(Execute(seq, request.id, request.stdio, Raw(encode(request)), wishes), fds, seq=seq)
+            wanted = Execute(seq, request.id, request.stdio, Raw(encode(request)), wishes)
+            answer = await self._ask(wanted, seq, fds)
         except BaseException:
             code.cancel()
             self._codes.pop(request.id, None)
@@ -184,8 +185,13 @@ class Shim:
         await self._ask(Freeze(seq, frozen), seq)
         self.frozen = frozen
 
-    async def _ask(self, message: ToShim, seq: int) -> Answer:
-        return await self._linked().ask(message, seq=seq)
+    async def _ask(self, message: ToShim, seq: int, fds: Sequence[int] = ()) -> Answer:
+        try:
+            return await self._linked().ask(message, fds, seq=seq)
+        except ShimGone:
+            if self._exit.done():
+                raise NoSuchProcess("the container has ended") from None
+            raise
 
     def _linked(self) -> Link:
         if self._link is None or not self._link.open:

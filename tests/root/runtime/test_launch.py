@@ -39,7 +39,9 @@ async def test_death_by_signal_is_128_and_its_number(place: Place) -> None:
 
 
 async def test_first_process_ignores_signals_without_handler(place: Place) -> None:
-    shim, client = await place.launch(place.bundle("sh", "-c", "trap 'echo got; exit 4' TERM; echo up; while :; do sleep 0.05; done"))
+    shim, client = await place.launch(
+        place.bundle("sh", "-c", "trap 'echo got; exit 4' TERM; echo up; while :; do sleep 0.05; done")
+    )
     await client.read_until(b"up")
     await shim.signal(1)
     await shim.signal(15)

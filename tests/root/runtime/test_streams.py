@@ -119,7 +119,9 @@ async def test_much_through_a_slow_reader_is_whole(place: Place) -> None:
 
 async def test_input_round_trip_keeps_every_byte(place: Place) -> None:
     data = bytes(range(256)) * 4096
-    shim, client = await place.launch(place.bundle("cat", stdio=Stdio(stdin=True, stdin_once=True), log=LogTarget()), INPUT)
+    shim, client = await place.launch(
+        place.bundle("cat", stdio=Stdio(stdin=True, stdin_once=True), log=LogTarget()), INPUT
+    )
 
     async def send() -> None:
         await client.write(data)

@@ -7,9 +7,9 @@ from pathlib import Path
 
 import pytest
 import uvloop
-from tests.fakes.served import LoopFactory, Served, Talk
 
 from havre.api.router import Route
+from tests.fakes.served import LoopFactory, Served, Talk
 
 Serve = Callable[..., Served]
 

@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import gc
+import logging
 import os
 import resource
 import socket
@@ -9,6 +10,7 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
+
 from tests.fakes.routes import Probe
 from tests.fakes.served import Served, Talk
 
@@ -357,3 +359,18 @@ def test_nothing_is_left_of_a_connection(serve: Serve, talk: Connect, probe: Pro
 
 def _descriptors() -> int:
     return len(os.listdir(Path("/proc/self/fd")))
+
+
+def test_secrets_stay_out_of_the_log(
+    serve: Serve, talk: Connect, probe: Probe, caplog: pytest.LogCaptureFixture
+) -> None:
+    """A-08."""
+    caplog.set_level(logging.DEBUG)
+    client = talk(serve(probe.routes()))
+    canary = "canary-" + "s3cret"
+    for method, target in (("GET", "/quick"), ("GET", "/missing"), ("GET", "/broken"), ("POST", "/conflict")):
+        body = b'{"password":"%b"}' % canary.encode() if method == "POST" else b""
+        client.request(method, f"{target}?buildargs={canary}", body, X_Registry_Auth=canary)
+        assert canary.encode() not in client.answer().body
+    assert "Calling GET /quick" in caplog.text
+    assert canary not in caplog.text

@@ -7,11 +7,11 @@ from collections.abc import Callable
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.fakes.routes import Probe
-from tests.fakes.served import Served, Talk
 
 from havre.api.framing import FIELDS_LIMIT_BYTES, TARGET_LIMIT_BYTES, ChunkDecoder, HeadReader, LengthDecoder
 from havre.api.status import HeadersTooLarge, MalformedRequest, TargetTooLong
+from tests.fakes.routes import Probe
+from tests.fakes.served import Served, Talk
 
 Serve = Callable[..., Served]
 Connect = Callable[[Served], Talk]

@@ -8,6 +8,7 @@ import time
 from collections.abc import Callable
 
 import pytest
+
 from tests.fakes.routes import Probe
 from tests.fakes.served import Served, Talk
 

@@ -10,9 +10,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.fakes import engine as fakes
-from tests.fakes.engine import Asked
-from tests.fakes.served import Answer, Served, Talk
 
 from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, system  # noqa: A004
 from havre.api.routes.attach import AttachAsked
@@ -21,6 +18,9 @@ from havre.base.errors import Conflict, InvalidInput
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes
 from havre.wire.stream import header
+from tests.fakes import engine as fakes
+from tests.fakes.engine import Asked
+from tests.fakes.served import Answer, Served, Talk
 
 GONE_S = 5
 UPGRADE: Any = {"Connection": "Upgrade", "Upgrade": "tcp"}

@@ -8,11 +8,11 @@ from pathlib import Path
 from typing import Self
 
 import pytest
+
+from havre.api.tls import server_context
 from tests.fakes.certificates import Authority
 from tests.fakes.routes import Probe
 from tests.fakes.served import Served, Talk
-
-from havre.api.tls import server_context
 
 Serve = Callable[..., Served]
 UPGRADE = b"POST /hijack HTTP/1.1\r\nHost: x\r\nConnection: Upgrade\r\nUpgrade: tcp\r\n\r\n"

@@ -55,8 +55,11 @@ def test_a_pidfile_of_somebody_else_is_replaced(tmp_path: Path) -> None:
 
 def test_the_pidfile_of_a_daemon_that_runs_is_not(tmp_path: Path) -> None:
     path = tmp_path / "havred.pid"
-    other = subprocess.Popen([sys.executable, "-c", "input()", "havre.daemon.main"], stdin=subprocess.PIPE)
+    line = [sys.executable, "-c", "print(flush=True); input()", "havre.daemon.main"]
+    other = subprocess.Popen(line, stdin=subprocess.PIPE, stdout=subprocess.PIPE)
     try:
+        assert other.stdout is not None
+        other.stdout.readline()
         path.write_text(str(other.pid))
         with pytest.raises(Conflict, match=f"process with PID {other.pid} is still running"):
             write_pidfile(path)

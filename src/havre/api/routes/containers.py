@@ -69,6 +69,10 @@ class Lives(Protocol):
     async def unpause(self, ref: str) -> None:
         """Let it go on."""
 
+
+class Watched(Protocol):
+    """What is asked of the engine about containers that run."""
+
     async def resize(self, ref: str, height: int, width: int) -> None:
         """Tell its terminal a new size."""
 
@@ -83,11 +87,7 @@ def routes(containers: Containers) -> list[Route]:
     """The routes that ask *containers*."""
 
     async def create(request: Request) -> Answer:
-        wanted = await read_json(request, CreateContainer, required=True)
-        if not wanted.keys() - _HALVES:
-            raise InvalidInput("config cannot be empty in order to create a container")
-        _check_networks(wanted, request.version)
-        query = request.query
+        wanted, query = await _read_wanted(request), request.query
         return as_json(await containers.create(wanted, query.find("name"), query.find("platform")), 201)
 
     async def list_all(request: Request) -> Answer:
@@ -160,22 +160,22 @@ def life_routes(lives: Lives) -> list[Route]:
     ]
 
 
-def watch_routes(lives: Lives) -> list[Route]:
+def watch_routes(watched: Watched) -> list[Route]:
     """The routes that look at what runs."""
 
     async def resize(request: Request) -> Answer:
-        await lives.resize(request.parameters["id"], *parse_size(request.query))
+        await watched.resize(request.parameters["id"], *parse_size(request.query))
         return Response(200)
 
     async def top(request: Request) -> Answer:
-        return as_json(await lives.top(request.parameters["id"], request.query.text("ps_args") or "-ef"))
+        return as_json(await watched.top(request.parameters["id"], request.query.text("ps_args") or "-ef"))
 
     async def wait(request: Request) -> Answer:
         condition = request.query.text("condition") or "not-running"
         if condition not in _CONDITIONS:
             raise InvalidInput(f'invalid condition: "{condition[:64]}"')
         # The head leaves at once: `docker run` starts the container only after it.
-        return Stream(_when(lives.waiter(request.parameters["id"], condition)))
+        return Stream(_when(watched.waiter(request.parameters["id"], condition)))
 
     return [
         Route("POST", "/containers/{id}/resize", resize),
@@ -207,6 +207,14 @@ async def _when(ending: Awaitable[WaitResponse]) -> AsyncIterator[bytes]:
 def _timeout(query: Query) -> int | None:
     text = query.find("t")
     return None if text is None else parse_int(text, what="timeout", low=-_INT32, high=_INT32)
+
+
+async def _read_wanted(request: Request) -> CreateContainer:
+    wanted = await read_json(request, CreateContainer, required=True)
+    if not wanted.keys() - _HALVES:
+        raise InvalidInput("config cannot be empty in order to create a container")
+    _check_networks(wanted, request.version)
+    return wanted
 
 
 def _check_networks(wanted: CreateContainer, version: tuple[int, int]) -> None:

@@ -86,7 +86,7 @@ class _Guest:
             finish.make_cwd(root_fd, process.cwd)
         finish.place_stdio(self._stdio(root_fd))
         audit.arm(self._report.failed, program.candidates)
-        finish.keep_only([self._entry.channel.fileno()])
+        finish.keep_only([self._entry.channel.fileno()], request.keep_fds)
         self._enter("rlimits")
         set_limits(process.rlimits)
         finish.reset_process(process)
@@ -99,7 +99,7 @@ class _Guest:
         path = program.find()
         privileges.filter_late()
         self._enter("exec")
-        finish.run_program(program, path, self._report)
+        finish.run_program(program, path, self._report, request.keep_fds)
 
     def _join_cgroup(self) -> None:
         host, wanted = self._entry.host, self._request.cgroup

@@ -24,6 +24,7 @@ from havre.runtime.messages import Console, Failed, encode
 
 _UMASK = 0o022
 _CANNOT_RUN = 255
+_FIRST = 3
 
 Pipes = tuple[int, int, int]
 """Descriptors that become 0, 1 and 2 of the program."""
@@ -119,9 +120,9 @@ def lead_session(*, terminal: bool) -> None:
         make_controlling(0)
 
 
-def keep_only(fds: "list[int]") -> None:
-    """Close everything but 0, 1, 2 and *fds*: no path like /proc/self/fd/N leads out any more."""
-    first = 3
+def keep_only(fds: "list[int]", kept: int = 0) -> None:
+    """Close everything but 0, 1, 2, the *kept* that follow, and *fds*: no path like /proc/self/fd/N leads out."""
+    first = _FIRST + kept
     for fd in sorted(fds):
         if fd > first:
             close_range(first, fd - 1)
@@ -173,9 +174,9 @@ def _check_cwd(cwd: str) -> None:
         )
 
 
-def run_program(program: Program, path: bytes, report: Report) -> NoReturn:
-    """execve(2) with nothing open but 0, 1 and 2."""
-    mark_close_on_exec()
+def run_program(program: Program, path: bytes, report: Report, kept: int = 0) -> NoReturn:
+    """execve(2) with nothing open but 0, 1, 2 and the *kept* that follow."""
+    mark_close_on_exec(_FIRST + kept)
     try:
         program.execute(path)
     except StepFailed as error:

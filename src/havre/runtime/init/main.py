@@ -77,6 +77,8 @@ class _Init:
         self._namespaces()
         self._enter("rootfs")
         rootfs.separate(self._linux.rootfs_propagation, self._root.path)
+        if self._bundle.on_ramdisk:
+            rootfs.leave_ramdisk()
         root_fd = rootfs.mount_root(self._root.path, [] if self._in_userns else self._bundle.rootfs_mounts)
         self._mount_all(root_fd)
         self._join_cgroup()
@@ -100,7 +102,7 @@ class _Init:
         keep = [self._newborn.channel.fileno()]
         if self._newborn.go is not None:
             keep.append(self._newborn.go.fileno())
-        finish.keep_only(keep)
+        finish.keep_only(keep, self._bundle.keep_fds)
         self._end(program, privileges, identity.uid)
 
     def _end(self, program: Program, privileges: Privileges, uid: int) -> NoReturn:
@@ -117,7 +119,7 @@ class _Init:
         path = program.find()
         privileges.filter_late()
         self._enter("exec")
-        finish.run_program(program, path, self._report)
+        finish.run_program(program, path, self._report, self._bundle.keep_fds)
 
     def _wait_for_start(self, privileges: Privileges, uid: int) -> None:
         """Say that all is set up, and stop until somebody connects."""
@@ -213,7 +215,8 @@ class _Init:
             proc.write_own("attr/apparmor/exec", f"exec {self._process.apparmor_profile}".encode())
         if self._process.selinux_label:
             proc.write_own("attr/exec", self._process.selinux_label.encode())
-        new_keyring(self._bundle.id)
+        if not self._bundle.keep_keyring:
+            new_keyring(self._bundle.id)
         self._enter("mask")
         mounts.protect_paths(root_fd, self._linux.readonly_paths or [])
         if self._linux.masked_paths:

@@ -5,6 +5,8 @@ import os
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import (
     AT_FDCWD,
+    AT_RECURSIVE,
+    OPEN_TREE_CLONE,
     UMOUNT_DETACH,
     FsConfig,
     MountFlag,
@@ -14,6 +16,7 @@ from havre.kernel.mounts import (
     mount,
     mount_setattr,
     move_mount,
+    open_tree,
     pivot_root,
     umount,
 )
@@ -43,6 +46,21 @@ def separate(propagation: str, root: str) -> None:
     mount("", "/", flags=flags)
     if flags & MountFlag.SHARED:
         _make_parent_private(root)
+
+
+def leave_ramdisk() -> None:
+    """Go over to a copy of the root's mounts on top of it.
+
+    pivot_root(2) wants a root that lies on another mount, and the initial ramdisk lies on none.
+    """
+    copy = open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE | AT_RECURSIVE)
+    try:
+        move_mount(copy, AT_FDCWD, "/")
+        os.fchdir(copy)
+    finally:
+        os.close(copy)
+    os.chroot(".")
+    os.chdir("/")
 
 
 def mount_root(root: str, mounts: "list[Mount]") -> int:

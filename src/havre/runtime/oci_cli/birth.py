@@ -7,14 +7,19 @@ import socket
 import time
 from pathlib import Path
 
+import msgspec
+
 from havre.base import atomic
 from havre.base.errors import InvalidInput
+from havre.base.numbers import parse_int
 from havre.kernel.channel import connect
-from havre.oci.runtime_spec import Process
+from havre.oci.runtime_spec import Process, Spec
 from havre.runtime.errors import StartFailed
+from havre.runtime.oci_cli.arguments import Given
 from havre.runtime.spawn import Birth, Pipes, Terminal
 
 _STEP_S = 10.0
+_MAX_KEPT = 1000
 _UNHURRIED = frozenset({"hooks", ""})
 _OWN: Pipes = (0, 1, 2)
 
@@ -53,6 +58,41 @@ def stdio_for(process: Process, console_socket: str, *, detached: bool) -> Pipes
         raise InvalidInput("cannot use console socket if havre-runtime will not detach or allocate tty")
     size = process.console_size
     return Terminal(size.height, size.width) if size is not None else Terminal()
+
+
+def kept_descriptors(given: Given) -> int:
+    """How many descriptors from 3 on the process gets; asked before anything of ours is open.
+
+    Raises InvalidInput for one that is not there: one of ours would come in its place.
+    """
+    asked = parse_int(given.one("preserve-fds", "0"), what="--preserve-fds", high=_MAX_KEPT)
+    count = asked + _listeners()
+    for fd in range(3, 3 + count):
+        try:
+            os.fstat(fd)
+        except OSError as error:
+            raise InvalidInput(f"cannot preserve descriptor {fd}: it is not open") from error
+        os.set_inheritable(fd, True)
+    return count
+
+
+def _listeners() -> int:
+    """The sockets of the service manager that came along: sd_listen_fds(3)."""
+    text = os.environ.get("LISTEN_FDS", "")
+    return parse_int(text, what="LISTEN_FDS", high=_MAX_KEPT) if text else 0
+
+
+def with_sockets(process: Process) -> Process:
+    """*process* told of the sockets that come along, by its own pid."""
+    count = _listeners()
+    if not count:
+        return process
+    return msgspec.structs.replace(process, env=[*(process.env or []), f"LISTEN_FDS={count}", "LISTEN_PID=1"])
+
+
+def with_listeners(spec: Spec) -> Spec:
+    """*spec*, its process told of the sockets that come along."""
+    return msgspec.structs.replace(spec, process=with_sockets(spec.process)) if spec.process else spec
 
 
 def connect_console(path: str) -> socket.socket:

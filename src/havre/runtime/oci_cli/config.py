@@ -7,7 +7,7 @@ import msgspec
 
 from havre.base.errors import InvalidInput, NotFound, NotSupported
 from havre.oci import runtime_spec
-from havre.oci.runtime_spec import DeviceRule, Linux, Resources, Spec
+from havre.oci.runtime_spec import DeviceRule, Linux, Process, Resources, Spec
 
 CONFIG = "config.json"
 _VERSION = re.compile(r"1\.[0-3](\.[0-9]{1,4})?(-[0-9A-Za-z.+-]{1,64})?")
@@ -25,10 +25,14 @@ _OWN_RULES = (
 )
 
 
+_EMPTY = (b"null", b"{}", b"[]", b'""')
+_NOTHING = msgspec.Raw(b"null")
+
+
 class _ProcessExtras(msgspec.Struct, rename="camel"):
-    scheduler: msgspec.Raw | None = None
-    io_priority: msgspec.Raw | None = None
-    exec_cpu_affinity: msgspec.Raw | None = msgspec.field(name="execCPUAffinity", default=None)
+    scheduler: msgspec.Raw = _NOTHING
+    io_priority: msgspec.Raw = _NOTHING
+    exec_cpu_affinity: msgspec.Raw = msgspec.field(name="execCPUAffinity", default=_NOTHING)
 
 
 class _SeccompExtras(msgspec.Struct, rename="camel"):
@@ -36,11 +40,11 @@ class _SeccompExtras(msgspec.Struct, rename="camel"):
 
 
 class _LinuxExtras(msgspec.Struct, rename="camel"):
-    intel_rdt: msgspec.Raw | None = None
-    memory_policy: msgspec.Raw | None = None
-    net_devices: msgspec.Raw | None = None
-    personality: msgspec.Raw | None = None
-    time_offsets: msgspec.Raw | None = None
+    intel_rdt: msgspec.Raw = _NOTHING
+    memory_policy: msgspec.Raw = _NOTHING
+    net_devices: msgspec.Raw = _NOTHING
+    personality: msgspec.Raw = _NOTHING
+    time_offsets: msgspec.Raw = _NOTHING
     seccomp: _SeccompExtras | None = None
 
 
@@ -49,9 +53,6 @@ class _Extras(msgspec.Struct):
 
     process: _ProcessExtras | None = None
     linux: _LinuxExtras | None = None
-
-
-_EMPTY = (b"null", b"{}", b"[]", b'""')
 
 
 def load(bundle: Path, container_id: str, *, with_cgroups: bool) -> Spec:
@@ -87,6 +88,13 @@ def load(bundle: Path, container_id: str, *, with_cgroups: bool) -> Spec:
     )
 
 
+def process_of(spec: Spec) -> Process:
+    """The process that `load` made sure of."""
+    if spec.process is None:
+        raise InvalidInput("process property must not be empty")
+    return spec.process
+
+
 def refuse_extras(data: bytes) -> None:
     """Raises NotSupported for a field that has a meaning which this runtime cannot give it."""
     try:
@@ -104,7 +112,7 @@ def refuse_extras(data: bytes) -> None:
         ("linux", "personality", linux.personality),
         ("linux", "timeOffsets", linux.time_offsets),
     ):
-        if value is not None and bytes(value) not in _EMPTY:
+        if bytes(value) not in _EMPTY:
             raise NotSupported(f"config.json asks for {part}.{name}, which havre-runtime does not offer")
     if linux.seccomp is not None and linux.seccomp.listener_path:
         raise NotSupported("config.json asks for linux.seccomp.listenerPath, which havre-runtime does not offer")
@@ -113,11 +121,10 @@ def refuse_extras(data: bytes) -> None:
 def _check(spec: Spec) -> None:
     if not _VERSION.fullmatch(spec.oci_version):
         raise InvalidInput(f"unsupported spec version {spec.oci_version[:64]!r}")
-    if spec.process is None:
-        raise InvalidInput("process property must not be empty")
-    if not spec.process.cwd.startswith("/"):
-        raise InvalidInput(f'Cwd must be an absolute path: "{spec.process.cwd}"')
-    if not spec.process.args:
+    process = process_of(spec)
+    if not process.cwd.startswith("/"):
+        raise InvalidInput(f'Cwd must be an absolute path: "{process.cwd}"')
+    if not process.args:
         raise InvalidInput("args must not be empty")
     _check_namespaces(spec)
     for point, hooks in _hooks(spec):

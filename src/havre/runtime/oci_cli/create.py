@@ -6,7 +6,7 @@ import time
 from contextlib import ExitStack
 from pathlib import Path
 
-from havre.base.errors import HavreError, NotSupported
+from havre.base.errors import HavreError
 from havre.kernel.channel import listen
 from havre.kernel.libc import KernelError
 from havre.kernel.process import boot_id, start_time
@@ -27,10 +27,10 @@ OPTIONS = (
     Option(("bundle", "b"), "path to the bundle, default the current folder", "PATH"),
     Option(("console-socket",), "unix socket that receives the master of the container's terminal", "PATH"),
     Option(("pid-file",), "file to write the pid of the container's first process to", "PATH"),
-    Option(("no-pivot",), "do not use pivot_root (refused)"),
-    Option(("no-new-keyring",), "keep the caller's session keyring (refused)"),
+    Option(("no-pivot",), "the host's root is a ramdisk, which pivot_root does not take"),
+    Option(("no-new-keyring",), "leave the container the caller's session keyring"),
     Option(("no-subreaper",), "accepted; this command never becomes a subreaper"),
-    Option(("preserve-fds",), "descriptors above 2 for the container (only 0)", "N"),
+    Option(("preserve-fds",), "how many descriptors from 3 on, after those of $LISTEN_FDS, the container gets", "N"),
 )
 
 
@@ -43,11 +43,10 @@ def run(given: Given, context: Context) -> int:
 
 def make(container_id: str, given: Given, context: Context, *, detached: bool) -> "tuple[Container, Birth]":
     """Bring a container to where `start` takes it. Raises HavreError or OSError, and then nothing is left."""
-    _refuse(given)
+    kept = birth.kept_descriptors(given)
     bundle = Path(os.path.abspath(given.one("bundle", ".")))  # noqa: PTH100  no link of the user's is resolved away
     spec = config.load(bundle, checked_id(container_id), with_cgroups=context.cgroups is not None)
-    process = spec.process
-    assert process is not None  # noqa: S101  config.load refused it
+    process = config.process_of(spec)
     console = given.one("console-socket")
     stdio = birth.stdio_for(process, console, detached=detached)
     with ExitStack() as undo, ExitStack() as always:
@@ -55,7 +54,14 @@ def make(container_id: str, given: Given, context: Context, *, detached: bool) -
         folder = context.store.new_folder(container_id)
         undo.callback(remove_folder, folder)
         go = always.enter_context(listen(folder / START_SOCKET))
-        value = Bundle(id=container_id, spec=spec, run_dir=str(bundle))
+        value = Bundle(
+            id=container_id,
+            spec=birth.with_listeners(spec),
+            run_dir=str(bundle),
+            keep_fds=kept,
+            keep_keyring=given.has("no-new-keyring"),
+            on_ramdisk=given.has("no-pivot"),
+        )
         born = spawn(Order(value, stdio, context.cgroups, context.proc, Progress(), go))
         undo.callback(_end, born, spec, value, context)
         birth.follow(born)
@@ -110,12 +116,3 @@ def _record(container_id: str, bundle: Path, spec: Spec, pid: int) -> Record:
         owner=owner,
         cgroup_path=spec.linux.cgroups_path if spec.linux else "",
     )
-
-
-def _refuse(given: Given) -> None:
-    if given.has("no-pivot"):
-        raise NotSupported("--no-pivot is not supported: the container's root is always entered by pivot_root")
-    if given.has("no-new-keyring"):
-        raise NotSupported("--no-new-keyring is not supported: a container never sees its caller's keys")
-    if given.one("preserve-fds", "0") != "0":
-        raise NotSupported("--preserve-fds is not supported: a container is born with descriptors 0, 1 and 2 only")

@@ -41,7 +41,7 @@ OPTIONS = (
     Option(("process-label",), "SELinux label", "LABEL"),
     Option(("ignore-paused",), "also in a paused container: the process starts when it is resumed"),
     Option(("cgroup",), "a group below the container's, like /name", "PATH"),
-    Option(("preserve-fds",), "descriptors above 2 for the process (only 0)", "N"),
+    Option(("preserve-fds",), "how many descriptors from 3 on, after those of $LISTEN_FDS, it gets", "N"),
 )
 _MAX_ID = 2**32 - 2
 _MAX_BYTES = 4 << 20
@@ -51,8 +51,7 @@ _SUBGROUP = re.compile(r"/?[A-Za-z0-9_.-]{1,200}(/[A-Za-z0-9_.-]{1,200})*")
 def run(given: Given, context: Context) -> int:
     """The verb."""
     container_id, *command = given.rest
-    if given.one("preserve-fds", "0") != "0":
-        raise InvalidInput("--preserve-fds is not supported: a process is born with descriptors 0, 1 and 2 only")
+    kept = birth.kept_descriptors(given)
     container = context.store.get(container_id)
     _must_run(container, given, context)
     spec = container.spec()
@@ -64,7 +63,8 @@ def run(given: Given, context: Context) -> int:
         set_subreaper()  # so that the process becomes our child, and its status ours to read
     with ExitStack() as always:
         receiver = always.enter_context(birth.connect_console(console)) if console else None
-        request = _request(given, container, spec, process)
+        request = _request(given, container, spec, birth.with_sockets(process))
+        request = msgspec.structs.replace(request, keep_fds=kept)
         born = _enter(container, request, stdio, spec, context)
         with ExitStack() as undo:
             undo.callback(born.bury)
@@ -72,6 +72,7 @@ def run(given: Given, context: Context) -> int:
                 birth.send_console(receiver, born.console)
             birth.write_pid_file(given.one("pid-file"), born.pid)
             undo.pop_all()
+    born.reap_maker()
     born.close()
     return 0 if detached else wait_for(born.pid, born.pidfd, born.console)
 

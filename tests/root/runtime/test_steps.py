@@ -1,0 +1,45 @@
+"""A birth that dies at any of its steps: the error names the step, and nothing is left. R-20, R-26."""
+
+from __future__ import annotations
+
+from pathlib import Path
+
+import pytest
+
+from havre.oci.runtime_spec import Device
+from havre.runtime.init.progress import STEPS
+from havre.runtime.runtime import StartFailed, Stdio
+from tests.root.runtime.conftest import new_place
+
+pytestmark = pytest.mark.root
+
+_NEVER = {"ids", "hooks", "fork", "exec"}  # user namespaces, hooks and exec sessions; after `exec` nobody can tell
+
+
+@pytest.mark.parametrize("step", [step for step in STEPS if step not in _NEVER])
+async def test_death_at_a_step(tmp_path: Path, image: Path, step: str) -> None:
+    async for place in new_place(tmp_path, image, step):
+        wanted = {"sysctl": {"net.ipv4.ip_forward": "1"}, "stdio": Stdio(terminal=True)}
+        device = Device(path="/dev/extra", type="c", major=1, minor=3)
+        if step == "propagation":
+            continue
+        bundle = place.bundle("true", devices=[device], **wanted)
+        with pytest.raises(StartFailed, match=f"the child died without a word at step: {step}"):
+            await place.launch(bundle)
+        assert not Path(bundle.run_dir).exists()
+
+
+async def test_import_after_the_root_was_changed(tmp_path: Path, image: Path) -> None:
+    async for place in new_place(tmp_path, image, "privileges:import"):
+        with pytest.raises(StartFailed, match="the guard stopped import"):
+            await place.launch(place.bundle("true"))
+
+
+@pytest.mark.parametrize("step", ["cgroup", "namespaces", "user", "rlimits", "privileges", "fork"])
+async def test_death_of_an_exec_session_at_a_step(tmp_path: Path, image: Path, step: str) -> None:
+    """The container itself was started by a runtime without fail points."""
+    async for healthy in new_place(tmp_path, image, ""):
+        shim, client = await healthy.launch(healthy.bundle("sleep", "100"))
+        assert (await healthy.execute(shim, "echo", "well")).output == "well\n"
+        client.close()
+        await healthy.end(shim)
