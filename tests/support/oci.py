@@ -62,8 +62,8 @@ class Runtime:
         return found
 
 
-def spec(group: str) -> dict[str, Any]:
-    """A plain container of its own, in cgroup *group*; tests change what they are about."""
+def spec(group: str, rootfs: Path) -> dict[str, Any]:
+    """A plain container on *rootfs*, in cgroup *group*; tests change what they are about."""
     return {
         "ociVersion": "1.0.2",
         "process": {
@@ -76,7 +76,7 @@ def spec(group: str) -> dict[str, Any]:
                 for kind in ("bounding", "effective", "permitted")
             },
         },
-        "root": {"path": "rootfs"},
+        "root": {"path": str(rootfs)},
         "hostname": "inside",
         "mounts": [
             {"destination": "/proc", "type": "proc", "source": "proc", "options": ["nosuid", "noexec", "nodev"]},

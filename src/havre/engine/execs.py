@@ -1,5 +1,6 @@
 """Further processes in a running container."""
 
+import asyncio
 import contextlib
 import socket
 from typing import Final
@@ -29,6 +30,7 @@ from havre.runtime.errors import NOT_EXECUTABLE, NOT_FOUND, StartFailed
 from havre.wire.exec import ExecConfig, ExecInspect, ExecProcess, ExecStart
 
 _MAX_A_CONTAINER: Final = 4096
+_TURNS: Final = 16
 
 
 class NoSuchExec(NotFound):
@@ -85,6 +87,10 @@ class Execs:
     async def inspect(self, exec_id: str) -> ExecInspect:
         """How it is, and how it ended. Raises NoSuchExec."""
         session = self._get(exec_id)
+        for _ in range(_TURNS):  # an end that the shim told before its client's stream ended may be under way here
+            if not session.running:
+                break
+            await asyncio.sleep(0)
         wanted = session.wish
         process: ExecProcess = {
             "tty": wanted.tty,

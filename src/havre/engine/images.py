@@ -188,7 +188,8 @@ class ImageService:
         folders = [str(self._parts.snapshots.diff_path(layer.chain.value)) for layer in reversed(image.layers)]
         data: dict[str, str] = {}
         if folders:
-            data["UpperDir"] = folders[0]
+            own = self._parts.snapshots.target(image.layers[-1].chain.value)
+            data |= {"MergedDir": str(own), "UpperDir": folders[0], "WorkDir": str(own.with_name("work"))}
         if folders[1:]:
             data["LowerDir"] = ":".join(folders[1:])
         return {"Data": data, "Name": "overlay2"}

@@ -7,8 +7,9 @@ from msgspec.structs import replace
 from havre.base.errors import Conflict
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
-from havre.engine.roster import Container
+from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
+from havre.engine.signals import parse_signal
 from havre.engine.start import start
 from havre.engine.stop import end_if_alive, kill, stop
 from havre.engine.top import parse_columns, process_table
@@ -40,7 +41,12 @@ class Lives:
 
     async def kill(self, ref: str, signal: str) -> None:
         """Send a signal. Raises Conflict when it does not run."""
-        await kill(self._parts, self._parts.roster.get(ref), ref, signal)
+        parse_signal(signal)
+        try:
+            container = self._parts.roster.get(ref)
+        except NoSuchContainer as absent:
+            raise NoSuchContainer(f"Cannot kill container: {ref}: {absent.message}") from None
+        await kill(self._parts, container, ref, signal)
 
     async def pause(self, ref: str) -> None:
         """Freeze it. Raises Conflict."""

@@ -315,7 +315,7 @@ def _field(key: str, value: object) -> object:
     if key in _NESTED:
         return _each(_zeroed, value)
     if key in _SETS and isinstance(value, dict):
-        return {name: {} for name in value}
+        return {name: {} for name in value} or None
     if key == "PortBindings" and isinstance(value, dict):
         return {port: _each(_zeroed, bindings) for port, bindings in value.items()}
     return value

@@ -59,7 +59,7 @@ def _become(hook: Hook, reading: int) -> None:
         signal.signal(signal.SIGPIPE, signal.SIG_DFL)
         os.dup2(reading, 0, inheritable=True)
         env = dict(entry.partition("=")[::2] for entry in hook.env or ())
-        os.execve(hook.path, hook.args or [hook.path], env)
+        os.execve(os.fsencode(hook.path), hook.args or [hook.path], env)  # bytes, as the guard knows it
     except OSError:
         pass
     finally:

@@ -165,7 +165,7 @@ class Birth:
     def _decide(self) -> None:
         """The channel is closed: execve did that, or death."""
         step, detail, _ = self._progress.read()
-        if step != LAST:
+        if step != LAST and self.failure is None:
             at = f"{step} {detail}".strip() or "the beginning"
             self.failed_step = step
             self.failure = StartFailed(f"{self._failing}the child died without a word at step: {at}")

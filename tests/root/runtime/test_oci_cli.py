@@ -1,4 +1,4 @@
-"""havre-runtime as an OCI runtime: the life of a container by the command line, next to runc where that is installed."""
+"""havre-runtime as an OCI runtime: the life of a container by the command line, next to runc where there is one."""
 
 from __future__ import annotations
 
@@ -20,7 +20,7 @@ from typing import Any
 import pytest
 
 from havre.kernel.cgroups import Cgroups, open_cgroups
-from havre.kernel.process import pidfd_open, set_subreaper
+from havre.kernel.process import pidfd_open
 from havre.kernel.pty import open_pty, window_size
 from tests.support.images import busybox_tar
 from tests.support.oci import Runtime, read_until, receive_descriptor, spec, wrapper, write_spec
@@ -35,18 +35,17 @@ HAVE_RUNC = pytest.mark.skipif(shutil.which("runc") is None, reason="runc is the
 def rootfs(tmp_path_factory: pytest.TempPathFactory) -> Path:
     folder = tmp_path_factory.mktemp("oci") / "rootfs"
     with tarfile.open(fileobj=io.BytesIO(busybox_tar())) as archive:
-        archive.extractall(folder, filter="fully_trusted")
+        archive.extractall(folder, filter="fully_trusted")  # noqa: S202  our own tar, made a line above
     for name in ("proc", "dev", "sys"):
         (folder / name).mkdir()
     return folder
 
 
 @pytest.fixture
-def bundle(rootfs: Path, tmp_path: Path) -> Path:
-    """A bundle of its own on the common root folder."""
+def bundle(tmp_path: Path) -> Path:
+    """A bundle of its own; its configuration names the common root folder."""
     folder = tmp_path / "bundle"
     folder.mkdir()
-    (folder / "rootfs").symlink_to(rootfs)
     return folder
 
 
@@ -67,8 +66,8 @@ def group(cgroups: Cgroups) -> Iterator[str]:
 
 
 @pytest.fixture
-def config(group: str) -> dict[str, Any]:
-    return spec(group)
+def config(group: str, rootfs: Path) -> dict[str, Any]:
+    return spec(group, rootfs)
 
 
 def _runtime(name: str, tmp_path: Path) -> Iterator[Runtime]:
@@ -128,7 +127,7 @@ def test_a_life(either: Runtime, bundle: Path, config: dict[str, Any], output: P
     pid = int(pid_file.read_text())
     assert (state["id"], state["status"], state["pid"], state["bundle"]) == ("c1", "created", pid, str(bundle))
     assert state["annotations"] == {"com.example.key": "value"}
-    assert state["rootfs"] == str((bundle / "rootfs").resolve()) or state["rootfs"] == str(bundle / "rootfs")
+    assert state["rootfs"] == config["root"]["path"]
     assert output.read_text() == ""
     either.ok("start", "c1")
     assert either.state("c1")["status"] == "running"
@@ -216,19 +215,29 @@ def test_a_program_that_cannot_run_is_told_at_creation(
     assert not any(tree.exists(group[1:]) for tree in cgroups.trees.every)
 
 
-@pytest.mark.parametrize(("program", "expected"), [("exit 3", 3), ("kill -TERM $$", 143), ("cat; exit 0", 0)])
+@pytest.mark.parametrize(("program", "expected"), [("exit 3", 3), ("cat; exit 0", 0)])
 def test_run_is_the_program_s_end(
     either: Runtime, bundle: Path, config: dict[str, Any], program: str, expected: int
 ) -> None:
     config["process"]["args"] = ["sh", "-c", program]
-    # A signal of its own would not reach the first process of a pid namespace.
-    config["linux"]["namespaces"] = [entry for entry in config["linux"]["namespaces"] if entry["type"] != "pid"]
-    config["mounts"] = [entry for entry in config["mounts"] if entry["destination"] != "/proc"]
-    config["linux"]["maskedPaths"] = config["linux"]["readonlyPaths"] = []
     write_spec(bundle, config)
     code, out, _ = either("run", "--bundle", str(bundle), "c1", stdin="words")
     assert (code, out) == (expected, "words" if "cat" in program else "")
     assert either("state", "c1")[0] == 1
+
+
+def without_own_pids(config: dict[str, Any]) -> None:
+    """Let the container share the host's pid namespace."""
+    config["linux"]["namespaces"] = [entry for entry in config["linux"]["namespaces"] if entry["type"] != "pid"]
+    config["mounts"] = [entry for entry in config["mounts"] if entry["destination"] != "/proc"]
+    config["linux"]["maskedPaths"] = config["linux"]["readonlyPaths"] = []
+
+
+def test_a_signal_s_end_is_128_and_more(runtime: Runtime, bundle: Path, config: dict[str, Any]) -> None:
+    config["process"]["args"] = ["sh", "-c", "kill -TERM $$"]
+    without_own_pids(config)  # a signal of its own does not reach the first process of a pid namespace
+    write_spec(bundle, config)
+    assert runtime("run", "--bundle", str(bundle), "c1")[0] == 143
 
 
 def test_run_keeps_on_request_and_detaches(either: Runtime, bundle: Path, config: dict[str, Any], output: Path) -> None:
@@ -323,7 +332,7 @@ def test_the_foreground_has_the_caller_s_terminal(runtime: Runtime, bundle: Path
 
 
 def test_hooks_run_in_order_with_the_state(
-    either: Runtime, bundle: Path, config: dict[str, Any], rootfs: Path, tmp_path: Path, output: Path
+    runtime: Runtime, bundle: Path, config: dict[str, Any], rootfs: Path, tmp_path: Path, output: Path
 ) -> None:
     """config.md, "POSIX-platform Hooks": where each runs, and what it is told."""
     shared = tmp_path / "shared"
@@ -343,11 +352,11 @@ def test_hooks_run_in_order_with_the_state(
     config["hooks"]["startContainer"] = [{**inside, "env": ["PATH=/bin"]}]
     config["mounts"].append({"destination": "/tmp", "type": "bind", "source": str(shared), "options": ["bind"]})
     write_spec(bundle, config)
-    either.create("c1", bundle, output=output)
+    runtime.create("c1", bundle, output=output)
     words = [line.split(" ", 4) for line in log.read_text().splitlines()]
     assert [line[0] for line in words] == ["prestart", "createRuntime", "createContainer"]
-    either.ok("start", "c1")
-    either.ok("delete", "--force", "c1")
+    runtime.ok("start", "c1")
+    runtime.ok("delete", "--force", "c1")
     words = [line.split(" ", 4) for line in log.read_text().splitlines()]
     assert [line[0] for line in words] == [
         "prestart",
@@ -391,31 +400,29 @@ def test_a_hook_has_a_time_limit(runtime: Runtime, bundle: Path, config: dict[st
     assert "did not end within 1 s" in said(error)
 
 
-def test_a_failing_poststop_hook_is_a_warning(either: Runtime, bundle: Path, config: dict[str, Any]) -> None:
+def test_a_failing_poststop_hook_is_a_warning(runtime: Runtime, bundle: Path, config: dict[str, Any]) -> None:
     config["hooks"] = {"poststop": [{"path": "/bin/false"}]}
     config["process"]["args"] = ["true"]
     write_spec(bundle, config)
-    code, _, error = either("run", "--bundle", str(bundle), "c1")
+    code, _, error = runtime("run", "--bundle", str(bundle), "c1")
     assert code == 0
     assert "level=warning" in error
-    assert either("state", "c1")[0] == 1
+    assert runtime("state", "c1")[0] == 1
 
 
-def test_kill_all_reaches_everyone(either: Runtime, bundle: Path, config: dict[str, Any], output: Path) -> None:
+def test_kill_all_reaches_everyone(runtime: Runtime, bundle: Path, config: dict[str, Any], output: Path) -> None:
     config["process"]["args"] = ["sh", "-c", "sleep 1001 & sleep 1002 & wait"]
-    config["linux"]["namespaces"] = [entry for entry in config["linux"]["namespaces"] if entry["type"] != "pid"]
-    config["mounts"] = [entry for entry in config["mounts"] if entry["destination"] != "/proc"]
-    config["linux"]["maskedPaths"] = config["linux"]["readonlyPaths"] = []
+    without_own_pids(config)
     write_spec(bundle, config)
-    either.create("c1", bundle, output=output)
-    either.ok("start", "c1")
+    runtime.create("c1", bundle, output=output)
+    runtime.ok("start", "c1")
     pids: list[int] = []
     while len(pids) < 3:
-        pids = json.loads(either.ok("ps", "-f", "json", "c1"))
-    either.ok("kill", "--all", "c1", "KILL")
+        pids = json.loads(runtime.ok("ps", "-f", "json", "c1"))
+    runtime.ok("kill", "--all", "c1", "KILL")
     for pid in pids:
         ended(pid)
-    either.ok("delete", "c1")
+    runtime.ok("delete", "c1")
 
 
 def test_cgroup_files_cannot_be_written(either: Runtime, bundle: Path, config: dict[str, Any]) -> None:
@@ -423,10 +430,12 @@ def test_cgroup_files_cannot_be_written(either: Runtime, bundle: Path, config: d
     config["process"]["args"] = [
         "sh",
         "-c",
-        "for f in $(find /sys/fs/cgroup -name release_agent -o -name notify_on_release -o -name cgroup.procs "
-        "-o -name tasks -o -name devices.allow); do echo x 2>/dev/null > $f && echo written $f; done; "
-        "mkdir $(dirname $(find /sys/fs/cgroup -name cgroup.procs | head -n 1))/x 2>/dev/null && echo made; "
-        "cat /proc/self/cgroup",
+        (
+            "for f in $(find /sys/fs/cgroup -name release_agent -o -name notify_on_release -o -name cgroup.procs "
+            "-o -name tasks -o -name devices.allow); do echo x 2>/dev/null > $f && echo written $f; done; "
+            "mkdir $(dirname $(find /sys/fs/cgroup -name cgroup.procs | head -n 1))/x 2>/dev/null && echo made; "
+            "cat /proc/self/cgroup"
+        ),
     ]
     write_spec(bundle, config)
     code, out, error = either("run", "--bundle", str(bundle), "c1")
@@ -441,23 +450,23 @@ def test_devices_are_those_of_the_rules(either: Runtime, bundle: Path, config: d
     config["linux"]["devices"] = [
         {"path": "/dev/kmsg", "type": "c", "major": 1, "minor": 11, "fileMode": 0o600, "uid": 0, "gid": 0}
     ]
-    config["linux"]["resources"]["devices"].append(
-        {"allow": True, "type": "c", "major": 1, "minor": 11, "access": "rw"}
-    )
+    config["linux"]["resources"]["devices"].append({"allow": True, "type": "c", "major": 1, "minor": 11, "access": "w"})
     config["process"]["args"] = [
         "sh",
         "-c",
-        "cd /tmp; mknod a b 8 0; mknod b c 1 1; mknod c c 10 229; "
-        "for n in a b c; do head -c 1 $n 2>&1 | tr -d '\\n'; echo; rm $n; done; "
-        "for n in null zero full random urandom ptmx; do head -c 1 /dev/$n > /dev/null && echo $n; done; "
-        "test -c /dev/kmsg && : < /dev/kmsg && echo kmsg",
+        (
+            "cd /tmp; mknod a b 8 0; mknod b c 1 1; mknod c c 10 229; "
+            "for n in a b c; do head -c 1 $n 2>&1 | tr -d '\\n'; echo; rm $n; done; "
+            "for n in null zero full random urandom ptmx; do (: < /dev/$n) && echo $n; done; "
+            "test -c /dev/kmsg && : > /dev/kmsg && echo kmsg"
+        ),
     ]
     write_spec(bundle, config)
     code, out, error = either("run", "--bundle", str(bundle), "c1", timeout=20)
     assert code == 0, (out, error)
     lines = out.splitlines()
     assert all("Operation not permitted" in line for line in lines[:3]), lines
-    assert lines[3:] == ["null", "zero", "full", "random", "urandom", "ptmx", "kmsg"] or "ptmx" not in lines
+    assert lines[3:] == ["null", "zero", "full", "random", "urandom", "ptmx", "kmsg"]
 
 
 def test_limits_are_set(either: Runtime, bundle: Path, config: dict[str, Any]) -> None:
@@ -492,14 +501,14 @@ def test_descriptors_are_kept_when_asked_for(either: Runtime, bundle: Path, conf
         found = []
         for count in ("2", "1", "0"):
             words = [*either.command, "run", "--preserve-fds", count, "--bundle", str(bundle), "c1"]
-            redirected = ["sh", "-c", f'exec "$@" 3<&{zero.fileno()} 4<&{full.fileno()}', "sh", *words]
             done = subprocess.run(
-                redirected,
+                words,
                 check=True,
-                capture_output=True,
                 stdin=subprocess.DEVNULL,
-                pass_fds=(zero.fileno(), full.fileno()),
+                stdout=subprocess.PIPE,
                 text=True,
+                close_fds=False,
+                preexec_fn=lambda: [os.dup2(fd, to) for to, fd in ((3, zero.fileno()), (4, full.fileno()))],  # noqa: PLW1509
             )
             found.append([word for word in done.stdout.split() if not word.isdigit()])
     assert found == [["/dev/zero", "/dev/full"], ["/dev/zero"], []]
@@ -513,7 +522,7 @@ def test_a_descriptor_that_is_not_there_cannot_be_kept(runtime: Runtime, bundle:
 
 
 def test_a_root_on_the_ramdisk_is_left_behind(either: Runtime, bundle: Path, config: dict[str, Any]) -> None:
-    config["process"]["args"] = ["sh", "-c", "ls / | sort | head -n 2; cat /proc/self/mountinfo | grep -c ' / / '"]
+    config["process"]["args"] = ["sh", "-c", "ls / | sort | head -n 2"]
     write_spec(bundle, config)
     code, out, error = either("run", "--no-pivot", "--bundle", str(bundle), "c1")
     assert code == 0, error
@@ -567,8 +576,10 @@ HOST_LACKS = {
 }
 
 
-def test_the_specification_s_example_runs(runtime: Runtime, bundle: Path, group: str, output: Path) -> None:
-    config = {**json.loads(EXAMPLE.read_text()), **HOST_LACKS}
+def test_the_specification_s_example_runs(
+    runtime: Runtime, bundle: Path, group: str, rootfs: Path, output: Path
+) -> None:
+    config = {**json.loads(EXAMPLE.read_text()), **HOST_LACKS, "root": {"path": str(rootfs), "readonly": True}}
     process, linux = config["process"], config["linux"]
     process.update({"terminal": False, "apparmorProfile": "", "selinuxLabel": "", "args": ["sleep", "1000"]})
     linux["mountLabel"] = ""
@@ -608,11 +619,12 @@ def test_the_specification_s_example_runs(runtime: Runtime, bundle: Path, group:
 
 
 @HAVE_RUNC
-def test_runc_s_own_template_runs(runtime: Runtime, bundle: Path, group: str, output: Path) -> None:
+def test_runc_s_own_template_runs(runtime: Runtime, bundle: Path, group: str, rootfs: Path) -> None:
     subprocess.run(["runc", "spec", "--bundle", str(bundle)], check=True)
     config = json.loads((bundle / "config.json").read_text())
     config["process"]["terminal"] = False
     config["process"]["args"] = ["sh", "-c", "id -u; hostname"]
+    config["root"]["path"] = str(rootfs)
     config["linux"]["cgroupsPath"] = group
     write_spec(bundle, config)
     assert runtime("run", "--bundle", str(bundle), "c1")[:2] == (0, "0\nrunc\n")

@@ -13,7 +13,7 @@ from havre.api.routes.containers import parse_size
 from havre.api.routes.logs import content_type
 from havre.base.errors import HavreError, InvalidInput
 from havre.wire.exec import ExecConfig, ExecInspect, ExecStart
-from havre.wire.stream import STDERR, header
+from havre.wire.stream import STDOUT, header
 
 
 class Execs(Protocol):
@@ -73,7 +73,7 @@ def _starter(execs: Execs, exec_id: str, wanted: ExecStart) -> Callable[[socket.
             await execs.start(exec_id, wanted, connection, early)
         except HavreError as failed:
             text = f"{failed.message}\r\n".encode()
-            framed = text if wanted.get("Tty") else header(STDERR, len(text)) + text
+            framed = text if wanted.get("Tty") else header(STDOUT, len(text)) + text
             own.setblocking(False)
             await asyncio.get_running_loop().sock_sendall(own, framed)
         finally:

@@ -109,16 +109,17 @@ class Attachment:
         self._by_keys = True
         self.finish()
 
-    def close(self) -> None:
-        """Let go at once. Closing twice is no error."""
+    def close(self, *, shut: bool = True) -> None:
+        """Let go at once; without *shut* the client stays with whoever else holds its socket. Twice is no error."""
         if self._closed:
             return
         self._closed = True
         self._loop.forget(self._fd)
         self._loop.cancel(self._timer)
         self.pending = b""
-        with contextlib.suppress(OSError):  # the client was faster
-            self._socket.shutdown(socket.SHUT_RDWR)
+        if shut:
+            with contextlib.suppress(OSError):  # the client was faster
+                self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._process.left(self)
         self._ended(self._by_keys)

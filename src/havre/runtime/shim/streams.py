@@ -134,7 +134,7 @@ class Streams:
     def close(self) -> None:
         """Give everything back at once."""
         for attachment in list(self._attachments):
-            attachment.close()
+            attachment.close(shut=False)
         self.born()
         for fd in list(self._outputs):
             self._end_output(fd)
