@@ -16,6 +16,7 @@ PARALLEL = 8
 STARTS = 20
 IDLE = 20
 LISTED = 50
+_STILL_BYTES = 200_000
 
 
 def _create(api: Api, network: str, *command: str) -> str:
@@ -76,9 +77,21 @@ def parallel_starts(engine: Engine) -> float:
 
 def memory_per_container(engine: Engine) -> float:
     """What IDLE idle containers add to the PSS of all processes of the engine, by container, in bytes."""
-    before = engine_pss(engine)
+    before = settled_pss(engine)
     with idle(engine, IDLE):
-        return (engine_pss(engine) - before) / IDLE
+        return (settled_pss(engine) - before) / IDLE
+
+
+def settled_pss(engine: Engine) -> int:
+    """The PSS once nothing moves any more: the same twice, a second apart, or what it is after ten."""
+    last = engine_pss(engine)
+    for _ in range(10):
+        time.sleep(1)
+        now = engine_pss(engine)
+        if abs(now - last) < _STILL_BYTES:
+            return now
+        last = now
+    return last
 
 
 def engine_pss(engine: Engine) -> int:

@@ -13,11 +13,10 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
+from benchmarks import measures
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
 from tests.support.images import busybox_tar
-
-from benchmarks import measures
 
 
 @dataclass(frozen=True)
@@ -42,7 +41,11 @@ class Line:
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    with tempfile.TemporaryDirectory(prefix="hvbench", ignore_cleanup_errors=True) as folder, new_host() as ours, new_host() as theirs:
+    with (
+        tempfile.TemporaryDirectory(prefix="hvbench", ignore_cleanup_errors=True) as folder,
+        new_host() as ours,
+        new_host() as theirs,
+    ):
         havre, reference = Havre(ours, Path(folder, "h")), Reference(theirs, Path(folder, "r"))
         pair = Pair(havre, reference)
         print("| measure | Havre | reference | ratio | goal |\n|---|---|---|---|---|", flush=True)

@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import Host, new_host
 from tests.support.images import busybox_tar

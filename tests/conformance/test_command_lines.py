@@ -9,6 +9,7 @@ import re
 import subprocess
 
 import pytest
+
 from tests.support.engines import Engine, Havre, Reference
 
 pytestmark = [pytest.mark.root, pytest.mark.reference]

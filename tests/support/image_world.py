@@ -9,13 +9,12 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
-from tests.support.archives import body
-
 from havre.content.store import Content
 from havre.images.images import Images
 from havre.images.model import LoadEvent
 from havre.images.names import Names
 from havre.snapshots.overlay import Overlay
+from tests.support.archives import body
 
 
 @dataclass

@@ -4,12 +4,13 @@ from __future__ import annotations
 
 import os
 
-from havre.client.connection import Address, Connection, Response, Stream, TlsFiles
+from havre.client.connection import Address, Connection, Response, TlsFiles
 from havre.client.errors import ApiError, ClientError, ConnectionFailed
 from havre.client.quick_json import loads
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
+    import socket
     from collections.abc import Iterable, Iterator, Mapping
     from typing import TypeVar
 
@@ -84,7 +85,7 @@ class Client:
             return self.send(method, path, query, body, headers=headers)
         raise ApiError(response.status, message)
 
-    def hijack(self, path: str, query: Query | None = None, body: object = None) -> tuple[Stream, bytes, str]:
+    def hijack(self, path: str, query: Query | None = None, body: object = None) -> tuple[socket.socket, bytes, str]:
         """POST on a connection of its own and take it over: the stream, first bytes, and the content type."""
         connection = self._connect()
         fields = {"Connection": "Upgrade", "Upgrade": "tcp", "Content-Type": "application/json"}

@@ -139,7 +139,7 @@ class Response:
             yield held
 
     def _chunks(self) -> Iterator[bytes]:
-        while self._left and (size := _number(self._stream.line().partition(b";")[0].decode("latin-1"), 16)):
+        while self._left and (size := _number(self._stream.line().partition(b";")[0].decode("latin-1").strip(), 16)):
             while size:
                 piece = self._stream.some(size)
                 if not piece:
@@ -265,9 +265,14 @@ class Connection:
         stays = status_line.startswith("HTTP/1.1") and headers.get("connection", "").lower() != "close"
         return Response(status, headers, self._stream, bodiless=method == "HEAD"), stays
 
-    def take_over(self) -> tuple[Stream, bytes]:
+    def take_over(self) -> tuple[socket.socket, bytes]:
         """After an upgrade: the raw stream, and what was already read of it."""
-        return self._stream.socket, self._stream.ahead
+        import socket
+
+        stream = self._stream.socket
+        if not isinstance(stream, socket.socket):
+            stream = socket.socket(fileno=stream.detach())
+        return stream, self._stream.ahead
 
     def close(self) -> None:
         """Close the stream."""

@@ -1,4 +1,4 @@
-"""After `rm -f` of everything there is no mount, link, cgroup, namespace, process, handle or file that was not before."""
+"""After `rm -f` of everything no mount, link, cgroup, namespace, process, handle or file is left that was not before."""
 
 from __future__ import annotations
 
@@ -8,6 +8,7 @@ from contextlib import suppress
 from pathlib import Path
 
 import pytest
+
 from tests.support import leaks
 from tests.support.engines import Havre
 from tests.support.hosts import Host

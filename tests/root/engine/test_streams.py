@@ -5,6 +5,7 @@ from __future__ import annotations
 import subprocess
 
 import pytest
+
 from tests.support.engines import DOCKER, PYTHON, Havre
 from tests.support.terminal import on_terminal
 

@@ -8,6 +8,7 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
+
 from tests.support.engines import DOCKER, Havre
 from tests.support.hosts import Host
 

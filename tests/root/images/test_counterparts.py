@@ -11,14 +11,14 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.support.archives import body, tar
-from tests.support.image_world import World
-from tests.support.images import busybox_tar
 
 from havre.images.hello import ensure_hello
 from havre.images.images import tag_target
 from havre.images.import_ import ImportWishes
 from havre.images.model import ContainerUse
+from tests.support.archives import body, tar
+from tests.support.image_world import World
+from tests.support.images import busybox_tar
 
 pytestmark = pytest.mark.root
 

@@ -13,8 +13,6 @@ from collections.abc import AsyncIterator
 from pathlib import Path
 
 import pytest
-from tests.support.archives import DockerArchive, OciArchive, body, config, digest, named, tar
-from tests.support.image_world import World, opened
 
 from havre.base.errors import HavreError, InvalidInput, Unavailable
 from havre.content.reader import Readable
@@ -37,6 +35,8 @@ from havre.oci.digest import Digest
 from havre.oci.reference import Reference
 from havre.snapshots.contract import Layer as SealedLayer
 from havre.snapshots.contract import ParentMissing
+from tests.support.archives import DockerArchive, OciArchive, body, config, digest, named, tar
+from tests.support.image_world import World, opened
 
 pytestmark = pytest.mark.root
 

@@ -8,6 +8,7 @@ import sys
 from pathlib import Path
 
 import pytest
+
 from tests.support.archives import DockerArchive, digest, tar
 from tests.support.image_world import opened
 

@@ -4,7 +4,6 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.support.forked import in_child
 
 from havre.kernel.capabilities import (
     ambient,
@@ -17,6 +16,7 @@ from havre.kernel.capabilities import (
 )
 from havre.kernel.libc import KernelError
 from havre.kernel.process import set_keep_capabilities
+from tests.support.forked import in_child
 
 pytestmark = pytest.mark.root
 DOCKERS = 0xA80425FB

@@ -6,7 +6,6 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.support.forked import in_child
 
 from havre.kernel.files import OVERLAY_MAGIC, TMPFS_MAGIC, filesystem_magic, make_node
 from havre.kernel.libc import KernelError
@@ -31,6 +30,7 @@ from havre.kernel.mounts import (
     umount,
 )
 from havre.kernel.namespaces import CLONE, unshare
+from tests.support.forked import in_child
 
 pytestmark = pytest.mark.root
 

@@ -8,7 +8,6 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.forked import in_child
 
 from havre.kernel.libc import KernelError
 from havre.kernel.namespaces import (
@@ -21,6 +20,7 @@ from havre.kernel.namespaces import (
     setns,
     unshare,
 )
+from tests.support.forked import in_child
 
 pytestmark = pytest.mark.root
 

@@ -4,10 +4,10 @@ import os
 from collections.abc import Iterator
 
 import pytest
-from tests.root.networks.world import fresh_namespace, rules
 
 from havre.kernel.netns import make_netns
 from havre.kernel.nft import Nft, NftRefused
+from tests.root.networks.world import fresh_namespace, rules
 
 pytestmark = pytest.mark.root
 _TABLE = {"family": "inet", "name": "probe"}

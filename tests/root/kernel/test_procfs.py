@@ -6,13 +6,13 @@ from collections.abc import Callable
 from pathlib import Path
 
 import pytest
-from tests.support.forked import in_child
 
 from havre.kernel.files import SYSFS_MAGIC
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import MountFlag, mount
 from havre.kernel.namespaces import CLONE, unshare
 from havre.kernel.procfs import KernelFolder, Proc, open_mounted_proc, open_proc, sysctl_path
+from tests.support.forked import in_child
 
 pytestmark = pytest.mark.root
 

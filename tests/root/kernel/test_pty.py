@@ -5,12 +5,12 @@ import os
 from pathlib import Path
 
 import pytest
-from tests.support.forked import in_child
 
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import MountFlag, mount, new_filesystem
 from havre.kernel.namespaces import CLONE, unshare
 from havre.kernel.pty import open_pty, pty_number
+from tests.support.forked import in_child
 
 pytestmark = pytest.mark.root
 

@@ -9,7 +9,6 @@ import socket
 from pathlib import Path
 
 import pytest
-from tests.support.forked import in_child
 
 import havre.runtime
 from havre.kernel.capabilities import limit_bounding, set_current
@@ -17,6 +16,7 @@ from havre.kernel.libc import KernelError, by_machine, syscall
 from havre.kernel.process import set_no_new_privileges
 from havre.kernel.seccomp import FLAGS, compile_filter, install
 from havre.oci.runtime_spec import Seccomp, SeccompArg, SeccompRule
+from tests.support.forked import in_child
 
 pytestmark = pytest.mark.root
 MKDIR = by_machine(x86_64=258, aarch64=34)  # mkdirat

@@ -4,9 +4,9 @@ import re
 from pathlib import Path
 
 import pytest
-from tests.support.engines import Reference
 
 from havre.logs.json_file import JSONFileWriter
+from tests.support.engines import Reference
 
 pytestmark = [pytest.mark.root, pytest.mark.reference]
 

@@ -4,11 +4,11 @@ import json
 from pathlib import Path
 
 import pytest
-from tests.support.forked import in_child
 
 from havre.kernel.mounts import MountFlag, mount
 from havre.kernel.namespaces import CLONE, unshare
 from havre.logs.json_file import JSONFileWriter
+from tests.support.forked import in_child
 
 pytestmark = pytest.mark.root
 

@@ -6,12 +6,12 @@ from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
 import pytest
-from tests.root.networks.world import Place, fresh_namespace, outside
 
 from havre.base.ids import new_id
 from havre.kernel.netns import unpin_netns
 from havre.networks.model import Attachment, Settings, Wishes
 from havre.networks.networks import Networks
+from tests.root.networks.world import Place, fresh_namespace, outside
 
 Open = Callable[..., Awaitable[Networks]]
 Join = Callable[..., Awaitable[tuple[Attachment, Place]]]

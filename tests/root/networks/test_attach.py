@@ -8,13 +8,13 @@ from ipaddress import IPv4Interface, IPv4Network
 from pathlib import Path
 
 import pytest
-from tests.root.networks.conftest import Join, Open
-from tests.root.networks.world import Place, rules, sh, sysctl, traces, until
 
 from havre.base.errors import InvalidInput
 from havre.base.ids import is_id, new_id
 from havre.networks.model import AlreadyAttached, NoSuchNetwork, Settings, Wishes
 from havre.networks.networks import Networks
+from tests.root.networks.conftest import Join, Open
+from tests.root.networks.world import Place, rules, sh, sysctl, traces, until
 
 pytestmark = pytest.mark.root
 

@@ -9,8 +9,6 @@ from pathlib import Path
 from typing import Any
 
 import pytest
-from tests.root.networks.conftest import Open
-from tests.root.networks.world import traces, until
 
 from havre.base.errors import HavreError, ResourceExhausted
 from havre.base.ids import new_id
@@ -18,6 +16,8 @@ from havre.kernel.libc import KernelError
 from havre.networks import bridge, firewall, sandboxes, store, switchboard
 from havre.networks.model import NetworkFailed, NoFreeAddress, Settings
 from havre.networks.networks import Networks
+from tests.root.networks.conftest import Open
+from tests.root.networks.world import traces, until
 
 pytestmark = pytest.mark.root
 

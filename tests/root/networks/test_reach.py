@@ -7,11 +7,11 @@ import struct
 from ipaddress import IPv4Address
 
 import pytest
-from tests.root.networks.conftest import Join, Open
-from tests.root.networks.world import Place, sh, sysctl, until
 
 from havre.kernel.netlink.links import mac_bytes
 from havre.networks.model import Attachment, Settings, Wishes
+from tests.root.networks.conftest import Join, Open
+from tests.root.networks.world import Place, sh, sysctl, until
 
 pytestmark = pytest.mark.root
 

@@ -8,13 +8,13 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.root.networks.conftest import Join, Open
-from tests.root.networks.world import Place, rules, sh, traces, until
 
 from havre.base.ids import new_id
 from havre.kernel.netns import unpin_netns
 from havre.networks.model import Attachment, Settings, Wishes
 from havre.networks.networks import Networks
+from tests.root.networks.conftest import Join, Open
+from tests.root.networks.world import Place, rules, sh, traces, until
 
 pytestmark = pytest.mark.root
 

@@ -508,7 +508,7 @@ def test_descriptors_are_kept_when_asked_for(either: Runtime, bundle: Path, conf
                 stdout=subprocess.PIPE,
                 text=True,
                 close_fds=False,
-                preexec_fn=lambda: [os.dup2(fd, to) for to, fd in ((3, zero.fileno()), (4, full.fileno()))],  # noqa: PLW1509
+                preexec_fn=lambda: [os.dup2(fd, to) for to, fd in ((3, zero.fileno()), (4, full.fileno()))],
             )
             found.append([word for word in done.stdout.split() if not word.isdigit()])
     assert found == [["/dev/zero", "/dev/full"], ["/dev/zero"], []]

@@ -21,8 +21,6 @@ async def test_death_at_a_step(tmp_path: Path, image: Path, step: str) -> None:
     async for place in new_place(tmp_path, image, step):
         wanted = {"sysctl": {"net.ipv4.ip_forward": "1"}, "stdio": Stdio(terminal=True)}
         device = Device(path="/dev/extra", type="c", major=1, minor=3)
-        if step == "propagation":
-            continue
         bundle = place.bundle("true", devices=[device], **wanted)
         with pytest.raises(StartFailed, match=f"the child died without a word at step: {step}"):
             await place.launch(bundle)
@@ -37,9 +35,19 @@ async def test_import_after_the_root_was_changed(tmp_path: Path, image: Path) ->
 
 @pytest.mark.parametrize("step", ["cgroup", "namespaces", "user", "rlimits", "privileges", "fork"])
 async def test_death_of_an_exec_session_at_a_step(tmp_path: Path, image: Path, step: str) -> None:
-    """The container itself was started by a runtime without fail points."""
-    async for healthy in new_place(tmp_path, image, ""):
-        shim, client = await healthy.launch(healthy.bundle("sleep", "100"))
-        assert (await healthy.execute(shim, "echo", "well")).output == "well\n"
+    async for place in new_place(tmp_path, image, f"guest:{step}"):
+        shim, client = await place.launch(place.bundle("sleep", "100"))
+        with pytest.raises(StartFailed, match=f"the child died without a word at step: {step}"):
+            await shim.exec(place.exec_request("true"))
+        assert await shim.pids() == [shim.pid]
         client.close()
-        await healthy.end(shim)
+        await place.end(shim)
+
+
+async def test_import_of_an_exec_session(tmp_path: Path, image: Path) -> None:
+    async for place in new_place(tmp_path, image, "guest:privileges:import"):
+        shim, client = await place.launch(place.bundle("sleep", "100"))
+        with pytest.raises(StartFailed, match="the guard stopped import"):
+            await shim.exec(place.exec_request("true"))
+        client.close()
+        await place.end(shim)

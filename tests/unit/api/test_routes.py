@@ -331,7 +331,7 @@ def test_an_exec_that_fails_says_so_in_its_stream(world: World) -> None:
         client.request("POST", "/exec/e1/start", b"{}", **UPGRADE)
         client.head()
         text = b"OCI runtime exec failed: no such file\r\n"
-        assert client.until_closed() == header(2, len(text)) + text
+        assert client.until_closed() == header(1, len(text)) + text
 
 
 def test_load(world: World) -> None:

@@ -58,8 +58,8 @@ def test_what_is_no_duration(text: str) -> None:
     ("seconds", "shown"),
     [
         (0.2, "Less than a second"), (1, "1 second"), (59, "59 seconds"), (60, "About a minute"), (150, "2 minutes"),
-        (3600, "About an hour"), (7200, "2 hours"), (47 * 3600, "47 hours"), (3 * 86400, "3 days"), (20 * 86400, "2 weeks"),
-       
+        (3600, "About an hour"), (7200, "2 hours"), (47 * 3600, "47 hours"), (3 * 86400, "3 days"),
+        (20 * 86400, "2 weeks"),
         (100 * 86400, "3 months"), (800 * 86400, "2 years"),
     ],
 )  # fmt: skip

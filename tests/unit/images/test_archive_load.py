@@ -14,6 +14,13 @@ from typing import Any
 
 import pytest
 from backports import zstd
+
+from havre.base.errors import HavreError, InvalidInput, NotSupported
+from havre.content.store import Content
+from havre.images.archive_load import read_archive
+from havre.images.candidate import Arrival, Candidate
+from havre.images.platforms import parse_platform
+from havre.oci.descriptor import Platform
 from tests.support.archives import (
     OCI_INDEX,
     OCI_MANIFEST,
@@ -25,13 +32,6 @@ from tests.support.archives import (
     named,
     tar,
 )
-
-from havre.base.errors import HavreError, InvalidInput, NotSupported
-from havre.content.store import Content
-from havre.images.archive_load import read_archive
-from havre.images.candidate import Arrival, Candidate
-from havre.images.platforms import parse_platform
-from havre.oci.descriptor import Platform
 
 LAYERS = [tar({"a": b"one"}), tar({"b": b"two" * 100_000})]
 ARM = Platform(architecture="arm64", os="linux")

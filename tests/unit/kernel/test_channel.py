@@ -5,7 +5,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.forked import descriptors
 
 from havre.kernel.channel import (
     DESCRIPTOR_LIMIT,
@@ -17,6 +16,7 @@ from havre.kernel.channel import (
     listen,
 )
 from havre.kernel.libc import KernelError
+from tests.support.forked import descriptors
 
 
 @pytest.fixture(autouse=True)

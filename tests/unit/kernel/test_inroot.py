@@ -9,7 +9,6 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.forked import descriptors
 
 from havre.kernel.inroot import (
     make_file_in_root,
@@ -19,6 +18,7 @@ from havre.kernel.inroot import (
     read_in_root,
 )
 from havre.kernel.libc import KernelError
+from tests.support.forked import descriptors
 
 RENAME_EXCHANGE = 2
 

@@ -7,10 +7,10 @@ import sys
 from pathlib import Path
 
 import pytest
-from tests.support.forked import in_child
 
 from havre.kernel import process
 from havre.kernel.libc import KernelError
+from tests.support.forked import in_child
 
 
 def test_pidfd_holds_a_process() -> None:

@@ -2,10 +2,10 @@ import errno
 import os
 
 import pytest
-from tests.support.forked import in_child
 
 from havre.kernel.libc import KernelError
 from havre.kernel.pty import make_controlling, open_pty, pty_number, resize, window_size
+from tests.support.forked import in_child
 
 
 def test_both_ends_are_joined() -> None:

@@ -3,10 +3,10 @@ from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.forked import descriptors
 
 from havre.logs.files import LogFiles
 from havre.logs.json_file import JSONFileWriter
+from tests.support.forked import descriptors
 
 
 @pytest.fixture(autouse=True)

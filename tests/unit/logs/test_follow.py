@@ -4,13 +4,13 @@ from collections.abc import AsyncIterator, Iterator
 from pathlib import Path
 
 import pytest
-from tests.support.forked import descriptors
 
 import havre.logs.watch
 from havre.kernel.libc import KernelError
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes, read_logs
 from havre.logs.json_file import JSONFileWriter
+from tests.support.forked import descriptors
 
 SECOND = 1_000_000_000
 BASE = 1_795_472_305 * SECOND

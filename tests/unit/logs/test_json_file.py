@@ -9,10 +9,10 @@ from pathlib import Path
 import pytest
 from hypothesis import given
 from hypothesis import strategies as st
-from tests.support.forked import in_child
 
 from havre.kernel.libc import KernelError
 from havre.logs.json_file import PARTIAL_LIMIT, JSONFileWriter, quoted
+from tests.support.forked import in_child
 
 TIME = 1_795_472_305_123_456_789
 STAMP = "2026-11-23T22:18:25.123456789Z"

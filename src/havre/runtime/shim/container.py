@@ -30,6 +30,7 @@ from havre.runtime.shim.streams import Streams
 from havre.runtime.spawn import Birth, Order, spawn, spawn_guest
 
 _KEPT_CODES = 256
+_GUEST = "guest:"
 _PIDFD, _GROUP = "pidfd", "group"
 
 Told = Callable[[StartFailed | None, int], None]
@@ -101,7 +102,7 @@ class Container:
                 streams.open(),
                 tools.cgroups,
                 tools.proc,
-                Progress(tools.fail_at),
+                Progress("" if tools.fail_at.startswith(_GUEST) else tools.fail_at),
                 reap=reap if head.own_pids else None,
             )
             birth = spawn(order)
@@ -239,8 +240,9 @@ class Container:
 
         tools, head = self._tools, self._head
         host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        progress = Progress(tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else "")
         try:
-            birth = spawn_guest(request, session.streams.open(), host, self._group_fd, Progress(tools.fail_at))
+            birth = spawn_guest(request, session.streams.open(), host, self._group_fd, progress)
         except StartFailed as error:
             session.streams.close()
             told(error, 0)
@@ -317,7 +319,8 @@ class Container:
 
     def _reap_strays(self) -> None:
         """Without a pid namespace of its own a container's orphans become ours to wait for."""
-        reap_strays({session.pid for session in (self._first, *self._execs.values()) if session is not None})
+        sessions = [session for session in (self._first, *self._execs.values()) if session is not None]
+        reap_strays(set().union(*(session.pids for session in sessions)))
 
 
 def join(

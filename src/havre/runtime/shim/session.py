@@ -1,5 +1,6 @@
 """One process of the container, from its birth to its exit code: the first one, or an exec session."""
 
+import contextlib
 import os
 import signal
 import socket
@@ -33,6 +34,12 @@ class Session:
         self._born: Birth | None = None
         self._pidfd = -1
         self._timer = 0
+
+    @property
+    def pids(self) -> "set[int]":
+        """The children that are waited for here: the program, and who makes it."""
+        birth = self._birth or self._born
+        return {self.pid} if birth is None else {self.pid, birth.pid, birth.maker}
 
     @property
     def running(self) -> bool:
@@ -116,15 +123,16 @@ def wait_for(pid: int) -> int:
 
 
 def reap_strays(known: "set[int]") -> None:
-    """Wait for orphans that were handed to us and are nobody's session."""
-    while True:
-        try:
-            found = os.waitid(os.P_ALL, 0, os.WEXITED | os.WNOHANG | os.WNOWAIT)
-        except ChildProcessError:
-            return
-        if found is None or found.si_pid in known:
-            return
-        os.waitpid(found.si_pid, 0)
+    """Wait for orphans that were handed to us and have ended, and are none of *known*."""
+    handle = os.open("/proc/thread-self/children", os.O_RDONLY | os.O_CLOEXEC)
+    try:
+        children = os.read(handle, 1 << 16).split()
+    finally:
+        os.close(handle)
+    for child in map(int, children):
+        if child not in known:
+            with contextlib.suppress(ChildProcessError):
+                os.waitpid(child, os.WNOHANG)
 
 
 def call_at_child_death(loop: Loop, act: Callable[[], None]) -> None:

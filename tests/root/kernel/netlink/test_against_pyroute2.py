@@ -11,7 +11,6 @@ from typing import Any
 
 import pytest
 from pyroute2 import IPRoute
-from tests.root.networks.world import Place, fresh_namespace
 
 from havre.kernel.libc import KernelError
 from havre.kernel.netlink import links
@@ -20,6 +19,7 @@ from havre.kernel.netlink.connection import Netlink
 from havre.kernel.netlink.links import LinkChange, LinkFlag, VethPair
 from havre.kernel.netlink.routes import add_default_route, list_routes
 from havre.kernel.netns import make_netns, run_in_netns
+from tests.root.networks.world import Place, fresh_namespace
 
 pytestmark = pytest.mark.root
 
