@@ -169,7 +169,7 @@ class Place:
             user="0",
         )
         for key, value in changes.items():
-            if key in Process.__struct_fields__ and key not in {"user"}:
+            if key in Process.__struct_fields__ and key != "user":
                 process = replace(process, **{key: value})
             elif key in Linux.__struct_fields__:
                 linux = replace(linux, **{key: value})
@@ -230,7 +230,7 @@ class Place:
         process = Process(args=list(args), env=[f"PATH={defaults.PATH}"], capabilities=capabilities())
         request = ExecRequest(id=os.urandom(4).hex(), process=process, user="0", seccomp_program=default_program())
         for key, value in changes.items():
-            if key in Process.__struct_fields__ and key not in {"user"}:
+            if key in Process.__struct_fields__ and key != "user":
                 request = replace(request, process=replace(request.process, **{key: value}))
             else:
                 request = replace(request, **{key: value})

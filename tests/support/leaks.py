@@ -30,7 +30,7 @@ def take(host: Host, data_root: Path, exec_root: Path, pid: int) -> Snapshot:
     return Snapshot(
         mounts=frozenset(line.split()[4] for line in lines),
         links=frozenset(line.split()[1].split("@")[0] for line in links),
-        cgroups=frozenset(str(p) for p in _CGROUPS.rglob("*") if p.is_dir() and len(p.name) >= 64),
+        cgroups=frozenset(folder for folder, _, _ in os.walk(_CGROUPS) if len(Path(folder).name) >= 64),
         netns=frozenset(os.listdir(exec_root / "netns")) if (exec_root / "netns").is_dir() else frozenset(),
         files=frozenset(_files(data_root) | _files(exec_root)),
         descriptors=len(os.listdir(f"/proc/{pid}/fd")),

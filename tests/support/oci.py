@@ -5,6 +5,7 @@ from __future__ import annotations
 import array
 import json
 import os
+import select
 import socket
 import subprocess
 import sys
@@ -127,9 +128,9 @@ def receive_descriptor(listener: socket.socket) -> tuple[int, bytes]:
 
 
 def read_until(fd: int, word: bytes) -> bytes:
-    """What comes from *fd* until *word* is in it, or the end."""
+    """What comes from *fd* until *word* is in it, the end, or half a minute."""
     found = b""
-    while word not in found:
+    while word not in found and select.select([fd], [], [], 30)[0]:
         try:
             piece = os.read(fd, 4096)
         except OSError:

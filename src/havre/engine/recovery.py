@@ -82,10 +82,16 @@ async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) ->
         _log.exception("container %s: its shim cannot be asked", container.id)
     if shim is not None:
         _take_over(parts, container, shim)
-    elif container.record.alive:
+        return
+    ending = parts.runtime.ended(container.id)
+    record = container.record
+    if not record.alive and ending is not None and ending.finished_ns > record.finished_ns:
+        # It started and ended before its start was written down.
+        parts.keep(container, replace(record, state=State.RUNNING, started_ns=ending.finished_ns, failure=""))
+    if container.record.alive:
         container.settled.clear()
         container.stopped.clear()
-        _ = record_end(parts, container, parts.runtime.ended(container.id) or _REBOOT)
+        _ = record_end(parts, container, ending or _REBOOT)
 
 
 def _take_over(parts: Parts, container: Container, shim: Shim) -> None:

@@ -47,7 +47,7 @@ class Runtime:
     """Run folders are *exec_root*/<id>; a bundle's `run_dir` is that.
 
     `open` starts the launcher, which is started again when it was killed; `close` ends it, and containers go on.
-    *fail_at* makes each birth, or with `guest:` before it each exec session's, fail at that step: the tests' fail points.
+    *fail_at* makes each birth, or with `guest:` before it each exec session's, fail at that step: the tests' own.
     """
 
     def __init__(self, exec_root: Path, *, fail_at: str = "") -> None:

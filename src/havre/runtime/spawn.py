@@ -115,8 +115,9 @@ class Birth:
         return False
 
     def tell(self) -> None:
-        """Send the child the word to go on."""
-        self._channel.send(encode(GoOn()))
+        """Send the child the word to go on; that it died meanwhile is for `step` to tell."""
+        with contextlib.suppress(ChannelClosed):
+            self._channel.send(encode(GoOn()))
 
     def fail(self, error: Exception) -> None:
         """Say why the child will not live; `bury` ends it."""

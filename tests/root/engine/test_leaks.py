@@ -1,4 +1,4 @@
-"""After `rm -f` of everything no mount, link, cgroup, namespace, process, handle or file is left that was not before."""
+"""After `rm -f` of everything no mount, link, cgroup, namespace, process, handle or file is left behind."""
 
 from __future__ import annotations
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import contextlib
 import os
 from collections.abc import AsyncIterator
 from pathlib import Path
@@ -26,7 +27,7 @@ async def place(tmp_path: Path, image: Path) -> AsyncIterator[Place]:
 
 async def new_place(tmp_path: Path, image: Path, fail_at: str) -> AsyncIterator[Place]:
     """A place whose end asserts that no process, mount, cgroup, descriptor or run folder is left."""
-    mounts, fds = _mounts(), len(os.listdir("/proc/self/fd"))
+    mounts, fds = _mounts(tmp_path), _descriptors()
     runtime = Runtime(tmp_path / "run", fail_at=fail_at)
     await runtime.open()
     cgroup = f"{CGROUP_TOP}/{os.urandom(4).hex()}"
@@ -42,17 +43,27 @@ async def new_place(tmp_path: Path, image: Path, fail_at: str) -> AsyncIterator[
     assert not left
     assert not folders
     assert not groups
-    assert _mounts() == mounts
-    assert len(os.listdir("/proc/self/fd")) == fds
+    assert _mounts(tmp_path) == mounts
+    assert _descriptors() <= fds
 
 
 async def _shims(launcher: int) -> list[int]:
     """The shims that are still there; one that is just ending is waited for."""
+    found = _children(launcher)
     for _ in range(300):
-        found = _children(launcher)
         if not found:
-            return []
+            break
         await asyncio.sleep(0.01)
+        found = _children(launcher)
+    return found
+
+
+def _descriptors() -> set[str]:
+    """Number and target of each."""
+    found = set()
+    for name in os.listdir("/proc/self/fd"):
+        with contextlib.suppress(OSError):
+            found.add(f"{name} {os.readlink(f'/proc/self/fd/{name}')}")
     return found
 
 
@@ -63,11 +74,12 @@ def _children(pid: int) -> list[int]:
         return []
 
 
-def _mounts() -> list[str]:
-    return Path("/proc/self/mountinfo").read_text().splitlines()
+def _mounts(folder: Path) -> list[str]:
+    """Those below *folder*: other tests may run on this machine."""
+    return [line for line in Path("/proc/self/mountinfo").read_text().splitlines() if str(folder) in line]
 
 
 def _groups(cgroup: str) -> list[str]:
     top = Path("/sys/fs/cgroup")
-    roots = [found for found in (top / cgroup.strip("/"), *(one / cgroup.strip("/") for one in top.iterdir()))]
+    roots = [top / cgroup.strip("/"), *(one / cgroup.strip("/") for one in top.iterdir())]
     return [str(inner) for root in roots if root.is_dir() for inner in root.iterdir() if inner.is_dir()]

@@ -10,6 +10,7 @@ import time
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from havre.oci.runtime_spec import Mount, Rlimit
 from havre.runtime import defaults
@@ -145,6 +146,28 @@ async def test_masks_hold(place: Place) -> None:
     assert (await place.run("sh", "-c", program)).output == "through\n"
 
 
+@pytest.mark.parametrize("target", ["/tmp/file", "/dev/zero", "/proc/1/root"])
+async def test_masks_hold_below_a_volume_over_dev(place: Place, tmp_path: Path, target: str) -> None:
+    """R-10, CVE-2025-31133: what masks is never taken from there unless it is the true device."""
+    volume = tmp_path / "dev"
+    volume.mkdir()
+    for name in ("null", "console", "ptmx", "zero", "full", "random", "urandom", "tty"):
+        (volume / name).symlink_to(target)
+    mounts = [Mount(destination="/dev", type="bind", source=str(volume), options=["rbind", "rprivate"])]
+    show = "for p in /proc/keys /proc/timer_list /proc/interrupts; do stat -L -c '%t:%T' $p; cat $p; done"
+    bundle = place.bundle("sh", "-c", show)
+    kept = [entry for entry in bundle.spec.mounts or [] if not entry.destination.startswith("/dev")]
+    bundle = replace(bundle, spec=replace(bundle.spec, mounts=[*kept, *mounts]))
+    try:
+        shim, client = await place.launch(bundle)
+    except StartFailed:
+        return
+    assert set((await client.read_all()).split()) <= {"1:3"}
+    client.close()
+    await shim.wait_exit()
+    await place.runtime.remove(bundle.id)
+
+
 async def test_readonly_paths_and_root(place: Place, tmp_path: Path) -> None:
     """R-12: also through other mounts, and recursively below a read-only bind."""
     outer = tmp_path / "outer"
@@ -254,6 +277,8 @@ async def test_account_files_that_bite(place: Place, tmp_path: Path, kind: str) 
                 victim.write_bytes(b"x" * (200 << 20))
             case "many":
                 victim.write_bytes(b"a:x\n" * 2_600_000)
+            case _:
+                raise AssertionError(kind)
     began = time.monotonic()
     assert (await place.run("grep", "^Uid", "/proc/self/status", user="1234")).words[1:] == ["1234"] * 4
     with pytest.raises(StartFailed, match="no matching entries in passwd file"):
@@ -318,7 +343,12 @@ async def test_the_hosts_devices_stay_as_they_are(place: Place) -> None:
     """R-27."""
     names = ["/dev/null", "/dev/zero", "/dev/tty", "/dev/ptmx"]
     before = [(s.st_mode, s.st_uid, s.st_gid, s.st_rdev) for s in map(os.stat, names)]
-    await place.run("sh", "-c", "chmod 0 /dev/null; chown 7:7 /dev/zero /dev/stdin; true", user="0")
+    spoil = "chown 7:7 /dev/zero /dev/stdin /proc/keys; chmod 0 /dev/null /dev/stdin /proc/keys; true"
+    await place.run("sh", "-c", spoil)
+    shim, client = await place.launch(place.bundle("sleep", "100"))
+    await place.execute(shim, "sh", "-c", spoil)
+    client.close()
+    await place.end(shim)
     await place.run("true", user="ann")
     assert [(s.st_mode, s.st_uid, s.st_gid, s.st_rdev) for s in map(os.stat, names)] == before
 

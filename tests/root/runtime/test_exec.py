@@ -142,7 +142,7 @@ async def test_container_that_ends_takes_its_guests_along(place: Place) -> None:
     shim, client = await place.launch(place.bundle("sh", "-c", "sleep 500 & setsid sleep 500 & sleep 1000"))
     request = place.exec_request("sh", "-c", "sleep 500 & sleep 600")
     guest = await shim.exec(request)
-    pids = set()
+    pids: set[int] = set()
     while len(pids) < 5:
         pids = set(await shim.pids())
         await asyncio.sleep(0.01)

@@ -144,6 +144,15 @@ async def test_pause_and_resume(place: Place) -> None:
     await place.end(shim)
 
 
+async def test_what_stands_still_can_be_killed(place: Place) -> None:
+    shim, client = await place.launch(place.bundle("sleep", "100"))
+    await shim.pause()
+    await shim.signal(9)
+    assert (await shim.wait_exit()).code == 137
+    client.close()
+    await place.runtime.remove(shim.id)
+
+
 async def test_many_at_once(place: Place) -> None:
     bundles = [place.bundle("sh", "-c", f"echo {number}; exit {number}") for number in range(12)]
 

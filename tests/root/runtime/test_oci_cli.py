@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import io
 import json
 import os
@@ -20,6 +21,8 @@ from typing import Any
 import pytest
 
 from havre.kernel.cgroups import Cgroups, open_cgroups
+from havre.kernel.cgroups.hierarchy import Hierarchy
+from havre.kernel.cgroups.mounted import find_trees
 from havre.kernel.process import pidfd_open
 from havre.kernel.pty import open_pty, window_size
 from tests.support.images import busybox_tar
@@ -95,6 +98,16 @@ def output(tmp_path: Path) -> Path:
     path = tmp_path / "output"
     path.touch()
     return path
+
+
+@contextlib.contextmanager
+def foreground(runtime: Runtime, process: subprocess.Popen[bytes]) -> Iterator[subprocess.Popen[bytes]]:
+    """`run` of container c1, which does not outlive a failed test."""
+    with process:
+        try:
+            yield process
+        finally:
+            runtime("delete", "--force", "c1")
 
 
 def ended(pid: int) -> None:
@@ -259,7 +272,7 @@ def test_signals_of_the_foreground_are_passed_on(runtime: Runtime, bundle: Path,
     config["process"]["args"] = ["sh", "-c", "trap 'exit 9' USR1; echo ready; while :; do sleep 0.05; done"]
     write_spec(bundle, config)
     words = [*runtime.command, "run", "--bundle", str(bundle), "c1"]
-    with subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE) as process:
+    with foreground(runtime, subprocess.Popen(words, stdin=subprocess.DEVNULL, stdout=subprocess.PIPE)) as process:
         assert process.stdout
         assert process.stdout.readline() == b"ready\n"
         # The wrapper is a shell that became the runtime: the signal reaches the runtime itself.
@@ -320,7 +333,7 @@ def test_the_foreground_has_the_caller_s_terminal(runtime: Runtime, bundle: Path
     assert window_size(peer) == (40, 90)
     words = [*runtime.command, "run", "--bundle", str(bundle), "c1"]
     try:
-        with subprocess.Popen(words, stdin=peer, stdout=peer, stderr=peer) as process:
+        with foreground(runtime, subprocess.Popen(words, stdin=peer, stdout=peer, stderr=peer)) as process:
             assert b"40 90" in read_until(master, b"90")
             os.write(master, b"a line\n")
             assert b"got a line" in read_until(master, b"got a line")
@@ -628,3 +641,76 @@ def test_runc_s_own_template_runs(runtime: Runtime, bundle: Path, group: str, ro
     config["linux"]["cgroupsPath"] = group
     write_spec(bundle, config)
     assert runtime("run", "--bundle", str(bundle), "c1")[:2] == (0, "0\nrunc\n")
+
+
+@pytest.fixture
+def on_v2(tmp_path: Path) -> Iterator[Runtime]:
+    """Ours on a host that has cgroup v2 alone, as far as a mount namespace can show one."""
+    hide = "umount -l /sys/fs/cgroup && mount -t cgroup2 none /sys/fs/cgroup && echo ready && exec cat"
+    holder = subprocess.Popen(
+        ["unshare", "--mount", "--propagation", "private", "sh", "-c", hide],
+        stdin=subprocess.PIPE,
+        stdout=subprocess.PIPE,
+    )
+    assert holder.stdout
+    assert holder.stdout.readline() == b"ready\n"
+    tree = only_v2()
+    given = set(tree.read(".", "cgroup.subtree_control").split())
+    command = ("nsenter", "--mount", "--target", str(holder.pid), "--", str(wrapper(tmp_path)))
+    runtime = Runtime((*command, "--root", str(tmp_path / "state")))
+    try:
+        yield runtime
+    finally:
+        runtime("delete", "--force", "c1")
+        holder.communicate()
+        for word in set(tree.read(".", "cgroup.subtree_control").split()) - given:
+            tree.write(".", "cgroup.subtree_control", f"-{word}")
+        tree.close()
+
+
+def only_v2() -> Hierarchy:
+    """The v2 tree of this host."""
+    trees = find_trees(Path("/proc/self/mountinfo").read_text())
+    return Hierarchy(next(tree.mount_point for tree in trees if not tree.options))
+
+
+def test_a_life_on_cgroup_v2(on_v2: Runtime, bundle: Path, config: dict[str, Any], output: Path, group: str) -> None:
+    """R-14 and R-15 there: devices are guarded by a program of ours, and the container's tree is read-only."""
+    config["linux"]["devices"] = [
+        {"path": "/dev/kmsg", "type": "c", "major": 1, "minor": 11, "fileMode": 0o600, "uid": 0, "gid": 0}
+    ]
+    write_spec(bundle, config)
+    on_v2.create("c1", bundle, output=output)
+    on_v2.ok("start", "c1")
+    pid = on_v2.state("c1")["pid"]
+    assert f"0::{group}\n" in Path(f"/proc/{pid}/cgroup").read_text()
+    assert json.loads(on_v2.ok("ps", "-f", "json", "c1")) == [pid]
+    script = (
+        "grep ^0: /proc/self/cgroup; (: > /dev/kmsg) 2>&1; (: < /dev/zero) && echo zero; "
+        "mknod /tmp/x b 8 0; (: < /tmp/x) 2>&1; rm /tmp/x; "
+        "cd /sys/fs/cgroup && for f in cgroup.procs cgroup.kill cgroup.freeze cgroup.subtree_control; do "
+        "test -f $f && (echo 0 > $f) 2>/dev/null && echo written $f; done; mkdir x 2>/dev/null && echo made; true"
+    )
+    code, out, _ = on_v2("exec", "c1", "sh", "-c", script)
+    assert (code, [line.rpartition(": ")[2] for line in out.splitlines()]) == (
+        0,
+        ["0::/", "Operation not permitted", "zero", "Operation not permitted"],
+    )
+    on_v2.ok("pause", "c1")
+    assert on_v2.state("c1")["status"] == "paused"
+    on_v2.ok("kill", "c1", "KILL")
+    ended(pid)
+    on_v2.ok("delete", "c1")
+    tree = only_v2()
+    assert not tree.exists(group[1:])
+    tree.close()
+
+
+def test_a_limit_that_this_v2_host_lacks_is_refused_by_name(
+    on_v2: Runtime, bundle: Path, config: dict[str, Any]
+) -> None:
+    config["linux"]["resources"]["memory"] = {"limit": 1 << 26}
+    write_spec(bundle, config)
+    code, _, error = on_v2("run", "--bundle", str(bundle), "c1")
+    assert code == 1
+    assert "a memory limit was asked for, but this host's cgroup v2 has no file memory.max" in said(error)

@@ -117,6 +117,14 @@ def test_tcp_names_its_host(listener: socket.socket) -> None:
     connection.close()
 
 
+def test_a_socket_that_is_whole_already_is_taken_over_as_it_is(listener: socket.socket) -> None:
+    connection = Connection(_address(listener))
+    stream, ahead = connection.take_over()
+    assert (stream.getpeername(), ahead) == (listener.getsockname(), b"")
+    connection.close()
+    assert stream.fileno() == -1
+
+
 def test_the_host_of_ipv6_stands_in_brackets(monkeypatch: pytest.MonkeyPatch) -> None:
     ours, theirs = socket.socketpair()
     monkeypatch.setattr(Address, "connect", lambda _: ours)
@@ -467,10 +475,10 @@ def test_a_hijacked_stream_keeps_its_first_bytes(serve: Serve, connect: Connect)
     connection = connect(serve([echo]))
     response = connection.request("POST", "/attach", {"Connection": "Upgrade", "Upgrade": "tcp"}, None)
     assert response.status == 101
-    stream, ahead = connection.take_over()
-    stream.sendall(b"typed")
-    received = ahead
-    while piece := stream.recv(4096):
-        received += piece
+    stream, received = connection.take_over()
+    with stream:
+        stream.sendall(b"typed")
+        while piece := stream.recv(4096):
+            received += piece
     assert received == b"first bytesTYPED"
     assert not connection.reusable

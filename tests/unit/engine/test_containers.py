@@ -458,7 +458,7 @@ async def test_a_client_that_vanishes_before_the_start_is_forgotten(bench: Bench
     assert ours.fileno() >= 0
     client.close()
     async with asyncio.timeout(5):
-        while ours.fileno() >= 0:  # noqa: ASYNC110  nobody tells that a socket was closed
+        while ours.fileno() >= 0:
             await asyncio.sleep(0.01)
     await bench.lives.start(identifier)
     assert bench.shim(identifier).attachments == ()

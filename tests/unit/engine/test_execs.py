@@ -41,7 +41,7 @@ class Bench:
 
     async def ended(self, exec_id: str) -> None:
         async with asyncio.timeout(5):
-            while (await self.execs.inspect(exec_id)).get("Running"):  # noqa: ASYNC110  no one tells
+            while (await self.execs.inspect(exec_id)).get("Running"):
                 await asyncio.sleep(0)
 
 

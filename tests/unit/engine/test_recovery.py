@@ -192,14 +192,14 @@ async def test_exec_sessions_go_on(tmp_path: Path) -> None:
         await execs.start(exec_id, {}, None, b"")
     shim = first.runtime.shims[identifier]
     shim.end_exec(over, 3)
-    while (await execs.inspect(over)).get("Running"):  # noqa: ASYNC110  no one tells
+    while (await execs.inspect(over)).get("Running"):
         await asyncio.sleep(0)
     second = await first.reopen()
     again = Execs(second.rooms.parts)
     assert (await again.inspect(over)).get("ExitCode") == 3
     assert (await again.inspect(going)).get("Running") is True
     shim.end_exec(going, 4)
-    while (await again.inspect(going)).get("Running"):  # noqa: ASYNC110  no one tells
+    while (await again.inspect(going)).get("Running"):
         await asyncio.sleep(0)
     assert (await again.inspect(going)).get("ExitCode") == 4
     await Containers(second.rooms.parts).remove("web", force=True, volumes=False, link=False)

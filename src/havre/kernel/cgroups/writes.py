@@ -127,9 +127,8 @@ def normal_rules(rules: list[DeviceRule]) -> list[DeviceRule]:
             raise InvalidInput(f"invalid device access {rule.access!r} in a cgroup rule")
         access = "".join(letter for letter in _ACCESS if letter in rule.access)
         major, minor = _number(rule.major), _number(rule.minor)
-        plain = DeviceRule(allow=rule.allow, type="a", major=major, minor=minor, access=access)
-        if is_everything(plain):
-            normal = [plain]
+        if kinds == "bc" and major is None and minor is None and access == _ACCESS:
+            normal = [DeviceRule(allow=rule.allow, type="a", access=access)]
         else:
             normal.extend(
                 DeviceRule(allow=rule.allow, type=kind, major=major, minor=minor, access=access) for kind in kinds

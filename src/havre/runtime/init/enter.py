@@ -122,7 +122,7 @@ class _Guest:
     def _stdio(self, root_fd: int) -> finish.Pipes:
         wanted = self._entry.stdio
         if not isinstance(wanted, finish.Terminal):
-            return wanted
+            return finish.own_null(root_fd, wanted, self._entry.host.proc)
         self._enter("console")
         return finish.make_terminal(root_fd, wanted, self._entry.channel, console=False)
 

@@ -4,6 +4,7 @@ import contextlib
 import os
 import signal
 import socket
+import stat
 from typing import NamedTuple, NoReturn
 
 from havre.base.errors import HavreError
@@ -11,10 +12,12 @@ from havre.kernel.channel import Channel, ChannelClosed
 from havre.kernel.inroot import make_folders_in_root, read_in_root
 from havre.kernel.libc import KernelError
 from havre.kernel.process import close_range, mark_close_on_exec, set_parent_death_signal
+from havre.kernel.procfs import Proc
 from havre.kernel.pty import make_controlling, resize
 from havre.oci.runtime_spec import Process
 from havre.runtime.errors import BadUser, StepFailed, exit_code_of
 from havre.runtime.init.devices import bind_console, open_console
+from havre.runtime.init.mounts import own_null as own_null_node
 from havre.runtime.init.mounts import told
 from havre.runtime.init.privileges import Privileges, give_stdio
 from havre.runtime.init.program import Program
@@ -23,6 +26,7 @@ from havre.runtime.init.users import FILE_LIMIT, Identity, home_of, identify
 from havre.runtime.messages import Console, Failed, encode
 
 _UMASK = 0o022
+_NULL = os.makedev(1, 3)
 _CANNOT_RUN = 255
 _FIRST = 3
 
@@ -102,6 +106,25 @@ def make_terminal(root_fd: int, size: Terminal, channel: Channel, *, console: bo
     channel.send(encode(Console()), [master])
     os.close(master)
     return peer, peer, peer
+
+
+def own_null(root_fd: int, pipes: Pipes, proc: Proc) -> Pipes:
+    """*pipes* with the container's own /dev/null in place of the host's, whose owner and mode it could change."""
+    hosts = [_is_null(fd) for fd in pipes]
+    if not any(hosts):
+        return pipes
+    handle = own_null_node(root_fd)
+    try:
+        null = os.open(f"self/fd/{handle}", os.O_RDWR | os.O_CLOEXEC, dir_fd=proc.fd)  # our own /proc, not theirs
+    finally:
+        os.close(handle)
+    stdin, stdout, stderr = (null if is_hosts else fd for is_hosts, fd in zip(hosts, pipes, strict=True))
+    return stdin, stdout, stderr
+
+
+def _is_null(fd: int) -> bool:
+    status = os.fstat(fd)
+    return status.st_rdev == _NULL and stat.S_ISCHR(status.st_mode)
 
 
 def place_stdio(pipes: Pipes) -> None:

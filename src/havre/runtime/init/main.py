@@ -200,7 +200,7 @@ class _Init:
     def _stdio(self, root_fd: int) -> finish.Pipes:
         wanted = self._newborn.stdio
         if not isinstance(wanted, finish.Terminal):
-            return wanted
+            return finish.own_null(root_fd, wanted, self._newborn.proc)
         self._enter("console")
         return finish.make_terminal(root_fd, wanted, self._newborn.channel, console=True)
 
@@ -220,7 +220,7 @@ class _Init:
         self._enter("mask")
         mounts.protect_paths(root_fd, self._linux.readonly_paths or [])
         if self._linux.masked_paths:
-            null = mounts.open_null()
+            null = mounts.own_null(root_fd)
             mounts.mask_paths(root_fd, self._linux.masked_paths, null)
             os.close(null)
 

@@ -7,11 +7,15 @@ from havre.kernel.mounts import MountAttr, MountFlag
 
 
 class Option(NamedTuple):
-    """What one word does: bits of mount(2) and of mount_setattr(2) to set or, for a `no`, to take away."""
+    """What one word does: bits of mount(2) and of mount_setattr(2) to set or, for a `no`, to take away.
+
+    *field* are bits of mount_setattr(2) to take away whatever is set: the access time mode is a number, not bits.
+    """
 
     flag: int
     attr: int = 0
     clears: bool = False
+    field: int = 0
 
 
 # Plain integers: enum arithmetic is ten times slower, and this is on the way of each start.
@@ -36,7 +40,7 @@ _WORDS = {
     "atime": Option(_F["NOATIME"], _A["NOATIME"], clears=True),
     "strictatime": Option(_F["STRICTATIME"], _A["STRICTATIME"]),
     "nostrictatime": Option(_F["STRICTATIME"], _A["STRICTATIME"], clears=True),
-    "relatime": Option(_F["RELATIME"], _ATIME, clears=True),
+    "relatime": Option(_F["RELATIME"], field=_ATIME),
     "norelatime": Option(_F["RELATIME"], 0, clears=True),
     "sync": Option(_F["SYNCHRONOUS"]),
     "async": Option(_F["SYNCHRONOUS"], clears=True),
@@ -59,7 +63,7 @@ _PROPAGATION = {
     "shared": _F["SHARED"],
     "unbindable": _F["UNBINDABLE"],
 }
-_RECURSIVE = {f"r{word}": option for word, option in _WORDS.items() if option.attr}
+_RECURSIVE = {f"r{word}": option for word, option in _WORDS.items() if option.attr or option.field}
 # `relatime` is a word of its own, not a recursive `elatime`; the recursive one is spelled with two r.
 _UNSUPPORTED = frozenset({"idmap", "ridmap"})
 
@@ -135,6 +139,8 @@ class _Found:
 
 
 def _applied(option: Option, set_: int, clear: int) -> tuple[int, int]:
+    if option.field:
+        return set_ & ~option.field, clear | option.field
     if option.clears:
         return set_ & ~option.attr, clear | option.attr
     return set_ | option.attr, clear & ~option.attr

@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 
+from havre.kernel.files import is_device, make_node
 from havre.kernel.inroot import make_file_in_root, make_folders_in_root, open_in_root
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import (
@@ -24,7 +25,7 @@ from havre.runtime.init.copy_up import copy_tree
 from havre.runtime.init.mount_options import Options, parse_options
 
 _READ_ONLY_EMPTY = int(MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC)
-_NULL = os.makedev(1, 3)
+_NULL = (1, 3)
 # What programs like lxcfs put over parts of /proc; anything else there would let a container forge what we read.
 _PROC_TARGETS = frozenset(
     {
@@ -165,11 +166,33 @@ def _change_mounted(root_fd: int, destination: str, options: Options) -> None:
         os.close(top)
 
 
-def open_null() -> int:
-    """The host's /dev/null, checked by its number: what masks a file is never taken from the container."""
+def own_null(root_fd: int) -> int:
+    """A handle on a true /dev/null whose inode is the container's: root in there may change its owner and mode.
+
+    Where the container's own is not the device 1:3 (an image or a volume may lie in /dev), a node on a file system
+    of its own; where mknod(2) is refused, in a user namespace, the host's, which nobody in there can change.
+    """
+    try:
+        handle = open_in_root(root_fd, "/dev/null", os.O_PATH | os.O_NOFOLLOW)
+    except KernelError:
+        pass
+    else:
+        if is_device(handle, "c", _NULL):
+            return handle
+        os.close(handle)
+    made = new_filesystem("tmpfs", {"size": "0", "nr_inodes": "2", "mode": "0700"})
+    try:
+        make_node(made, "null", "c", _NULL, 0o666)
+        return os.open("null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=made)
+    except KernelError:
+        return _hosts_null()
+    finally:
+        os.close(made)
+
+
+def _hosts_null() -> int:
     handle = os.open("/dev/null", os.O_PATH | os.O_NOFOLLOW | os.O_CLOEXEC)
-    status = os.fstat(handle)
-    if not stat.S_ISCHR(status.st_mode) or status.st_rdev != _NULL:
+    if not is_device(handle, "c", _NULL):
         os.close(handle)
         raise StepFailed("/dev/null of the host is not the device 1:3")
     return handle

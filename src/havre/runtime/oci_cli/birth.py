@@ -13,6 +13,7 @@ from havre.base import atomic
 from havre.base.errors import InvalidInput
 from havre.base.numbers import parse_int
 from havre.kernel.channel import connect
+from havre.kernel.pty import window_size
 from havre.oci.runtime_spec import Process, Spec
 from havre.runtime.errors import StartFailed
 from havre.runtime.oci_cli.arguments import Given
@@ -46,7 +47,8 @@ def follow(birth: Birth) -> None:
 def stdio_for(process: Process, console_socket: str, *, detached: bool) -> Pipes | Terminal:
     """The streams of the new process: a terminal of its own, or ours. Raises InvalidInput for what cannot go together.
 
-    A terminal without somebody to hold its master would be gone with this command.
+    A terminal without somebody to hold its master would be gone with this command. In the foreground it has the
+    size of ours from the start.
     """
     if not process.terminal:
         if console_socket:
@@ -57,7 +59,9 @@ def stdio_for(process: Process, console_socket: str, *, detached: bool) -> Pipes
     if not detached and console_socket:
         raise InvalidInput("cannot use console socket if havre-runtime will not detach or allocate tty")
     size = process.console_size
-    return Terminal(size.height, size.width) if size is not None else Terminal()
+    if size is not None:
+        return Terminal(size.height, size.width)
+    return Terminal() if detached or not os.isatty(0) else Terminal(*window_size(0))
 
 
 def kept_descriptors(given: Given) -> int:

@@ -20,7 +20,7 @@ from havre.runtime.oci_cli import birth
 from havre.runtime.oci_cli.arguments import Given, Option
 from havre.runtime.oci_cli.context import Context
 from havre.runtime.oci_cli.store import Container, NotRunning
-from havre.runtime.oci_cli.terminal import wait_for
+from havre.runtime.oci_cli.terminal import held_signals, wait_for
 from havre.runtime.spawn import Birth, Host, Pipes, Terminal, joined_flags, spawn_guest
 
 HELP = "execute a further process inside a container"
@@ -65,6 +65,7 @@ def run(given: Given, context: Context) -> int:
         receiver = always.enter_context(birth.connect_console(console)) if console else None
         request = _request(given, container, spec, birth.with_sockets(process))
         request = msgspec.structs.replace(request, keep_fds=kept)
+        alarms = -1 if detached else always.enter_context(held_signals())
         born = _enter(container, request, stdio, spec, context)
         with ExitStack() as undo:
             undo.callback(born.bury)
@@ -72,9 +73,9 @@ def run(given: Given, context: Context) -> int:
                 birth.send_console(receiver, born.console)
             birth.write_pid_file(given.one("pid-file"), born.pid)
             undo.pop_all()
-    born.reap_maker()
-    born.close()
-    return 0 if detached else wait_for(born.pid, born.pidfd, born.console)
+        born.reap_maker()
+        born.close()
+        return 0 if detached else wait_for(born.pid, born.pidfd, born.console, alarms)
 
 
 def _must_run(container: Container, given: Given, context: Context) -> None:

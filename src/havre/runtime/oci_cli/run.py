@@ -5,7 +5,7 @@ from havre.runtime.oci_cli.arguments import Given, Option
 from havre.runtime.oci_cli.context import Context
 from havre.runtime.oci_cli.delete import delete
 from havre.runtime.oci_cli.start import start
-from havre.runtime.oci_cli.terminal import wait_for
+from havre.runtime.oci_cli.terminal import held_signals, wait_for
 
 HELP = "create and run a container"
 WORDS = "CONTAINER"
@@ -22,10 +22,12 @@ def run(given: Given, context: Context) -> int:
     detached = given.has("detach")
     container, born = create.make(container_id, given, context, detached=detached)
     try:
-        start(container, context)
         if detached:
+            start(container, context)
             return 0
-        code = wait_for(born.pid, born.pidfd, born.console)
+        with held_signals() as alarms:
+            start(container, context)
+            code = wait_for(born.pid, born.pidfd, born.console, alarms)
     except BaseException:
         delete(container, context, force=True)
         raise

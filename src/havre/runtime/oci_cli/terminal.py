@@ -21,12 +21,13 @@ _KEPT = frozenset(
 _DRAIN_MS = 200
 
 
-def wait_for(pid: int, pidfd: int, master: int = -1) -> int:
+def wait_for(pid: int, pidfd: int, master: int, alarms: int) -> int:
     """The exit code of our child *pid*, 128 and more for a signal.
 
-    Until then the signals that come here are passed on, and with *master* so are the bytes of our terminal.
+    Until then the signals that `held_signals` keeps in *alarms* are passed on, and with *master* (-1 without) so are
+    the bytes of our terminal.
     """
-    with _signals() as alarms, _raw_terminal(master):
+    with _raw_terminal(master):
         if master >= 0:
             _fit(master)
         _relay(pidfd, master, alarms)
@@ -93,8 +94,8 @@ def _fit(master: int) -> None:
 
 
 @contextmanager
-def _signals() -> Iterator[int]:
-    """A descriptor from which the numbers of arriving signals are read."""
+def held_signals() -> Iterator[int]:
+    """Signals that arrive are kept for the process that is about to start: a descriptor to read their numbers from."""
 
     def heard(_number: int, _frame: FrameType | None) -> None:
         """The number arrives through the wake-up descriptor."""

@@ -178,6 +178,8 @@ class Container:
             self._tools.cgroups.kill(self._head.cgroup, number)
         elif not session.signal(number):
             raise NoSuchProcess("the container has ended")
+        if number == signal.SIGKILL and self.frozen and self._head.cgroup:
+            self.freeze(frozen=False)  # the dead must run to die
 
     def freeze(self, *, frozen: bool) -> None:
         """Pause or go on."""

@@ -21,7 +21,7 @@ from havre.kernel.cgroups.features import Feature, missing_features
 from havre.kernel.cgroups.mounted import MountedTree, find_trees, open_trees
 from havre.kernel.libc import KernelError
 from havre.kernel.namespaces import clone3
-from havre.oci.runtime_spec import BlockIO, CPULimits, DeviceRule, MemoryLimits, PidsLimit, Resources
+from havre.oci.runtime_spec import BlockIO, CPULimits, DeviceRule, HugepageLimit, MemoryLimits, PidsLimit, Resources
 
 pytestmark = pytest.mark.root
 
@@ -380,3 +380,16 @@ def test_the_view_of_a_container(cgroups: Cgroups, group: str) -> None:
         assert [(view.name, view.kind) for view in views] == [("", "cgroup2")]
     else:
         assert {view.options for view in views if not view.link} == {tree.options for tree in TREES if tree.options}
+
+
+def test_huge_pages_are_limited_where_v2_has_them(cgroups: Cgroups, group: str) -> None:
+    tree = cgroups.trees.unified
+    if tree is None or "hugetlb" not in tree.read(".", "cgroup.controllers").split() or cgroups.version == 1:
+        pytest.skip("no hugetlb controller on cgroup v2")
+    cgroups.apply(group, Resources(hugepage_limits=[HugepageLimit(page_size="2MB", limit=4 * MIB)]))
+    assert tree.read(group[1:], "hugetlb.2MB.max").strip() == str(4 * MIB)
+    assert tree.read(group[1:], "hugetlb.2MB.rsvd.max").strip() == str(4 * MIB)
+    cgroups.apply(group, Resources(unified={"hugetlb.2MB.max": str(2 * MIB), "cgroup.max.depth": "3"}))
+    assert tree.read(group[1:], "hugetlb.2MB.max").strip() == str(2 * MIB)
+    with pytest.raises(NoSuchController, match="huge pages"):
+        cgroups.apply(group, Resources(hugepage_limits=[HugepageLimit(page_size="3MB", limit=1)]))
