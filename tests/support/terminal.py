@@ -11,7 +11,7 @@ import struct
 import termios
 import time
 from collections.abc import Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 
 
 class Terminal:
@@ -27,6 +27,15 @@ class Terminal:
     def resize(self, rows: int, columns: int) -> None:
         fcntl.ioctl(self.master, termios.TIOCSWINSZ, struct.pack("HHHH", rows, columns, 0, 0))
         os.kill(self.pid, signal.SIGWINCH)
+
+    def resize_until(self, rows: int, columns: int, *, shown: str) -> None:
+        """Resize, and again while *shown* is not: a client that just began may not listen for SIGWINCH yet."""
+        for _ in range(100):
+            self.resize(rows, columns)
+            with suppress(AssertionError):
+                self.expect(shown, 0.3)
+                return
+        raise AssertionError(f"no {shown!r} in {self.shown!r}")
 
     def expect(self, text: str, timeout_s: float = 30) -> bytes:
         """Wait until *text* was shown since the last call, and give everything up to it."""

@@ -5,6 +5,7 @@ Started by `runtime.sealed`; ends when havred's end of its channel closes. Shims
 
 import gc
 import os
+import select
 import signal
 import socket
 import sys
@@ -19,6 +20,7 @@ from havre.runtime.shim.main import serve
 from havre.runtime.title import set_title
 
 _READY = b"ready"
+_CALM_MS = 30
 
 
 def main(fd: int, fail_at: str = "") -> None:
@@ -39,26 +41,66 @@ def main(fd: int, fail_at: str = "") -> None:
     gc.freeze()
     gc.disable()
     channel.send(_READY)
-    while True:
+    _Zygote(channel, tools).serve()
+
+
+class _Zygote:
+    """Hands each launch to a shim; one is forked ahead of need, at a moment when nothing else is asked for."""
+
+    def __init__(self, channel: Channel, tools: Tools) -> None:
+        self._channel = channel
+        self._tools = tools
+        self._spare: socket.socket | None = None
+
+    def serve(self) -> None:
+        """Until havred closes its end."""
+        poll = select.poll()
+        poll.register(self._channel.fileno(), select.POLLIN)
+        while True:
+            if self._spare is None and not poll.poll(_CALM_MS):
+                self._spare = self._fork()
+            try:
+                _, fds = self._channel.receive()
+            except ChannelClosed:
+                return
+            if fds:
+                self._hand_over(fds[0])
+
+    def _hand_over(self, fd: int) -> None:
+        """Havred learns that no shim took the launch from the end of the shim's channel."""
+        spare, self._spare = self._spare, None
+        for shim in (spare, None):
+            taker = shim or self._fork()
+            if taker is not None and _send(taker, fd):
+                break
+        os.close(fd)
+
+    def _fork(self) -> socket.socket | None:
+        """A shim that waits for its launch on the other end."""
+        ours, theirs = socket.socketpair()
         try:
-            _, fds = channel.receive()
-        except ChannelClosed:
-            return
-        if fds:
-            _fork(channel, fds[0], tools)
+            pid = os.fork()
+        except OSError as error:
+            sys.stderr.write(f"havre-launcher: fork: {error}\n")
+            ours.close()
+            theirs.close()
+            return None
+        if pid == 0:
+            self._channel.close()
+            ours.close()
+            _become_shim(theirs.detach(), self._tools)
+        theirs.close()
+        return ours
 
 
-def _fork(channel: Channel, fd: int, tools: Tools) -> None:
-    """Havred learns of a failed fork from the end of the shim's channel."""
+def _send(taker: socket.socket, fd: int) -> bool:
     try:
-        pid = os.fork()
-    except OSError as error:
-        sys.stderr.write(f"havre-launcher: fork: {error}\n")
-        pid = -1
-    if pid == 0:
-        channel.close()
-        _become_shim(fd, tools)
-    os.close(fd)
+        socket.send_fds(taker, [b"l"], [fd])
+    except OSError:
+        return False  # the spare one was killed
+    finally:
+        taker.close()
+    return True
 
 
 def _become_shim(fd: int, tools: Tools) -> NoReturn:

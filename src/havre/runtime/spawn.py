@@ -10,6 +10,7 @@ from typing import NamedTuple
 
 from havre.base.errors import HavreError
 from havre.kernel.cgroups import Cgroups
+from havre.kernel.cgroups.control import checked_path
 from havre.kernel.channel import Channel, ChannelClosed
 from havre.kernel.namespaces import BY_NAME, CLONE, clone3, setns, unshare
 from havre.kernel.process import pidfd_open, pidfd_send_signal
@@ -217,9 +218,8 @@ def _spawn(order: Order, linux: Linux, undo: ExitStack) -> Birth:
         made, joins = _namespaces(linux, handles)
         group_fd = None
         if cgroups is not None:
-            cgroups.create(path)
             undo.callback(_quietly, cgroups.remove, path)
-            group_fd = cgroups.clone_fd(path)
+            group_fd = _birthplace(cgroups, path, early=bool(made & CLONE.NEWUSER))
             if group_fd is not None:
                 handles.callback(os.close, group_fd)
         ours, theirs = Channel.pair()
@@ -238,6 +238,18 @@ def _spawn(order: Order, linux: Linux, undo: ExitStack) -> Birth:
     _settle(order, linux, birth, cgroups)
     undo.pop_all()
     return birth
+
+
+def _birthplace(cgroups: Cgroups, path: str, *, early: bool) -> int | None:
+    """A handle for CLONE_INTO_CGROUP. On v1 the rest of the group is made while the child mounts, unless *early*."""
+    unified = cgroups.trees.unified
+    if cgroups.version == 1 and not early:
+        if unified is None:
+            return None
+        unified.make(checked_path(path))
+    else:
+        cgroups.create(path)
+    return cgroups.clone_fd(path)
 
 
 def _newborn(
@@ -274,8 +286,11 @@ def _newborn(
 def _settle(order: Order, linux: Linux, birth: Birth, cgroups: Cgroups | None) -> None:
     """What only the parent may do for the child: limits, id maps."""
     path, process = linux.cgroups_path, order.bundle.spec.process
-    if cgroups is not None and linux.resources is not None:
-        cgroups.apply(path, linux.resources)
+    if cgroups is not None:
+        if cgroups.version == 1 and not linux.uid_mappings:
+            cgroups.create(path)
+        if linux.resources is not None:
+            cgroups.apply(path, linux.resources)
     if linux.uid_mappings or linux.gid_mappings:
         if cgroups is not None:
             cgroups.join(path, birth.pid)

@@ -87,9 +87,8 @@ def test_a_terminal_has_a_size_and_echoes(havre: Havre, client: list[str]) -> No
         terminal.expect("/dev/pts/0\r\n")
         terminal.expect("33 101\r\n")
         terminal.expect("xterm\r\n")
-        terminal.resize(20, 70)
-        terminal.type("sleep 0.3; stty size\n")
-        terminal.expect("20 70\r\n")
+        terminal.type("until [ \"$(stty size)\" = '20 70' ]; do sleep 0.05; done; echo resi''zed\n")
+        terminal.resize_until(20, 70, shown="resized\r\n")
         terminal.type("exit 3\n")
         assert terminal.wait() == 3
 
@@ -126,7 +125,7 @@ def test_exec_on_a_terminal(havre: Havre, client: list[str]) -> None:
     name = havre.out("run", "-d", "busybox", "sleep", "1000")
     try:
         with on_terminal([*client, "exec", "-it", name, "sh"], havre.environment(), rows=31, columns=99) as terminal:
-            terminal.type("sleep 0.3; stty size; tty\n")
+            terminal.type("until [ \"$(stty size)\" = '31 99' ]; do sleep 0.05; done; stty size; tty\n")
             terminal.expect("31 99\r\n")
             terminal.expect("/dev/pts/")
             terminal.type("exit 6\n")

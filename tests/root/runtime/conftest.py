@@ -49,12 +49,12 @@ async def new_place(tmp_path: Path, image: Path, fail_at: str) -> AsyncIterator[
 
 async def _shims(launcher: int) -> list[int]:
     """The shims that are still there; one that is just ending is waited for."""
-    found = _children(launcher)
+    found = _busy(launcher)
     for _ in range(300):
         if not found:
             break
         await asyncio.sleep(0.01)
-        found = _children(launcher)
+        found = _busy(launcher)
     return found
 
 
@@ -65,6 +65,18 @@ def _descriptors() -> set[str]:
         with contextlib.suppress(OSError):
             found.add(f"{name} {os.readlink(f'/proc/self/fd/{name}')}")
     return found
+
+
+def _busy(launcher: int) -> list[int]:
+    """Without the one that is forked ahead."""
+    return [pid for pid in _children(launcher) if [_name(child) for child in _children(pid)] != ["havre-spare"]]
+
+
+def _name(pid: int) -> str:
+    try:
+        return Path(f"/proc/{pid}/comm").read_text().strip()
+    except FileNotFoundError:
+        return ""
 
 
 def _children(pid: int) -> list[int]:

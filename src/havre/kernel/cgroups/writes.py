@@ -104,13 +104,6 @@ def checked_line(value: str) -> str:
     return value
 
 
-def is_everything(rule: DeviceRule) -> bool:
-    """Whether *rule* speaks of each access to each device."""
-    return (
-        _TYPES.get(rule.type) == "bc" and rule.major is None and rule.minor is None and set(rule.access) == set(_ACCESS)
-    )
-
-
 def normal_rules(rules: list[DeviceRule]) -> list[DeviceRule]:
     """The same rules, written in one way, starting from "nothing is allowed".
 

@@ -15,12 +15,15 @@ from havre.runtime.shim.loop import Loop
 from havre.runtime.shim.server import Server
 
 _QUIET_S = 0.5
+_CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
+_SPARE, _WORKER = b"havre-spare", b"havre-worker"
 
 
 def serve(fd: int, tools: Tools) -> None:
-    """Launch what the first message on the channel *fd* says, and stay until it is over."""
+    """Wait on the socket *fd* for havred's channel, launch what its first message says, and stay until it is over."""
     os.setsid()
     signal(SIGCHLD, SIG_DFL)
+    _set_name(b"havre-shim")
     keep(lambda keeper, held: _Worker(tools, keeper).run(held), Held([fd], 1, b""))
 
 
@@ -39,14 +42,25 @@ class _Worker:
     def run(self, held: Held) -> None:
         """From the first event to quiet."""
         set_subreaper()
-        if held.memory:
+        if not held.memory:
+            self._await_launch(held.fds[0])
+        else:
             memory = decode_memory(held.memory)
             fds = dict(zip(memory.roles, held.fds, strict=True))
             self._container.resume(memory, fds)
             self._server.resume(fds)
-        else:
-            self._server.add(Channel(socket.socket(fileno=held.fds[0])))
         self._loop.run()
+
+    def _await_launch(self, fd: int) -> None:
+        """Everything is loaded and warm; the launcher may never have a use for it."""
+        _set_name(_SPARE)
+        with socket.socket(fileno=fd) as orders:
+            _, fds, _, _ = socket.recv_fds(orders, 1, 1, _CLOEXEC)
+        if not fds:
+            self._over()
+            return
+        _set_name(_WORKER)
+        self._server.add(Channel(socket.socket(fileno=fds[0])))
 
     def _settled(self) -> None:
         self._loop.cancel(self._timer)
@@ -65,3 +79,10 @@ class _Worker:
         self._server.close()
         self._keeper.end()
         self._loop.stopped = True
+
+
+def _set_name(name: bytes) -> None:
+    """What `ps -o comm` shows; through /proc, since a foreign call dirties pages that the keeper would keep."""
+    handle = os.open("/proc/self/comm", os.O_WRONLY | os.O_CLOEXEC)
+    os.write(handle, name)
+    os.close(handle)

@@ -5,7 +5,7 @@ from __future__ import annotations
 import pytest
 
 from havre.base.errors import InvalidInput
-from havre.kernel.cgroups.writes import io_weight, is_everything, normal_rules, plan_hugepages, weight_of_shares
+from havre.kernel.cgroups.writes import io_weight, normal_rules, plan_hugepages, weight_of_shares
 from havre.oci.runtime_spec import DeviceRule, HugepageLimit
 
 ALLOW_ALL = DeviceRule(allow=True, type="a", access="rwm")
@@ -58,10 +58,9 @@ def test_what_is_no_rule(rule: DeviceRule) -> None:
         normal_rules([rule])
 
 
-def test_everything_is_everything() -> None:
-    assert is_everything(ALLOW_ALL)
-    assert not is_everything(DeviceRule(allow=True, type="c"))
-    assert not is_everything(DeviceRule(allow=True, type="a", access="rw"))
+def test_a_rule_about_every_device_of_one_kind_says_nothing_of_the_other() -> None:
+    kind = DeviceRule(allow=True, type="c", access="rwm")
+    assert normal_rules([DENY_ALL, kind]) == [DENY_ALL, kind]
 
 
 def test_a_page_size_is_no_path() -> None:
