@@ -27,6 +27,10 @@ _NORMAL = (
     (re.compile(rb"(no such image: \S+: )?No such image"), b"No such image"),
     (re.compile(rb"repository name \(\S+\) must"), b"repository name must"),
     (re.compile(rb"^default\n$"), b"bridge\n"),
+    (
+        re.compile(rb"(You cannot remove a running container ID.|cannot remove container \S+ container is running:).*"),
+        b"RUNS",
+    ),
 )
 
 RUNS = [
