@@ -6,6 +6,7 @@ import os
 import signal
 import socket
 import time
+import weakref
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -58,6 +59,8 @@ class Runtime:
         self._starting = asyncio.Lock()
         self._cgroups: Cgroups | None = None
         self._shims: dict[str, Shim] = {}
+        # A link may outlast its shim's place above: until the process behind it is gone, the loop alone holds it.
+        self._links: weakref.WeakSet[Link] = weakref.WeakSet()
 
     async def open(self) -> None:
         """Start the launcher, and wait until it is ready."""
@@ -70,6 +73,8 @@ class Runtime:
         for shim in list(self._shims.values()):
             shim.close()
         self._shims.clear()
+        for link in list(self._links):
+            link.close()
         self._end_launcher()
         if self._cgroups is not None:
             self._cgroups.close()
@@ -95,8 +100,7 @@ class Runtime:
         launcher = await self._ready_launcher()
         ours, theirs = Channel.pair()
         shim = Shim(bundle.id)
-        link = Link(ours, shim.heard)
-        shim.bind(link)
+        link = self._bind(shim, ours)
         try:
             launcher.send(b"", [theirs.fileno()])
         except (ChannelClosed, BlockingIOError) as error:
@@ -134,8 +138,7 @@ class Runtime:
         except KernelError:
             return None
         shim = Shim(container_id)
-        link = Link(Channel(sock), shim.heard)
-        shim.bind(link)
+        link = self._bind(shim, Channel(sock))
         try:
             seq = link.number()
             state = await link.ask(Hello(seq), seq=seq)
@@ -155,6 +158,12 @@ class Runtime:
         """Take away what a container left: processes whose shim is gone, cgroup, run folder. Idempotent."""
         self._shims.pop(container_id, None)
         await in_thread(self._sweep, container_id)
+
+    def _bind(self, shim: Shim, channel: Channel) -> Link:
+        link = Link(channel, shim.heard)
+        self._links.add(link)
+        shim.bind(link)
+        return link
 
     def _hold(self, shim: Shim) -> None:
         self._shims[shim.id] = shim
