@@ -4,7 +4,6 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 APT_RUN := busybox-static iproute2 nftables libnftables1 tini
 APT_TEST := $(APT_RUN) docker.io podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
-TMP_HOME := .cache/hello
 
 .PHONY: help install hello test unit root conformance check format bench soak clean
 

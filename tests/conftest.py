@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
@@ -53,8 +52,3 @@ def either(request: pytest.FixtureRequest) -> Engine:
     """The same test, once on Havre and once on the reference: so the test itself is tried."""
     engine: Engine = request.getfixturevalue(request.param)
     return engine
-
-
-@pytest.fixture
-def folder(tmp_path: Path) -> Path:
-    return tmp_path

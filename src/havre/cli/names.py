@@ -10,7 +10,7 @@ GROUPS = {
 }
 
 _CONTAINER = (
-    "attach", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port", "rename", "resize", "restart",
+    "attach", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port", "rename", "restart",
     "rm", "run", "start", "stop", "top", "unpause", "wait", "prune",
 )  # fmt: skip
 _IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
@@ -20,7 +20,7 @@ _TOP = (
 )  # fmt: skip
 
 COMMANDS: dict[tuple[str, ...], str] = {
-    **{("container", verb): f"container_{verb}" for verb in _CONTAINER if verb != "resize"},
+    **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
     ("network", "ls"): "network_ls",
     ("network", "inspect"): "network_inspect",

@@ -96,6 +96,11 @@ def show_age(created_s: float) -> str:
     return show_duration(max(0.0, time.time() - created_s)) + " ago"
 
 
+def show_moment(seconds: int) -> str:
+    """A moment of the wall clock with the zone it has here: `2026-11-23 21:09:38 +0000 UTC`."""
+    return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(seconds))
+
+
 def _few(seconds: float, unit_s: int, unit: str) -> str:
     if seconds < 1:
         return "Less than a second"

@@ -14,12 +14,12 @@ from havre.images.images import Images
 from havre.images.model import ContainerUse, Image, ImageInUse, NoSuchImage, Removed, Untagged
 from havre.oci.image_config import ProcessConfig
 from havre.oci.reference import Reference
+from havre.wire.container_config import ImageConfig
 from havre.wire.filters import Filters
 from havre.wire.images import (
     DeleteItem,
     GraphDriver,
     HistoryItem,
-    ImageConfig,
     ImageInspect,
     ImageSummary,
     PruneImagesReport,

@@ -41,12 +41,12 @@ class Lives:
 
     async def kill(self, ref: str, signal: str) -> None:
         """Send a signal. Raises Conflict when it does not run."""
-        parse_signal(signal)
+        number = parse_signal(signal)
         try:
             container = self._parts.roster.get(ref)
         except NoSuchContainer as absent:
             raise NoSuchContainer(f"Cannot kill container: {ref}: {absent.message}") from None
-        await kill(self._parts, container, ref, signal)
+        await kill(self._parts, container, ref, number)
 
     async def pause(self, ref: str) -> None:
         """Freeze it. Raises Conflict."""

@@ -60,9 +60,8 @@ async def end_if_alive(parts: Parts, container: Container, timeout_s: int | None
         await stop(parts, container, timeout_s, given)
 
 
-async def kill(parts: Parts, container: Container, ref: str, given: str) -> None:
+async def kill(parts: Parts, container: Container, ref: str, number: int) -> None:
     """Send a signal; SIGKILL also waits for the end. Raises Conflict when it is not alive."""
-    number = parse_signal(given)
     if not is_deliverable(number):
         raise InvalidInput(f"Cannot kill container: {ref}: The linux daemon does not support signal {number}")
     if not container.record.alive:

@@ -14,8 +14,8 @@ class HealthConfig(TypedDict, total=False):
     StartInterval: int | None
 
 
-class Config(TypedDict, total=False):
-    """What does not depend on the host. Where a client sends one text as `Cmd`, `api` makes it a list."""
+class ImageConfig(TypedDict, total=False):
+    """What containers of the image start from. Fields that no image sets are given to old clients."""
 
     Hostname: str | None
     Domainname: str | None
@@ -35,13 +35,18 @@ class Config(TypedDict, total=False):
     Volumes: dict[str, dict[str, object] | None] | None
     WorkingDir: str | None
     Entrypoint: list[str] | None
-    NetworkDisabled: bool | None
-    MacAddress: str | None
     OnBuild: list[str] | None
     Labels: dict[str, str] | None
     StopSignal: str | None
-    StopTimeout: int | None
     Shell: list[str] | None
+
+
+class Config(ImageConfig, total=False):
+    """What does not depend on the host. Where a client sends one text as `Cmd`, `api` makes it a list."""
+
+    NetworkDisabled: bool | None
+    MacAddress: str | None
+    StopTimeout: int | None
 
 
 class LogConfig(TypedDict, total=False):

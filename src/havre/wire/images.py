@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from havre.wire.container_config import HealthConfig
+from havre.wire.container_config import ImageConfig
 
 
 class Platform(TypedDict, total=False):
@@ -44,33 +44,6 @@ class ImageMetadata(TypedDict, total=False):
     """What is known here only."""
 
     LastTagTime: str | None
-
-
-class ImageConfig(TypedDict, total=False):
-    """What containers of the image start from. Fields that no image sets are given to old clients."""
-
-    Hostname: str | None
-    Domainname: str | None
-    User: str | None
-    AttachStdin: bool | None
-    AttachStdout: bool | None
-    AttachStderr: bool | None
-    ExposedPorts: dict[str, dict[str, object] | None] | None
-    Tty: bool | None
-    OpenStdin: bool | None
-    StdinOnce: bool | None
-    Env: list[str] | None
-    Cmd: list[str] | None
-    Healthcheck: HealthConfig | None
-    ArgsEscaped: bool | None
-    Image: str | None
-    Volumes: dict[str, dict[str, object] | None] | None
-    WorkingDir: str | None
-    Entrypoint: list[str] | None
-    OnBuild: list[str] | None
-    Labels: dict[str, str] | None
-    StopSignal: str | None
-    Shell: list[str] | None
 
 
 class ImageInspect(TypedDict, total=False):

@@ -11,7 +11,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
-from contextlib import contextmanager
+from contextlib import contextmanager, suppress
 from pathlib import Path
 
 import pytest
@@ -74,11 +74,11 @@ def test_files_are_for_their_owners(havred: Havre) -> None:
     for path in havred.data_root.iterdir():
         assert stat.S_IMODE(path.stat().st_mode) & 0o022 == 0, path
     assert havred.pidfile.read_text() == str(havred.pid)
-    inodes = {
-        os.readlink(entry)[8:-1]
-        for entry in Path(f"/proc/{havred.pid}/fd").iterdir()
-        if os.readlink(entry).startswith("socket:[")
-    }
+    links = set()
+    for entry in Path(f"/proc/{havred.pid}/fd").iterdir():
+        with suppress(FileNotFoundError):  # closed since the folder was read
+            links.add(os.readlink(entry))
+    inodes = {link[8:-1] for link in links if link.startswith("socket:[")}
     table = Path(f"/proc/{havred.pid}/net/unix").read_text().splitlines()[1:]
     abstract = [line for line in table if line.split()[6] in inodes and " @" in line]
     assert not abstract

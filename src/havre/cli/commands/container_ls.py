@@ -8,7 +8,7 @@ from havre.cli.flags import Given, many, number, switch, text
 from havre.cli.listing import Listing, Row
 from havre.cli.screen import Screen
 from havre.cli.tables import ellipsis
-from havre.cli.units import show_age, show_size
+from havre.cli.units import show_age, show_moment, show_size
 from havre.client.client import Client
 
 _HEADERS = {
@@ -63,7 +63,7 @@ def container_row(row: ContainerSummary, *, trim: bool) -> Row:
         ),
         "Image": lambda: _image(row, trim=trim),
         "Command": lambda: f'"{ellipsis(row.get("Command") or "", 20) if trim else row.get("Command") or ""}"',
-        "CreatedAt": lambda: _created_at(row.get("Created") or 0),
+        "CreatedAt": lambda: show_moment(row.get("Created") or 0),
         "RunningFor": lambda: show_age(row.get("Created") or 0),
         "Ports": lambda: show_ports(row.get("Ports") or []),
         "State": row.get("State") or "",
@@ -112,12 +112,6 @@ def _size(row: ContainerSummary) -> str:
 def _mounts(row: ContainerSummary, *, trim: bool) -> str:
     names = [mount.get("Name") or mount.get("Source") or "" for mount in row.get("Mounts") or ()]
     return ",".join(ellipsis(name, 15) if trim else name for name in names)
-
-
-def _created_at(seconds: int) -> str:
-    import time
-
-    return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(seconds))
 
 
 COMMAND = Command(

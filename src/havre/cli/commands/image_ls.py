@@ -9,7 +9,7 @@ from havre.cli.filters import filters_query
 from havre.cli.flags import Given, many, switch, text
 from havre.cli.listing import Listing, Row
 from havre.cli.screen import Screen
-from havre.cli.units import show_age, show_size
+from havre.cli.units import show_age, show_moment, show_size
 from havre.client.client import Client
 from havre.wire.images import ImageSummary
 
@@ -74,7 +74,7 @@ def _row(image: ImageSummary, name: tuple[str, str, str], *, trim: bool) -> Row:
             "Tag": tag,
             "Digest": digest,
             "CreatedSince": lambda: show_age(created) if created > 0 else "N/A",
-            "CreatedAt": lambda: _created_at(created),
+            "CreatedAt": lambda: show_moment(created),
             "Size": lambda: show_size(size),
             "VirtualSize": lambda: show_size(size),
             "Containers": "N/A" if containers is None or containers < 0 else str(containers),
@@ -88,12 +88,6 @@ def _row(image: ImageSummary, name: tuple[str, str, str], *, trim: bool) -> Row:
 def _id(image: ImageSummary, *, trim: bool) -> str:
     identifier = image.get("Id") or ""
     return identifier.removeprefix("sha256:")[:12] if trim else identifier
-
-
-def _created_at(seconds: int) -> str:
-    import time
-
-    return time.strftime("%Y-%m-%d %H:%M:%S %z %Z", time.localtime(seconds))
 
 
 COMMAND = Command(

@@ -3,8 +3,8 @@
 from __future__ import annotations
 
 import os
+import select
 import signal
-import time
 
 from havre.cli.command import Command
 from havre.cli.flags import Given, text
@@ -30,10 +30,7 @@ def run(given: Given, client: Client, screen: Screen) -> int:
         signal.pidfd_send_signal(process, signal.SIGTERM)
     except (OSError, ValueError) as error:
         raise ClientError(f"no havred runs on this machine: {path}: {error}") from error
-    deadline = time.monotonic() + _PATIENCE_S
-    import select
-
-    ended = select.select([process], [], [], deadline - time.monotonic())[0]
+    ended = select.select([process], [], [], _PATIENCE_S)[0]
     os.close(process)
     if not ended:
         raise ClientError(f"havred (process {pid}) has not ended after {_PATIENCE_S} s")
