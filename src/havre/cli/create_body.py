@@ -67,7 +67,7 @@ def _host_config(given: Given) -> HostConfig:
         "ContainerIDFile": given.text("cidfile"),
         "PortBindings": published(given.many("publish")),
         "PublishAllPorts": given.switch("publish-all"),
-        "RestartPolicy": _restart(given.text("restart")),
+        "RestartPolicy": restart_policy(given.text("restart")),
         "AutoRemove": given.switch("rm"),
         "LogConfig": {"Type": given.text("log-driver"), "Config": _pairs(given.many("log-opt"))},
         "CapAdd": [_capability(name) for name in given.many("cap-add")],
@@ -190,7 +190,8 @@ def _extra_host(entry: str) -> str:
     return f"{host}:{address.removeprefix('[').removesuffix(']')}"
 
 
-def _restart(text: str) -> RestartPolicy:
+def restart_policy(text: str) -> RestartPolicy:
+    """`on-failure:3`. Raises ClientError."""
     name, colon, count = text.partition(":")
     if colon and not count.isdecimal():
         raise ClientError(f"invalid restart policy format: maximum retry count must be an integer: {count!r}")

@@ -7,7 +7,8 @@ from havre.cli.flags import Flag, many, number, switch, text
 from havre.cli.units import parse_bytes, parse_cpus, parse_duration_ns, parse_swap_bytes
 
 
-def _bytes(name: str, summary: str, *, short: str = "", swap: bool = False) -> Flag:
+def byte_count(name: str, summary: str, *, short: str = "", swap: bool = False) -> Flag:
+    """A flag with a size; with *swap* also -1, for none."""
     check = parse_swap_bytes if swap else parse_bytes
     return Flag(name, summary, short=short, kind="bytes", check=check, default="0")
 
@@ -65,7 +66,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("ip6", "IPv6 address (e.g., 2001:db8::33)"),
     text("ipc", "IPC mode to use"),
     text("isolation", "Container isolation technology"),
-    _bytes("kernel-memory", "Kernel memory limit"),
+    byte_count("kernel-memory", "Kernel memory limit"),
     many("label", "Set meta data on a container", short="l"),
     many("label-file", "Read in a line delimited file of labels"),
     many("link", "Add link to another container"),
@@ -73,9 +74,9 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("log-driver", "Logging driver for the container"),
     many("log-opt", "Log driver options"),
     text("mac-address", "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
-    _bytes("memory", "Memory limit", short="m"),
-    _bytes("memory-reservation", "Memory soft limit"),
-    _bytes("memory-swap", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", swap=True),
+    byte_count("memory", "Memory limit", short="m"),
+    byte_count("memory-reservation", "Memory soft limit"),
+    byte_count("memory-swap", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", swap=True),
     number("memory-swappiness", "Tune container memory swappiness (0 to 100)", default=-1),
     many("mount", "Attach a filesystem mount to the container", kind="mount", check=values.mount),
     text("name", "Assign a name to the container"),
@@ -99,7 +100,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     switch("rm", "Automatically remove the container and its associated anonymous volumes when it exits"),
     text("runtime", "Runtime to use for this container"),
     many("security-opt", "Security Options"),
-    _bytes("shm-size", "Size of /dev/shm"),
+    byte_count("shm-size", "Size of /dev/shm"),
     text("stop-signal", "Signal to stop the container"),
     number("stop-timeout", "Timeout (in seconds) to stop a container"),
     many("storage-opt", "Storage driver options for the container"),
