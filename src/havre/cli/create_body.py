@@ -140,6 +140,16 @@ def _resources(given: Given, config: HostConfig) -> None:
     if cdi:
         asked: DeviceRequest = {"Driver": "cdi", "Count": 0, "DeviceIDs": cdi, "Capabilities": None, "Options": None}
         config["DeviceRequests"] = [asked]
+    if given.changed("gpus"):
+        config["DeviceRequests"] = [
+            *(config.get("DeviceRequests") or ()),
+            *(values.gpus(entry) for entry in given.many("gpus")),
+        ]
+    for field, flag in (("CpuCount", "cpu-count"), ("CpuPercent", "cpu-percent"), ("IOMaximumIOps", "io-maxiops")):
+        if given.changed(flag):
+            config[field] = given.number(flag)  # type: ignore[literal-required]  # the three names above
+    if given.changed("io-maxbandwidth"):
+        config["IOMaximumBandwidth"] = parse_bytes(given.text("io-maxbandwidth"))
     config["DeviceCgroupRules"] = given.many("device-cgroup-rule")
     config["Ulimits"] = [values.ulimit(entry) for entry in given.many("ulimit")]
     config["CgroupParent"] = given.text("cgroup-parent")
