@@ -16,7 +16,7 @@ SPEC = Path(__file__).parents[4] / "shared/spec/docker-cli.json"
 NOT_YET = frozenset(
     [
         "container commit", "container cp", "container diff", "container export",
-        "system df", "system prune",
+
         "login", "logout", "search", "docker", "completion", "__complete", "help",
     ]
 )  # fmt: skip
@@ -27,6 +27,7 @@ FLAGS_NOT_YET = {
     "image history": {"platform"},
     "image inspect": {"platform"},
     "image ls": {"tree"},
+    "system df": {"verbose"},
     "image pull": {"all-tags"},
 }
 ROOMS_NOT_YET = (
