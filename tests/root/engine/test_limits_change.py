@@ -3,11 +3,14 @@
 from __future__ import annotations
 
 import json
+import subprocess
+from contextlib import closing
 from pathlib import Path
 
 import pytest
 
-from tests.support.engines import Havre
+from tests.support.engines import PYTHON, Havre
+from tests.support.http import UnixConnection
 
 pytestmark = pytest.mark.root
 
@@ -100,3 +103,30 @@ def test_one_look_has_no_look_before(havre: Havre, name: str) -> None:
     assert havre.api().get(f"/containers/{name}/stats?stream=1&one-shot=1").status == 400
     havre.docker("stop", "-t", "0", name, check=True)
     assert havre.api().get(f"/containers/{name}/stats?stream=0").json["memory_stats"] == {}
+
+
+def test_a_stream_goes_on_until_the_container_is_removed(havre: Havre, name: str) -> None:
+    with closing(UnixConnection(havre.socket, 20)) as connection:
+        connection.request("GET", f"/v1.41/containers/{name}/stats")
+        answer = connection.getresponse()
+        first, second = json.loads(answer.readline()), json.loads(answer.readline())
+        assert second["precpu_stats"] == first["cpu_stats"]
+        assert second["preread"] == first["read"]
+        havre.docker("rm", "-f", name, check=True)
+        rest = [json.loads(line) for line in answer.read().splitlines()]
+        assert all(line["memory_stats"] == {} for line in rest[-1:])
+
+
+def test_our_stats_redraw_until_nothing_is_left(havre: Havre, name: str) -> None:
+    line = [PYTHON, "-m", "havre.cli.main", "stats", name]
+    with subprocess.Popen(line, env=havre.environment(), stdout=subprocess.PIPE, stderr=subprocess.STDOUT) as drawing:
+        assert drawing.stdout is not None
+        seen = b""
+        while b"64MiB" not in seen:
+            piece = drawing.stdout.read1(4096)  # type: ignore[attr-defined]
+            assert piece, seen
+            seen += piece
+        assert seen.startswith(b"\x1b[H")
+        havre.docker("rm", "-f", name, check=True)
+        drawing.stdout.read()
+        assert drawing.wait(20) == 0
