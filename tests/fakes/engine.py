@@ -34,6 +34,7 @@ from havre.wire.networks import Network
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
 from havre.wire.system import DiskUsage, Info, Version
+from havre.wire.volumes import CreateVolume, PruneVolumesReport, Volume, VolumeList
 
 KNOWN = "c1"
 
@@ -345,3 +346,23 @@ class FakeImages:
     async def list(self, filters: Filters, *, every: bool, shared_size: bool) -> list[ImageSummary]:
         self.asked.note("list", filters, every, shared_size)
         return [{"Id": "sha256:1"}]
+
+
+class FakeVolumes:
+    async def list(self, filters: Filters) -> VolumeList:
+        return {"Volumes": [] if filters else [{"Name": "one"}], "Warnings": None}
+
+    async def inspect(self, name: str) -> Volume:
+        if name != "one":
+            raise NotFound(f"get {name}: no such volume")
+        return {"Name": name}
+
+    async def create(self, wanted: CreateVolume) -> Volume:
+        return {"Name": wanted.get("Name") or "made"}
+
+    async def remove(self, name: str, *, force: bool) -> None:
+        if not force:
+            await self.inspect(name)
+
+    async def prune(self, filters: Filters) -> PruneVolumesReport:
+        return {"VolumesDeleted": sorted(filters), "SpaceReclaimed": 0}

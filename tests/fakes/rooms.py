@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from havre.base.errors import HavreError
@@ -24,7 +25,8 @@ from havre.oci.reference import Reference
 from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
 from havre.runtime.errors import NoSuchProcess, StartFailed
-from havre.snapshots.contract import KeyTaken, NoSuchKey
+from havre.snapshots.contract import KeyTaken, NoSuchKey, View
+from havre.volumes.volumes import Volumes
 
 FACTS = HostFacts(
     cpus="0-1",
@@ -116,6 +118,15 @@ class FakeTrees:
 
     def diff_path(self, key: str) -> Path:
         return self._root / key / "diff"
+
+    @contextmanager
+    def mounted(self, key: str, view: View = View.WHOLE) -> Iterator[int]:
+        assert view is View.WHOLE
+        handle = os.open(self.diff_path(key), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
 
     def discard(self, key: str) -> None:
         self._keys.pop(key, None)
@@ -287,6 +298,7 @@ class Rooms:
         self.folders = Folders(root / "data", root / "exec")
         self.folders.containers.mkdir(parents=True, exist_ok=True)
         self.folders.exec_root.mkdir(exist_ok=True)
+        self.volumes = Volumes(root / "data" / "volumes")
         self.records = Records(root / "data" / "havre.db")
         self.parts = Parts(
             records=self.records,
@@ -294,6 +306,7 @@ class Rooms:
             networks=self.networks,
             snapshots=self.trees,
             images=self.images,
+            volumes=self.volumes,
             folders=self.folders,
             facts=FACTS,
             settings=Settings(resolv_conf=root / "resolv.conf"),
@@ -312,6 +325,7 @@ async def open_rooms(root: Path, *images: Image) -> AsyncIterator[Rooms]:
     """Rooms with open records, and with busybox when no image is given."""
     rooms = Rooms(root, *(images or (make_image("busybox", ProcessConfig(cmd=["sh"], env=["PATH=/bin"])),)))
     _ = rooms.records.open()
+    await rooms.volumes.open()
     try:
         yield rooms
     finally:

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from havre.base.numbers import parse_int
-from havre.engine.model import SHARED, BindMount, Record
+from havre.engine.model import SHARED, BindMount, Record, VolumeMount
 from havre.engine.settings import EndpointWish
 from havre.networks.model import Attachment
 from havre.wire.container_config import PortBinding
@@ -26,6 +26,19 @@ def mount_points(record: Record) -> list[MountPoint]:
                     "Mode": mount.mode,
                     "RW": mount.writable,
                     "Propagation": mount.propagation,
+                }
+            )
+        elif isinstance(mount, VolumeMount):
+            points.append(
+                {
+                    "Type": "volume",
+                    "Name": mount.name,
+                    "Source": mount.source,
+                    "Destination": mount.destination,
+                    "Driver": "local",
+                    "Mode": mount.mode,
+                    "RW": mount.writable,
+                    "Propagation": "",
                 }
             )
         elif mount.listed:

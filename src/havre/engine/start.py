@@ -11,6 +11,7 @@ from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput,
 from havre.base.tasks import in_thread
 from havre.engine.attach import accompany, serve
 from havre.engine.clients import on_closed
+from havre.engine.container_volumes import unmount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.model import Record
 from havre.engine.parts import Parts
@@ -144,7 +145,7 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
     if record.host.auto_remove:
         async with container.lock:
             if not container.gone and not container.record.alive:
-                await erase(parts, container)
+                await erase(parts, container, volumes=True)
 
 
 def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Future[None]":
@@ -176,6 +177,7 @@ async def give_back(parts: Parts, record: Record) -> None:
     both = await asyncio.gather(
         parts.networks.detach(record.id), parts.runtime.remove(record.id), return_exceptions=True
     )
+    await unmount_all(parts, record)
     if record.host.ipc_mode == "shareable":
         await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
     for failed in both:
@@ -202,7 +204,7 @@ async def _record_failure(parts: Parts, container: Container, failed: HavreError
         code = failed.__cause__.exit_code
     parts.change(container, replace(container.record, exit_code=code, failure=failed.message))
     if container.record.host.auto_remove:
-        await erase(parts, container)
+        await erase(parts, container, volumes=True)
 
 
 def _translated(failed: StartFailed) -> HavreError:

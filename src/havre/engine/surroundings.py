@@ -5,6 +5,7 @@ from contextlib import AsyncExitStack
 
 from havre.base.errors import Conflict, InvalidInput, NotSupported
 from havre.base.tasks import in_thread
+from havre.engine.container_volumes import mount_all
 from havre.engine.device_nodes import find_devices
 from havre.engine.model import HOST, NONE, SHARED, BindMount, Record
 from havre.engine.own_files import FILES, write_own_files
@@ -47,6 +48,7 @@ async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: As
         write_own_files(parts, record, attachment)
     if any(isinstance(mount, BindMount) and mount.make_source for mount in record.mounts):
         await in_thread(_make_sources, record)
+    await mount_all(parts, record, undo)
     memory = await _shared_memory(parts, record, undo)
     simple = not (host.privileged or host.devices)
     devices = find_devices(host) if simple else await in_thread(find_devices, host)
