@@ -309,3 +309,34 @@ def test_versions_are_negotiated_as_the_reference_does(either: Engine) -> None:
     assert refused.status == 400
     assert refused.message == f"client version 1.99 is too new. Maximum supported API version is {newest}"
     assert either.api("1.1").get("/version").status == 400
+
+
+@pytest.mark.parametrize("client", ["docker", "havre"])
+def test_disk_usage_is_told_alike(havre: Havre, reference: Reference, client: str) -> None:
+    for engine in (havre, reference):
+        engine.remove_all()
+        engine.docker("run", "--name", "used", "busybox", "sh", "-c", "echo 12345 > /f", check=True)
+    form = "{{.Type}} {{.TotalCount}} {{.Active}}"
+    ours = getattr(havre, client)("system", "df", "--format", form, check=True).stdout
+    assert ours == reference.docker("system", "df", "--format", form, check=True).stdout
+    if client == "havre":
+        assert havre.havre("system", "df", check=True).stdout == havre.docker("system", "df", check=True).stdout
+
+
+@pytest.mark.parametrize("flags", [["-f"], ["-f", "--filter", "label=none"], ["-f", "--volumes"]])
+def test_pruning_everything_tells_the_same(havre: Havre, reference: Reference, flags: list[str]) -> None:
+    shown = []
+    for engine, run in ((havre, havre.havre), (havre, havre.docker), (reference, reference.docker)):
+        engine.remove_all()
+        run("create", "--name", "gone", "busybox", "true", check=True)
+        shown.append(normal(run("system", "prune", *flags)))
+    havre.remove_all()
+    reference.remove_all()
+    assert shown[0] == shown[1] == shown[2]
+
+
+def test_pruning_asks_as_docker_does(havre: Havre) -> None:
+    for flags in ([], ["-a"], ["--volumes", "--filter", "label=x"]):
+        ours = havre.havre("system", "prune", *flags, stdin=b"n\n")
+        theirs = havre.docker("system", "prune", *flags, stdin=b"n\n")
+        assert ours.stdout + ours.stderr == theirs.stdout + theirs.stderr

@@ -22,6 +22,8 @@ from havre.wire.containers import (
     CreateResponse,
     PruneContainersReport,
     TopResponse,
+    UpdateContainer,
+    UpdateResponse,
     WaitResponse,
 )
 from havre.wire.events import EventMessage
@@ -30,6 +32,7 @@ from havre.wire.filters import Filters
 from havre.wire.images import DeleteItem, HistoryItem, ImageInspect, ImageSummary, PruneImagesReport
 from havre.wire.networks import Network
 from havre.wire.progress import ProgressLine
+from havre.wire.stats import ContainerStats
 from havre.wire.system import DiskUsage, Info, Version
 
 KNOWN = "c1"
@@ -103,6 +106,10 @@ class FakeContainers:
         self.asked.note("kill", known(ref), signal)
         if self.stopped:
             raise Conflict(f"cannot kill container: {ref}: container is not running")
+
+    async def update(self, ref: str, wanted: UpdateContainer) -> UpdateResponse:
+        self.asked.note("update", known(ref), wanted)
+        return {"Warnings": None}
 
     async def pause(self, ref: str) -> None:
         self.asked.note("pause", known(ref))
@@ -213,6 +220,20 @@ class FakeExecs:
 
     async def resize(self, exec_id: str, height: int, width: int) -> None:
         self.asked.note("resize", exec_id, height, width)
+
+
+class FakeStats:
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+
+    async def once(self, ref: str, *, one_shot: bool) -> ContainerStats:
+        self.asked.note("once", known(ref), one_shot)
+        return {"id": ref}
+
+    async def watch(self, ref: str) -> AsyncIterator[ContainerStats]:
+        self.asked.note("watch", known(ref))
+        for pids in (1, 2):
+            yield {"id": ref, "pids_stats": {"current": pids}}
 
 
 class FakeEvents:

@@ -8,6 +8,7 @@ from collections.abc import AsyncIterator, Sequence
 from contextlib import asynccontextmanager
 from pathlib import Path
 
+from havre.base.errors import HavreError
 from havre.engine.events import Events
 from havre.engine.host import HostFacts
 from havre.engine.parts import Parts, Settings
@@ -20,7 +21,7 @@ from havre.oci.descriptor import OCI_MANIFEST, Descriptor
 from havre.oci.digest import Digest
 from havre.oci.image_config import ImageConfig, ProcessConfig, RootFS
 from havre.oci.reference import Reference
-from havre.oci.runtime_spec import Mount
+from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
 from havre.runtime.errors import NoSuchProcess, StartFailed
 from havre.snapshots.contract import KeyTaken, NoSuchKey
@@ -141,6 +142,8 @@ class FakeShim:
         self.sizes: list[tuple[int, int, str]] = []
         self.requests: list[ExecRequest] = []
         self.refuse: StartFailed | None = None
+        self.updates: list[Resources] = []
+        self.refuse_update: HavreError | None = None
         self.clients: list[tuple[socket.socket, AttachWishes]] = []
         self._exit: asyncio.Future[Exit] = asyncio.get_running_loop().create_future()
         self._execs: dict[str, asyncio.Future[int]] = {}
@@ -193,6 +196,11 @@ class FakeShim:
 
     async def resume(self) -> None:
         self.frozen = False
+
+    async def update(self, resources: Resources) -> None:
+        if self.refuse_update is not None:
+            raise self.refuse_update
+        self.updates.append(resources)
 
     async def pids(self) -> list[int]:
         return [self.pid]

@@ -67,7 +67,7 @@ def _host_config(given: Given) -> HostConfig:
         "ContainerIDFile": given.text("cidfile"),
         "PortBindings": published(given.many("publish")),
         "PublishAllPorts": given.switch("publish-all"),
-        "RestartPolicy": _restart(given.text("restart")),
+        "RestartPolicy": restart_policy(given.text("restart")),
         "AutoRemove": given.switch("rm"),
         "LogConfig": {"Type": given.text("log-driver"), "Config": _pairs(given.many("log-opt"))},
         "CapAdd": [_capability(name) for name in given.many("cap-add")],
@@ -140,6 +140,16 @@ def _resources(given: Given, config: HostConfig) -> None:
     if cdi:
         asked: DeviceRequest = {"Driver": "cdi", "Count": 0, "DeviceIDs": cdi, "Capabilities": None, "Options": None}
         config["DeviceRequests"] = [asked]
+    if given.changed("gpus"):
+        config["DeviceRequests"] = [
+            *(config.get("DeviceRequests") or ()),
+            *(values.gpus(entry) for entry in given.many("gpus")),
+        ]
+    for field, flag in (("CpuCount", "cpu-count"), ("CpuPercent", "cpu-percent"), ("IOMaximumIOps", "io-maxiops")):
+        if given.changed(flag):
+            config[field] = given.number(flag)  # type: ignore[literal-required]  # the three names above
+    if given.changed("io-maxbandwidth"):
+        config["IOMaximumBandwidth"] = parse_bytes(given.text("io-maxbandwidth"))
     config["DeviceCgroupRules"] = given.many("device-cgroup-rule")
     config["Ulimits"] = [values.ulimit(entry) for entry in given.many("ulimit")]
     config["CgroupParent"] = given.text("cgroup-parent")
@@ -190,7 +200,8 @@ def _extra_host(entry: str) -> str:
     return f"{host}:{address.removeprefix('[').removesuffix(']')}"
 
 
-def _restart(text: str) -> RestartPolicy:
+def restart_policy(text: str) -> RestartPolicy:
+    """`on-failure:3`. Raises ClientError."""
     name, colon, count = text.partition(":")
     if colon and not count.isdecimal():
         raise ClientError(f"invalid restart policy format: maximum retry count must be an integer: {count!r}")

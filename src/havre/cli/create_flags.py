@@ -7,7 +7,8 @@ from havre.cli.flags import Flag, many, number, switch, text
 from havre.cli.units import parse_bytes, parse_cpus, parse_duration_ns, parse_swap_bytes
 
 
-def _bytes(name: str, summary: str, *, short: str = "", swap: bool = False) -> Flag:
+def byte_count(name: str, summary: str, *, short: str = "", swap: bool = False) -> Flag:
+    """A flag with a size; with *swap* also -1, for none."""
     check = parse_swap_bytes if swap else parse_bytes
     return Flag(name, summary, short=short, kind="bytes", check=check, default="0")
 
@@ -27,6 +28,8 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("cgroup-parent", "Optional parent cgroup for the container"),
     text("cgroupns", "Cgroup namespace to use (host|private)"),
     text("cidfile", "Write the container ID to the file"),
+    number("cpu-count", "CPU count (Windows only)"),
+    number("cpu-percent", "CPU percent (Windows only)"),
     number("cpu-period", "Limit CPU CFS (Completely Fair Scheduler) period"),
     number("cpu-quota", "Limit CPU CFS (Completely Fair Scheduler) quota"),
     number("cpu-rt-period", "Limit CPU real-time period in microseconds"),
@@ -51,6 +54,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     many("env", "Set environment variables", short="e"),
     many("env-file", "Read in a file of environment variables"),
     many("expose", "Expose a port or a range of ports"),
+    many("gpus", "GPU devices to add to the container ('all' to pass all GPUs)", check=values.gpus),
     many("group-add", "Add additional groups to join"),
     text("health-cmd", "Command to run to check health"),
     _duration("health-interval", "Time between running the check (ms|s|m|h) (default 0s)"),
@@ -61,11 +65,13 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("hostname", "Container host name", short="h"),
     switch("init", "Run an init inside the container that forwards signals and reaps processes"),
     switch("interactive", "Keep STDIN open even if not attached", short="i"),
+    byte_count("io-maxbandwidth", "Maximum IO bandwidth limit for the system drive (Windows only)"),
+    number("io-maxiops", "Maximum IOps limit for the system drive (Windows only)"),
     text("ip", "IPv4 address (e.g., 172.30.100.104)"),
     text("ip6", "IPv6 address (e.g., 2001:db8::33)"),
     text("ipc", "IPC mode to use"),
     text("isolation", "Container isolation technology"),
-    _bytes("kernel-memory", "Kernel memory limit"),
+    byte_count("kernel-memory", "Kernel memory limit"),
     many("label", "Set meta data on a container", short="l"),
     many("label-file", "Read in a line delimited file of labels"),
     many("link", "Add link to another container"),
@@ -73,9 +79,9 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     text("log-driver", "Logging driver for the container"),
     many("log-opt", "Log driver options"),
     text("mac-address", "Container MAC address (e.g., 92:d0:c6:0a:29:33)"),
-    _bytes("memory", "Memory limit", short="m"),
-    _bytes("memory-reservation", "Memory soft limit"),
-    _bytes("memory-swap", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", swap=True),
+    byte_count("memory", "Memory limit", short="m"),
+    byte_count("memory-reservation", "Memory soft limit"),
+    byte_count("memory-swap", "Swap limit equal to memory plus swap: '-1' to enable unlimited swap", swap=True),
     number("memory-swappiness", "Tune container memory swappiness (0 to 100)", default=-1),
     many("mount", "Attach a filesystem mount to the container", kind="mount", check=values.mount),
     text("name", "Assign a name to the container"),
@@ -99,7 +105,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     switch("rm", "Automatically remove the container and its associated anonymous volumes when it exits"),
     text("runtime", "Runtime to use for this container"),
     many("security-opt", "Security Options"),
-    _bytes("shm-size", "Size of /dev/shm"),
+    byte_count("shm-size", "Size of /dev/shm"),
     text("stop-signal", "Signal to stop the container"),
     number("stop-timeout", "Timeout (in seconds) to stop a container"),
     many("storage-opt", "Storage driver options for the container"),

@@ -11,12 +11,12 @@ GROUPS = {
 
 _CONTAINER = (
     "attach", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port", "rename", "restart",
-    "rm", "run", "start", "stop", "top", "unpause", "wait", "prune",
+    "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
 _IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
 _TOP = (
     "attach", "create", "exec", "kill", "logs", "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
-    "top", "unpause", "wait",
+    "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip
 
 COMMANDS: dict[tuple[str, ...], str] = {
@@ -24,7 +24,9 @@ COMMANDS: dict[tuple[str, ...], str] = {
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
     ("network", "ls"): "network_ls",
     ("network", "inspect"): "network_inspect",
+    ("system", "df"): "system_df",
     ("system", "info"): "system_info",
+    ("system", "prune"): "system_prune",
     ("system", "events"): "system_events",
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",

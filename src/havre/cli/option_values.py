@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 
 from havre.cli.units import parse_bytes
-from havre.wire.container_config import DeviceMapping, Mount, ThrottleDevice, Ulimit, WeightDevice
+from havre.wire.container_config import DeviceMapping, DeviceRequest, Mount, ThrottleDevice, Ulimit, WeightDevice
 
 _ULIMITS = (
     "core", "cpu", "data", "fsize", "locks", "memlock", "msgqueue", "nice", "nofile", "nproc", "rss", "rtprio",
@@ -52,6 +52,50 @@ def is_cdi(text: str) -> bool:
     """Whether a device is a qualified CDI name, `vendor.com/class=name`."""
     kind, equals, name = text.partition("=")
     return bool(equals and name) and "/" in kind and not kind.startswith("/")
+
+
+def gpus(text: str) -> DeviceRequest:
+    """`all`, `2`, or fields as in a line of CSV: `device=GPU-1,driver=nvidia,"capabilities=compute,utility"`."""
+    import csv
+
+    made: DeviceRequest = {
+        "Driver": "",
+        "Count": 0,
+        "DeviceIDs": None,
+        "Capabilities": [["gpu"]],
+        "Options": {},
+    }
+    given: set[str] = set()
+    for field in next(csv.reader([text]), []):
+        key, equals, value = field.partition("=")
+        key, value = (key, value) if equals else ("count", key)
+        if key in given:
+            raise ValueError(f"gpu request key '{key}' can be specified only once")
+        given.add(key)
+        _gpu_field(made, key, value)
+    if "count" not in given and made["DeviceIDs"] is None:
+        made["Count"] = 1
+    return made
+
+
+def _gpu_field(made: DeviceRequest, key: str, value: str) -> None:
+    match key:
+        case "count" if value == "all":
+            made["Count"] = -1
+        case "count" if value.lstrip("-").isdecimal():
+            made["Count"] = int(value)
+        case "count":
+            raise ValueError(f'invalid count ({value}): value must be either "all" or an integer')
+        case "driver":
+            made["Driver"] = value
+        case "device":
+            made["DeviceIDs"] = value.split(",")
+        case "capabilities":
+            made["Capabilities"] = [[*value.split(","), "gpu"]]
+        case "options":
+            made["Options"] = dict(entry.partition("=")[::2] for entry in value.split(","))
+        case _:
+            raise ValueError(f"unexpected key '{key}' in '{key}={value}'")
 
 
 def throttle(text: str) -> ThrottleDevice:

@@ -5,7 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from havre.api.router import Route
-from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, system  # noqa: A004
+from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, stats, system  # noqa: A004
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
@@ -25,11 +25,12 @@ from havre.engine.parts import Parts
 from havre.engine.places import Folders
 from havre.engine.records import Records
 from havre.engine.seccomp_filters import Filters, check_profile
+from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
 from havre.images.images import Images
 from havre.images.names import Names
-from havre.kernel.cgroups import open_cgroups
+from havre.kernel.cgroups import Cgroups, open_cgroups
 from havre.networks.networks import Networks
 from havre.runtime.runtime import Runtime
 from havre.snapshots.overlay import Overlay
@@ -43,6 +44,7 @@ class _Joined:
     images: Images
     networks: Networks
     engine_id: str
+    cgroups: Cgroups
 
     def routes(self) -> list[Route]:
         """Each noun with the one service it asks."""
@@ -53,6 +55,7 @@ class _Joined:
             *containers.routes(Containers(parts)),
             *containers.life_routes(lives),
             *containers.watch_routes(lives),
+            *stats.routes(Stats(parts, self.cgroups)),
             *logs.routes(streams),
             *attach.routes(streams),
             *exec.routes(Execs(parts)),
@@ -84,8 +87,8 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         undo.push_async_callback(records.close)
         folders = Folders(config.data_root, config.exec_root)
         folders.containers.mkdir(mode=0o710, exist_ok=True)
-        with closing(open_cgroups()) as cgroups:
-            facts = read_host(cgroups.version)
+        cgroups = undo.enter_context(closing(open_cgroups()))
+        facts = read_host(cgroups.version)
         parts = Parts(
             records=records,
             runtime=runtime,
@@ -106,7 +109,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         await recovery.settle(parts, found.damaged)
         await in_thread(snapshots.sweep)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id))
+        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups)
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:

@@ -13,8 +13,9 @@ from havre.engine.signals import parse_signal
 from havre.engine.start import start
 from havre.engine.stop import end_if_alive, kill, stop
 from havre.engine.top import parse_columns, process_table
+from havre.engine.update import update
 from havre.engine.waiting import answered
-from havre.wire.containers import TopResponse, WaitResponse
+from havre.wire.containers import TopResponse, UpdateContainer, UpdateResponse, WaitResponse
 
 
 class Lives:
@@ -65,6 +66,10 @@ class Lives:
                 raise Conflict(f"Container {container.id} is not paused")
             await _shim_of(container).resume()
             await self._turn(container, Verb.UNPAUSE)
+
+    async def update(self, ref: str, wanted: UpdateContainer) -> UpdateResponse:
+        """Change its limits or its restart policy. Raises InvalidInput, Conflict."""
+        return await update(self._parts, self._parts.roster.get(ref), wanted)
 
     async def resize(self, ref: str, height: int, width: int) -> None:
         """Tell its terminal a new size. Raises Conflict when it does not run."""

@@ -9,7 +9,7 @@ from typing import Protocol
 from havre.images.model import Image
 from havre.networks.model import Attachment, Network, Wishes
 from havre.oci.digest import Digest
-from havre.oci.runtime_spec import Mount
+from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
 
 
@@ -71,7 +71,14 @@ class Guests(Protocol):
         """The end of the stream that came with `exec`; whether by the detach keys."""
 
 
-class Shim(Life, Doors, Guests, Protocol):
+class Bounds(Protocol):
+    """What a container may use."""
+
+    async def update(self, resources: Resources) -> None:
+        """Change the limits that *resources* names."""
+
+
+class Shim(Life, Bounds, Doors, Guests, Protocol):
     """A container that runs, or has run, and the process that holds it."""
 
 

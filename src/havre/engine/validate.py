@@ -30,7 +30,7 @@ def check_settings(config: Config, host: HostConfig, endpoints: dict[str, Endpoi
     """The warnings for the user. Raises InvalidInput, or NotSupported for what Havre does not offer."""
     _check_config(config)
     _check_health(config.healthcheck)
-    _check_policy(host)
+    check_policy(host)
     for field, names in (("CapAdd", host.cap_add), ("CapDrop", host.cap_drop)):
         normal_capabilities(names or (), field)
     check_profile(parse_security(host.security_opt or (), privileged=host.privileged).seccomp)
@@ -93,7 +93,8 @@ def _check_health(check: Healthcheck | None) -> None:
         raise InvalidInput("Retries in Healthcheck cannot be negative")
 
 
-def _check_policy(host: HostConfig) -> None:
+def check_policy(host: HostConfig) -> None:
+    """Raises InvalidInput for a restart policy that cannot be."""
     policy = host.restart_policy
     if host.auto_remove and policy.name not in {"", "no"}:
         raise InvalidInput("can't create 'AutoRemove' container with restart policy")

@@ -15,6 +15,7 @@ DESCRIPTOR_LIMIT = 64
 _INLINE, _IN_MEMORY = b"i", b"m"
 _ANCILLARY = socket.CMSG_SPACE((DESCRIPTOR_LIMIT + 1) * 4)
 _SUN_PATH = 107
+_Received = tuple[bytes, list[tuple[int, int, bytes]], int, object]
 
 
 class ChannelClosed(EOFError):
@@ -60,10 +61,7 @@ class Channel:
 
     def receive(self) -> tuple[bytes, list[int]]:
         """The next message and its descriptors, all close-on-exec and the caller's to close. Raises ChannelClosed."""
-        try:
-            data, ancillary, flags, _ = self.socket.recvmsg(INLINE_LIMIT + 1, _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
-        except ConnectionError as error:
-            raise ChannelClosed(str(error)) from error
+        data, ancillary, flags, _ = self._next()
         fds = array.array("i")
         for level, kind, piece in ancillary:
             if level == socket.SOL_SOCKET and kind == socket.SCM_RIGHTS:
@@ -78,6 +76,22 @@ class Channel:
         if data[:1] == _INLINE:
             return data[1:], received
         return self._from_memory(received)
+
+    def _next(self) -> _Received:
+        """One message, also the last words of an end that closed without reading ours.
+
+        unix(7) tells of such a close once, by ECONNRESET, and before it hands out what is still in the queue.
+        """
+        try:
+            return self.socket.recvmsg(INLINE_LIMIT + 1, _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
+        except ConnectionResetError:
+            pass
+        except ConnectionError as error:
+            raise ChannelClosed(str(error)) from error
+        try:
+            return self.socket.recvmsg(INLINE_LIMIT + 1, _ANCILLARY, socket.MSG_CMSG_CLOEXEC)
+        except ConnectionError as error:
+            raise ChannelClosed(str(error)) from error
 
     def _send(self, parts: list[bytes], fds: Sequence[int]) -> None:
         rights = [(socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", fds))] if fds else []

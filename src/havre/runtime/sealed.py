@@ -6,7 +6,8 @@ from pathlib import Path
 
 from havre.kernel.files import sealed_memory
 from havre.kernel.libc import KernelError
-from havre.kernel.mounts import FsConfig, MountAttr, fsconfig, fsmount, fsopen
+from havre.kernel.mounts import MountAttr
+from havre.kernel.overlays import detached_overlay
 
 _CODE = "import sys;sys.path[:]={paths!r};from havre.runtime.launcher import main;main({fd},{fail_at!r})"
 
@@ -31,14 +32,8 @@ def sealed_interpreter() -> int:
 
 def _overlay(folder: str) -> int:
     """A detached mount that shows *folder*; the kernel wants two layers where none is written to."""
-    context = fsopen("overlay")
-    try:
-        for layer in (folder, str(Path(__file__).parent)):
-            fsconfig(context, FsConfig.SET_STRING, "lowerdir+", layer)
-        fsconfig(context, FsConfig.CREATE)
-        return fsmount(context, int(MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV))
-    finally:
-        os.close(context)
+    attributes = MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV
+    return detached_overlay((folder, str(Path(__file__).parent)), attributes=attributes)
 
 
 def start_launcher(channel_fd: int, fail_at: str = "") -> int:

@@ -6,7 +6,8 @@ from collections.abc import Sequence
 from contextlib import suppress
 from pathlib import Path
 
-from havre.kernel.mounts import FsConfig, MountAttr, fsconfig, fsmount, fsopen
+from havre.kernel.mounts import MountAttr
+from havre.kernel.overlays import detached_overlay
 from havre.oci.digest import Digest
 from havre.snapshots.contract import Layer, NoSuchLayer
 
@@ -113,17 +114,9 @@ def private_mount(lowers: Sequence[str], upper: Path | None = None) -> int:
 
     *lowers* are topmost first; *upper*, with the work folder beside it, is where changes go: without, there are none.
     """
-    context = fsopen("overlay")
-    try:
-        for lower in lowers:
-            fsconfig(context, FsConfig.SET_STRING, "lowerdir+", lower)
-        if upper is not None:
-            fsconfig(context, FsConfig.SET_STRING, "upperdir", str(upper))
-            fsconfig(context, FsConfig.SET_STRING, "workdir", str(upper.with_name("work")))
-        fsconfig(context, FsConfig.CREATE)
-        mount = fsmount(context, MountAttr.NODEV | (MountAttr.NONE if upper is not None else MountAttr.RDONLY))
-    finally:
-        os.close(context)
+    options = () if upper is None else (("upperdir", str(upper)), ("workdir", str(upper.with_name("work"))))
+    attributes = MountAttr.NODEV | (MountAttr.NONE if upper is not None else MountAttr.RDONLY)
+    mount = detached_overlay(lowers, options, attributes)
     try:
         return os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=mount)
     finally:

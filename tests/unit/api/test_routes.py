@@ -11,7 +11,7 @@ from typing import Any
 
 import pytest
 
-from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, system  # noqa: A004
+from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, stats, system  # noqa: A004
 from havre.api.routes.attach import AttachAsked
 from havre.api.routes.images import ImportWishes
 from havre.base.errors import Conflict, InvalidInput
@@ -42,6 +42,7 @@ class World:
                 *containers.routes(self.containers),
                 *containers.life_routes(self.containers),
                 *containers.watch_routes(self.containers),
+                *stats.routes(fakes.FakeStats(self.asked)),
                 *logs.routes(self.logs),
                 *attach.routes(self.attaching),
                 *exec.routes(self.execs),
@@ -414,7 +415,10 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("POST", "/auth", 501),
         ("GET", "/images/search?term=x", 501),
         ("POST", "/images/a/b/push", 501),
-        ("GET", "/containers/c1/stats", 501),
+        ("GET", "/containers/c1/stats", 200),
+        ("GET", "/containers/c1/stats?stream=0&one-shot=1", 200),
+        ("GET", "/containers/c1/stats?one-shot=1", 400),
+        ("POST", "/containers/c1/update", 400),
         ("HEAD", "/containers/c1/archive?path=/", 501),
         ("GET", "/containers/c1/attach/ws", 501),
         ("GET", "/containers/c1/checkpoints", 501),
@@ -447,6 +451,7 @@ def test_every_endpoint_of_the_api_is_known() -> None:
             *containers.routes(fake),
             *containers.life_routes(fake),
             *containers.watch_routes(fake),
+            *stats.routes(fakes.FakeStats(asked)),
             *logs.routes(fakes.FakeLogs(asked)),
             *attach.routes(fakes.FakeAttaching(asked)),
             *exec.routes(fakes.FakeExecs(asked)),

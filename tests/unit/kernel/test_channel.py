@@ -66,6 +66,16 @@ def test_the_end_is_told(pair: tuple[Channel, Channel]) -> None:
         pair[1].send(b"anybody?")
 
 
+def test_the_last_words_of_an_end_that_read_nothing_arrive(pair: tuple[Channel, Channel]) -> None:
+    one, other = pair
+    one.send(b"never read")
+    other.send(b"last words")
+    other.close()
+    assert one.receive() == (b"last words", [])
+    with pytest.raises(ChannelClosed):
+        one.receive()
+
+
 def test_without_blocking_nobody_waits(pair: tuple[Channel, Channel]) -> None:
     for end in pair:
         end.socket.setblocking(False)

@@ -16,6 +16,8 @@ from havre.wire.containers import (
     CreateResponse,
     PruneContainersReport,
     TopResponse,
+    UpdateContainer,
+    UpdateResponse,
     WaitResponse,
 )
 from havre.wire.filters import Filters, parse_filters
@@ -68,6 +70,9 @@ class Lives(Protocol):
 
     async def unpause(self, ref: str) -> None:
         """Let it go on."""
+
+    async def update(self, ref: str, wanted: UpdateContainer) -> UpdateResponse:
+        """Change its limits or its restart policy."""
 
 
 class Watched(Protocol):
@@ -150,7 +155,12 @@ def life_routes(lives: Lives) -> list[Route]:
         await lives.kill(request.parameters["id"], request.query.text("signal") or "SIGKILL")
         return Response(204)
 
+    async def update(request: Request) -> Answer:
+        wanted = await read_json(request, UpdateContainer, required=True)
+        return as_json(await lives.update(request.parameters["id"], wanted))
+
     return [
+        Route("POST", "/containers/{id}/update", update),
         Route("POST", "/containers/{id}/start", start),
         Route("POST", "/containers/{id}/stop", stop),
         Route("POST", "/containers/{id}/restart", restart),

@@ -8,11 +8,7 @@ from havre.kernel.mounts import (
     AT_RECURSIVE,
     OPEN_TREE_CLONE,
     UMOUNT_DETACH,
-    FsConfig,
     MountFlag,
-    fsconfig,
-    fsmount,
-    fsopen,
     mount,
     mount_setattr,
     move_mount,
@@ -88,33 +84,22 @@ def _mount_one(entry: Mount, target: str) -> None:
                 os.close(handle)
         return
     data = ",".join(options.data)
-    if len(data.encode()) <= _PAGE:
+    if entry.type != "overlay" or len(data.encode()) <= _PAGE:
         mount(entry.source or entry.type, target, entry.type, options.flags, data)
     else:
-        _mount_many_layers(entry.type, options.data, options.attr_set, target)
+        _mount_many_layers(options.data, options.flags, target)
 
 
-def _mount_many_layers(kind: str, data: "tuple[str, ...]", attributes: int, target: str) -> None:
-    """Through fsconfig(2), layer by layer: mount(2) takes no more than a page of options."""
-    context = fsopen(kind)
-    try:
-        for option in data:
-            key, _, value = option.partition("=")
-            if key == "lowerdir":
-                for layer in value.split(":"):
-                    fsconfig(context, FsConfig.SET_STRING, "lowerdir+", layer)
-            elif value:
-                fsconfig(context, FsConfig.SET_STRING, key, value)
-            else:
-                fsconfig(context, FsConfig.SET_FLAG, key)
-        fsconfig(context, FsConfig.CREATE)
-        made = fsmount(context, attributes)
-    finally:
-        os.close(context)
-    try:
-        move_mount(made, AT_FDCWD, target)
-    finally:
-        os.close(made)
+def _mount_many_layers(options: "tuple[str, ...]", flags: int, target: str) -> None:
+    """Named from the folder that all layers share, so that they fit the page of options that mount(2) takes."""
+    from havre.kernel.overlay_options import short_options
+
+    pairs = [(key, value) for key, _, value in (option.partition("=") for option in options)]
+    lowers = next(value for key, value in pairs if key == "lowerdir").split(":")
+    folder, data = short_options(lowers, [pair for pair in pairs if pair[0] != "lowerdir"])
+    os.chdir(folder)
+    mount("overlay", target, "overlay", flags, data)
+    os.chdir("/")
 
 
 def pivot(root_fd: int) -> None:

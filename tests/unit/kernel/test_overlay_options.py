@@ -1,0 +1,32 @@
+from __future__ import annotations
+
+import pytest
+
+from havre.base.errors import InvalidInput
+from havre.kernel.overlay_options import short_options, takes_layers
+
+
+@pytest.mark.parametrize("release", ["6.7", "6.7-rc3", "6.18.35-cloud", "7.0.1", "unknown"])
+def test_newer_kernels_take_layers_one_by_one(release: str) -> None:
+    assert takes_layers(release)
+
+
+@pytest.mark.parametrize("release", ["6.1.0-56-amd64", "5.14.0-503.el9.x86_64", "6.6.87"])
+def test_older_kernels_want_them_at_once(release: str) -> None:
+    assert not takes_layers(release)
+
+
+def test_layers_are_named_from_the_folder_they_share() -> None:
+    folder, data = short_options(["/data/l/AA", "/data/l/BB", "/data/empty"], [("upperdir", "/up"), ("xino", "")])
+    assert folder == "/data"
+    assert data == "lowerdir=l/AA:l/BB:empty,upperdir=/up,xino"
+
+
+def test_a_single_layer_is_named_from_its_own_folder() -> None:
+    assert short_options(["/data/l/AA"]) == ("/data/l", "lowerdir=AA")
+
+
+@pytest.mark.parametrize("name", ["a:b", "a,b", "a\\b"])
+def test_a_name_that_the_text_cannot_hold_is_refused(name: str) -> None:
+    with pytest.raises(InvalidInput):
+        short_options(["/data/x", f"/data/{name}"])
