@@ -11,6 +11,7 @@ from havre.engine.model import HOST, NONE, SHARED, BindMount, Record
 from havre.engine.own_files import FILES, write_own_files
 from havre.engine.parts import Parts
 from havre.engine.places import Places
+from havre.engine.ports import port_wishes
 from havre.engine.process_spec import capabilities_of
 from havre.engine.roster import Container
 from havre.engine.security import parse_security
@@ -37,6 +38,8 @@ async def connect(parts: Parts, record: Record) -> Attachment:
         mac_address=(wish.mac_address if wish is not None else "") or record.config.mac_address,
         ip_address=wish.ipam_config.ipv4_address if wish is not None and wish.ipam_config is not None else "",
         any_source=host.privileged or bool(_NET_ADMIN & set(host.cap_add or ())),
+        name=record.name,
+        ports=port_wishes(record) if mode not in {HOST, NONE} else (),
     )
     return await parts.networks.attach(record.id, wishes)
 
