@@ -23,7 +23,7 @@ for module in $(/bin/busybox cat /modules); do /bin/busybox insmod /m/$module.ko
 /bin/busybox mkdir /up/u /up/w
 /bin/busybox mount -t overlay -o lowerdir=/lower,upperdir=/up/u,workdir=/up/w overlay /new
 for folder in proc sys dev; do /bin/busybox mount --move /$folder /new/$folder; done
-/bin/busybox mount -t ext4 /new/dev/vda /new/tmp
+/bin/busybox mount -t ext4 -o noatime /new/dev/vda /new/tmp
 /bin/busybox mount -t tmpfs run /new/run
 /bin/busybox mkdir -p /new/dev/pts /new/dev/shm /new/tmp/out
 /bin/busybox mount -t devpts -o gid=5,mode=620,ptmxmode=666 pts /new/dev/pts

@@ -40,7 +40,15 @@ def test_on_failure_tries_as_often_as_it_was_told(havre: Havre) -> None:
     state = until(havre, "one", lambda state: state["RestartCount"] == 3 and state["Status"] == "exited")
     assert state["ExitCode"] == 5
     deaths = havre.out(
-        "events", "--since", "1h", "--until", "0s", "--filter", f"container={made}", "--filter", "event=die"
+        "events",
+        "--since",
+        "1h",
+        "--until",
+        f"{time.time():.9f}",
+        "--filter",
+        f"container={made}",
+        "--filter",
+        "event=die",
     )
     assert len(deaths.splitlines()) == 4
 
