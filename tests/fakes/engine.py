@@ -12,7 +12,7 @@ from typing import Any
 
 from havre.api.routes.attach import AttachAsked
 from havre.api.routes.images import ImportWishes
-from havre.base.errors import Conflict, HavreError, NotFound, NotModified
+from havre.base.errors import Conflict, HavreError, NotFound, NotModified, Unavailable
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes
 from havre.wire.containers import (
@@ -34,6 +34,7 @@ from havre.wire.networks import Network
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
 from havre.wire.system import DiskUsage, Info, Version
+from havre.wire.volumes import CreateVolume, PruneVolumesReport, Volume, VolumeList
 
 KNOWN = "c1"
 
@@ -276,6 +277,36 @@ class FakeSystem:
 
     async def df(self) -> DiskUsage:
         return {"LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": []}
+
+
+class FakeVolumes:
+    """One volume, `data`; what is asked for another is told as it is by the engine."""
+
+    def __init__(self) -> None:
+        self.pruned: list[bool] = []
+
+    async def create(self, wanted: CreateVolume) -> Volume:
+        return {"Name": wanted.get("Name") or "made", "Driver": "local"}
+
+    async def list(self, filters: Filters) -> VolumeList:
+        return {"Volumes": [] if filters else [{"Name": "data"}], "Warnings": None}
+
+    async def inspect(self, name: str) -> Volume:
+        if name != "data":
+            raise NotFound(f"get {name}: no such volume")
+        return {"Name": name}
+
+    async def remove(self, name: str, *, force: bool) -> None:
+        if name != "data" and not force:
+            raise NotFound(f"get {name}: no such volume")
+
+    async def update(self, name: str) -> None:
+        raise Unavailable(f"no cluster has {name}")
+
+    async def prune(self, filters: Filters, *, every: bool) -> PruneVolumesReport:
+        _ = filters
+        self.pruned.append(every)
+        return {"VolumesDeleted": None, "SpaceReclaimed": 0}
 
 
 class FakeNetworks:

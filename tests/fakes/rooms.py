@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 import asyncio
+import os
+import shutil
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from havre.base.errors import HavreError
@@ -25,6 +27,9 @@ from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
 from havre.runtime.errors import NoSuchProcess, StartFailed
 from havre.snapshots.contract import KeyTaken, NoSuchKey
+from havre.volumes.plugins import Plugins
+from havre.volumes.store import Store
+from havre.volumes.volumes import Volumes
 
 FACTS = HostFacts(
     cpus="0-1",
@@ -123,8 +128,28 @@ class FakeTrees:
     def keys(self) -> tuple[str, ...]:
         return tuple(self._keys)
 
+    @contextmanager
+    def mounted(self, key: str) -> Iterator[int]:
+        handle = os.open(self.diff_path(key), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
+
     def usage(self, key: str) -> int:
         return 12 if key in self._keys else 0
+
+
+class FakeTrash:
+    """Removes at once."""
+
+    def put(self, path: Path) -> None:
+        if not path.exists():
+            raise FileNotFoundError(path)
+        shutil.rmtree(path)
+
+    def empty(self) -> None:
+        pass
 
 
 class FakeShim:
@@ -299,6 +324,7 @@ class Rooms:
             settings=Settings(resolv_conf=root / "resolv.conf"),
             events=Events(),
             filters=Filters(FACTS),
+            volumes=Volumes(Store(root / "data" / "volumes", FakeTrash()), Plugins()),
         )
 
     async def close(self) -> None:
@@ -312,6 +338,7 @@ async def open_rooms(root: Path, *images: Image) -> AsyncIterator[Rooms]:
     """Rooms with open records, and with busybox when no image is given."""
     rooms = Rooms(root, *(images or (make_image("busybox", ProcessConfig(cmd=["sh"], env=["PATH=/bin"])),)))
     _ = rooms.records.open()
+    await rooms.parts.volumes.open()
     try:
         yield rooms
     finally:

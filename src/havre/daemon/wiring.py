@@ -5,7 +5,19 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from havre.api.router import Route
-from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, stats, system  # noqa: A004
+from havre.api.routes import (  # one name is a builtin
+    attach,
+    containers,
+    events,
+    exec,  # noqa: A004
+    images,
+    logs,
+    networks,
+    refused,
+    stats,
+    system,
+    volumes,
+)
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
@@ -28,12 +40,17 @@ from havre.engine.seccomp_filters import Filters, check_profile
 from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
+from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.names import Names
 from havre.kernel.cgroups import Cgroups, open_cgroups
 from havre.networks.networks import Networks
 from havre.runtime.runtime import Runtime
 from havre.snapshots.overlay import Overlay
+from havre.snapshots.removal import Bin
+from havre.volumes.plugins import Plugins
+from havre.volumes.store import Store
+from havre.volumes.volumes import Volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -63,6 +80,7 @@ class _Joined:
             *images.archive_routes(Archives(parts, self.images)),
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts.roster)),
+            *volumes.routes(VolumeService(parts)),
             *system.routes(System(parts, image_service, self.engine_id)),
             *refused.routes(),
         ]
@@ -94,6 +112,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
             runtime=runtime,
             networks=cables,
             snapshots=snapshots,
+            volumes=await _open_volumes(config, undo),
             images=pictures,
             folders=folders,
             facts=facts,
@@ -120,6 +139,16 @@ async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, I
     undo.push_async_callback(pictures.close)
     await pictures.open()
     return snapshots, pictures
+
+
+async def _open_volumes(config: Config, undo: AsyncExitStack) -> Volumes:
+    root = config.data_root / "volumes"
+    await in_thread(root.mkdir, 0o701, exist_ok=True)
+    trash = Bin(root / ".trash")
+    undo.push_async_callback(in_thread, trash.close)
+    opened = Volumes(Store(root, trash), Plugins())
+    await opened.open()
+    return opened
 
 
 async def _sweep(pictures: Images) -> None:

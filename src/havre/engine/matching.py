@@ -8,7 +8,7 @@ from typing import Final
 from havre.base.errors import InvalidInput
 from havre.base.numbers import parse_int
 from havre.engine.lifecycle import State
-from havre.engine.model import BindMount, Record
+from havre.engine.model import BindMount, Record, VolumeMount
 from havre.engine.shown import exposed_ports
 from havre.wire.filters import Filters
 
@@ -142,10 +142,15 @@ def _status(values: frozenset[str], _: Lookups) -> Matcher:
 
 
 def _volume(values: frozenset[str], _: Lookups) -> Matcher:
-    return lambda record: any(
-        mount.destination in values or (isinstance(mount, BindMount) and mount.source in values)
-        for mount in record.mounts
-    )
+    def names_one(record: Record) -> bool:
+        for mount in record.mounts:
+            own = mount.name if isinstance(mount, VolumeMount) else ""
+            own = mount.source if isinstance(mount, BindMount) else own
+            if mount.destination in values or own in values:
+                return True
+        return False
+
+    return names_one
 
 
 def _expose(values: frozenset[str], _: Lookups) -> Matcher:

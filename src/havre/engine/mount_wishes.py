@@ -1,18 +1,17 @@
 """What `-v`, `--mount` and `--tmpfs` ask for, as values; pure but for one question: does this path exist?"""
 
 import posixpath
-import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from havre.base.errors import InvalidInput, NotSupported
-from havre.engine.model import BindMount, ResolvedMount, TmpfsMount
+from havre.base.errors import InvalidInput
+from havre.engine.model import BindMount, ResolvedMount, TmpfsMount, VolumeMount
+from havre.engine.mount_words import PROPAGATIONS, destination_of, refuse_options, split_id_map
 from havre.engine.settings import BindOptions, Config, HostConfig, MountWish, TmpfsOptions
+from havre.engine.volume_wishes import declared_volume, image_mount, long_volume, short_volume
 
 PathExists = Callable[[str], bool]
-_PROPAGATIONS: Final = frozenset(["private", "rprivate", "shared", "rshared", "slave", "rslave"])
 _CONSISTENCIES: Final = frozenset({"consistent", "cached", "delegated", "default"})
-_VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z", re.ASCII)
 _TMPFS_DATA: Final = frozenset(["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"])
 _OPPOSITES: Final = (
     ("ro", "rw"),
@@ -32,82 +31,80 @@ _OPPOSITES: Final = (
 )
 _GROUP_OF: Final = {flag: number for number, flags in enumerate(_OPPOSITES) for flag in flags}
 _TMPFS_DEFAULTS: Final = ("noexec", "nosuid", "nodev")
-_LATER: Final = "volumes are not offered by this version of havre"
 
 
-def resolve_mounts(config: Config, host: HostConfig, exists: PathExists) -> tuple[ResolvedMount, ...]:
-    """All mounts of a container, in the order given.
+def resolve_mounts(
+    config: Config, host: HostConfig, exists: PathExists, inherited: Iterable[ResolvedMount] = ()
+) -> tuple[ResolvedMount, ...]:
+    """All mounts of a container: *inherited* ones that nothing covers, those given, then the volumes of the image.
 
-    Raises InvalidInput with Docker's words for a wish that makes no sense, NotSupported for volumes.
+    Raises InvalidInput with Docker's words for a wish that makes no sense.
     """
-    mounts = [
-        *(parse_bind(text) for text in host.binds or ()),
+    given: list[ResolvedMount] = [
+        *(parse_bind(text, host.volume_driver) for text in host.binds or ()),
         *(parse_mount(wish, exists) for wish in host.mounts or ()),
         *(_short_tmpfs(destination, options) for destination, options in (host.tmpfs or {}).items()),
     ]
-    _refuse_duplicates(mounts)
-    for path in config.volumes or {}:
-        if not path.startswith("/"):
-            raise InvalidInput(f"invalid mount path: '{path}' mount path must be absolute")
-    return tuple(mounts)
+    _refuse_duplicates(given)
+    covered = {mount.destination for mount in given}
+    kept = [mount for mount in inherited if mount.destination not in covered]
+    covered |= {mount.destination for mount in kept}
+    volumes = (declared_volume(path, host.volume_driver) for path in config.volumes or {})
+    return (*kept, *given, *(mount for mount in volumes if mount.destination not in covered))
 
 
-def unserved_volumes(config: Config, mounts: Iterable[ResolvedMount]) -> tuple[str, ...]:
-    """The volumes that image or user declare and that no mount covers."""
-    covered = {mount.destination for mount in mounts}
-    return tuple(path for path in config.volumes or {} if posixpath.normpath(path) not in covered)
-
-
-def parse_bind(text: str) -> BindMount:
-    """`/host:/inside[:mode]`. Raises InvalidInput, or NotSupported for the name of a volume."""
-    parts = text.split(":")
-    if len(parts) > 3 or "" in parts:
+def parse_bind(text: str, driver: str = "") -> BindMount | VolumeMount:
+    """`/host:/inside[:mode]`, `name:/inside[:mode]` or `/inside`. Raises InvalidInput."""
+    parts = text.split(":", 2)
+    mode = parts[2] if len(parts) == 3 else ""
+    words, id_map = split_id_map(mode)
+    if "" in parts or ":" in words:
         raise InvalidInput(f"invalid volume specification: '{text}'")
-    if len(parts) == 1:
-        raise NotSupported(f"anonymous volume at {text}: {_LATER}")
-    source, destination, mode = parts[0], parts[1], parts[2] if len(parts) == 3 else ""
-    options = _parse_mode(mode)
-    if not source.startswith("/"):
-        _refuse_volume(source)
+    options = _parse_mode(words)
+    if len(parts) == 1 or not parts[0].startswith("/"):
+        return short_volume(text, parts, options, driver, id_map)
     if "nocopy" in options:
         raise _bad_spec(text, "field VolumeOptions must not be specified")
     try:
-        inside = _destination(destination)
+        inside = destination_of(parts[1])
     except InvalidInput as wrong:
         raise _bad_spec(text, wrong.message) from None
     return BindMount(
-        source=posixpath.normpath(source),
+        source=posixpath.normpath(parts[0]),
         destination=inside,
         writable="ro" not in options,
         mode=mode,
-        propagation=next((option for option in options if option in _PROPAGATIONS), "rprivate"),
+        propagation=next((option for option in options if option in PROPAGATIONS), "rprivate"),
         make_source=True,
+        id_map=id_map,
     )
 
 
 def parse_mount(wish: MountWish, exists: PathExists) -> ResolvedMount:
-    """The long form. Raises InvalidInput, or NotSupported for kinds that Havre does not offer."""
+    """The long form. Raises InvalidInput."""
     try:
         if wish.type == "bind":
             return _bind(wish, exists)
         if wish.type == "tmpfs":
             return _tmpfs(wish)
+        if wish.type == "volume":
+            return long_volume(wish)
+        if wish.type == "image":
+            return image_mount(wish)
     except InvalidInput as wrong:
+        if wrong.message.startswith("create "):
+            raise
         raise InvalidInput(f'invalid mount config for type "{wish.type}": {wrong.message}') from None
-    if wish.type == "volume":
-        raise NotSupported(f"volume {wish.source or '(anonymous)'} at {wish.target}: {_LATER}")
-    if wish.type in {"image", "cluster", "npipe"}:
-        raise NotSupported(f"mounts of type {wish.type} are not offered by havre")
     raise InvalidInput(f'invalid mount config for type "{wish.type}": mount type unknown')
 
 
 def _bind(wish: MountWish, exists: PathExists) -> BindMount:
-    inside = _destination(wish.target)
-    _refuse_options(wish, own="BindOptions")
+    inside = destination_of(wish.target)
+    refuse_options(wish, own="BindOptions")
     if not wish.source:
         raise InvalidInput("field Source must not be empty")
     options = wish.bind_options or BindOptions()
-    if options.propagation and options.propagation not in _PROPAGATIONS:
+    if options.propagation and options.propagation not in PROPAGATIONS:
         raise InvalidInput(f"invalid propagation mode: {options.propagation}")
     if not wish.source.startswith("/"):
         raise InvalidInput(f"invalid mount path: '{wish.source}' mount path must be absolute")
@@ -140,8 +137,8 @@ def _check_read_only(wish: MountWish, options: BindOptions) -> None:
 
 
 def _tmpfs(wish: MountWish) -> TmpfsMount:
-    inside = _destination(wish.target)
-    _refuse_options(wish, own="TmpfsOptions")
+    inside = destination_of(wish.target)
+    refuse_options(wish, own="TmpfsOptions")
     if wish.source:
         raise InvalidInput("field Source must not be specified")
     given = wish.tmpfs_options or TmpfsOptions()
@@ -159,7 +156,9 @@ def _tmpfs(wish: MountWish) -> TmpfsMount:
 
 def _short_tmpfs(destination: str, options: str) -> TmpfsMount:
     merged = tmpfs_options([option for option in options.split(",") if option])
-    return TmpfsMount(destination=_destination(destination), options=merged, writable="ro" not in merged, listed=False)
+    return TmpfsMount(
+        destination=destination_of(destination), options=merged, writable="ro" not in merged, listed=False
+    )
 
 
 def tmpfs_options(given: Iterable[str]) -> tuple[str, ...]:
@@ -199,45 +198,10 @@ def _mode_kind(word: str) -> str | None:
         ("access", {"ro", "rw"}),
         ("label", {"z", "Z"}),
         ("copy", {"nocopy"}),
-        ("propagation", _PROPAGATIONS),
+        ("propagation", PROPAGATIONS),
         ("consistency", _CONSISTENCIES),
     )
     return next((kind for kind, words in kinds if word in words), None)
-
-
-def _destination(given: str) -> str:
-    if not given:
-        raise InvalidInput("field Target must not be empty")
-    if not given.startswith("/"):
-        raise InvalidInput(f"invalid mount path: '{given}' mount path must be absolute")
-    if "\0" in given or "\n" in given:
-        raise InvalidInput(f"invalid mount path: {given!r} holds a control character")
-    clean = "/" + posixpath.normpath(given).lstrip("/")
-    if clean == "/":
-        raise InvalidInput("invalid specification: destination can't be '/'")
-    return clean
-
-
-def _refuse_options(wish: MountWish, *, own: str) -> None:
-    given = {
-        "BindOptions": wish.bind_options,
-        "VolumeOptions": wish.volume_options,
-        "ImageOptions": wish.image_options,
-        "TmpfsOptions": wish.tmpfs_options,
-        "ClusterOptions": wish.cluster_options,
-    }
-    for name, value in given.items():
-        if name != own and value is not None:
-            raise InvalidInput(f"field {name} must not be specified")
-
-
-def _refuse_volume(source: str) -> None:
-    if not _VOLUME_NAME.match(source):
-        raise InvalidInput(
-            f'create {source}: "{source}" includes invalid characters for a local volume name, only '
-            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
-        )
-    raise NotSupported(f"volume {source}: {_LATER}; bind a folder of the host by its absolute path")
 
 
 def _refuse_duplicates(mounts: Iterable[ResolvedMount]) -> None:

@@ -16,6 +16,7 @@ from havre.engine.seams import Cables, ImageNames, Starter, Trees
 from havre.engine.seccomp_filters import Filters
 from havre.engine.settings import LogSettings, Ulimit
 from havre.engine.spec import CGROUP_PARENT
+from havre.volumes.volumes import Volumes
 
 _DEFAULT_LOG = LogSettings(type="json-file")
 
@@ -59,6 +60,7 @@ class Parts:
     runtime: Starter
     networks: Cables
     snapshots: Trees
+    volumes: Volumes
     images: ImageNames
     folders: Folders
     facts: HostFacts

@@ -13,6 +13,7 @@ from havre.base.errors import Conflict, HavreError, InternalError
 from havre.base.tasks import in_thread
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
+from havre.engine.provide import let_volumes_go
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.signals import KILL
 
@@ -20,8 +21,11 @@ _DEADLINE_S: Final = 12.0
 _log = logging.getLogger(__name__)
 
 
-async def remove(parts: Parts, container: Container, *, force: bool) -> None:
-    """Remove it, with *force* also while it runs. Raises Conflict, NoSuchContainer when another was faster."""
+async def remove(parts: Parts, container: Container, *, force: bool, volumes: bool = False) -> None:
+    """Remove it, with *force* also while it runs, with *volumes* its anonymous ones too.
+
+    Raises Conflict, NoSuchContainer when another was faster.
+    """
     if container.record.state is State.REMOVING:
         raise Conflict(f"removal of container {container.name} is already in progress")
     _refuse_alive(container, force=force)
@@ -31,10 +35,10 @@ async def remove(parts: Parts, container: Container, *, force: bool) -> None:
         _refuse_alive(container, force=force)
         if container.record.alive:
             await _kill(parts, container)
-        await erase(parts, container)
+        await erase(parts, container, volumes=volumes)
 
 
-async def erase(parts: Parts, container: Container) -> None:
+async def erase(parts: Parts, container: Container, *, volumes: bool = False) -> None:
     """Remove a container that does not run; the caller holds its lock."""
     record = container.record
     parts.keep(container, replace(record, state=after(record.state, Verb.REMOVE)))
@@ -49,6 +53,7 @@ async def erase(parts: Parts, container: Container) -> None:
     _, problem = await asyncio.gather(container.settled.wait(), in_thread(_discard, parts, record.id))
     if problem is not None:
         _log.error("files of container %s stay until the next start of the engine: %s", record.id, problem)
+    await let_volumes_go(parts, record, remove=volumes)
     parts.roster.drop(container)
     parts.tell(container, "destroy")
     container.endings.removed(record.exit_code)

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -134,6 +135,9 @@ class Trees(Protocol):
 
     def usage(self, key: str) -> int:
         """Bytes that it holds by itself."""
+
+    def mounted(self, key: str) -> AbstractContextManager[int]:
+        """A handle on the whole tree, read-only, for as long as the context lasts."""
 
 
 class ImageNames(Protocol):

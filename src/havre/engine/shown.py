@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from havre.base.numbers import parse_int
-from havre.engine.model import SHARED, BindMount, Record
+from havre.engine.model import SHARED, BindMount, ImageMount, Record, ResolvedMount, VolumeMount
 from havre.engine.settings import EndpointWish
 from havre.networks.model import Attachment
 from havre.wire.container_config import PortBinding
@@ -15,31 +15,45 @@ _NOTHING = Attachment(sandbox_id="", network_name="")
 
 def mount_points(record: Record) -> list[MountPoint]:
     """The mounts that the user asked for, but those of --tmpfs, as Docker has it."""
-    points: list[MountPoint] = []
-    for mount in record.mounts:
-        if isinstance(mount, BindMount):
-            points.append(
-                {
-                    "Type": "bind",
-                    "Source": mount.source,
-                    "Destination": mount.destination,
-                    "Mode": mount.mode,
-                    "RW": mount.writable,
-                    "Propagation": mount.propagation,
-                }
-            )
-        elif mount.listed:
-            points.append(
-                {
-                    "Type": "tmpfs",
-                    "Source": "",
-                    "Destination": mount.destination,
-                    "Mode": "",
-                    "RW": mount.writable,
-                    "Propagation": "",
-                }
-            )
-    return points
+    points = (_mount_point(mount) for mount in record.mounts)
+    return [point for point in points if point is not None]
+
+
+def _mount_point(mount: ResolvedMount) -> MountPoint | None:
+    if isinstance(mount, BindMount):
+        return {
+            "Type": "bind",
+            "Source": mount.source,
+            "Destination": mount.destination,
+            "Mode": mount.mode,
+            "RW": mount.writable,
+            "Propagation": mount.propagation,
+        }
+    if isinstance(mount, VolumeMount):
+        return {
+            "Type": "volume",
+            "Name": mount.name,
+            "Source": mount.source,
+            "Destination": mount.destination,
+            "Driver": mount.driver,
+            "Mode": mount.mode,
+            "RW": mount.writable,
+            "Propagation": "",
+        }
+    if isinstance(mount, ImageMount):
+        return _plain("image", mount.image, mount.destination, writable=False)
+    return _plain("tmpfs", "", mount.destination, writable=mount.writable) if mount.listed else None
+
+
+def _plain(kind: str, source: str, destination: str, *, writable: bool) -> MountPoint:
+    return {
+        "Type": kind,
+        "Source": source,
+        "Destination": destination,
+        "Mode": "",
+        "RW": writable,
+        "Propagation": "",
+    }
 
 
 def present_attachment(record: Record) -> Attachment:

@@ -19,6 +19,7 @@ from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.spec import build_bundle
+from havre.engine.staged import unstage
 from havre.engine.surroundings import connect, prepare
 from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
@@ -144,7 +145,7 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
     if record.host.auto_remove:
         async with container.lock:
             if not container.gone and not container.record.alive:
-                await erase(parts, container)
+                await erase(parts, container, volumes=True)
 
 
 def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Future[None]":
@@ -176,6 +177,7 @@ async def give_back(parts: Parts, record: Record) -> None:
     both = await asyncio.gather(
         parts.networks.detach(record.id), parts.runtime.remove(record.id), return_exceptions=True
     )
+    await unstage(parts, record)
     if record.host.ipc_mode == "shareable":
         await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
     for failed in both:
@@ -202,7 +204,7 @@ async def _record_failure(parts: Parts, container: Container, failed: HavreError
         code = failed.__cause__.exit_code
     parts.change(container, replace(container.record, exit_code=code, failure=failed.message))
     if container.record.host.auto_remove:
-        await erase(parts, container)
+        await erase(parts, container, volumes=True)
 
 
 def _translated(failed: StartFailed) -> HavreError:

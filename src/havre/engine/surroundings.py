@@ -15,6 +15,7 @@ from havre.engine.roster import Container
 from havre.engine.security import parse_security
 from havre.engine.shared_memory import folder_of, mount_shared_memory, unmount_shared_memory
 from havre.engine.spec import Surroundings
+from havre.engine.staged import stage
 from havre.networks.model import Attachment, Wishes
 from havre.runtime import defaults
 
@@ -47,20 +48,21 @@ async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: As
         write_own_files(parts, record, attachment)
     if any(isinstance(mount, BindMount) and mount.make_source for mount in record.mounts):
         await in_thread(_make_sources, record)
+    staged = await stage(parts, record, undo)
     memory = await _shared_memory(parts, record, undo)
     simple = not (host.privileged or host.devices)
     devices = find_devices(host) if simple else await in_thread(find_devices, host)
     profile = parse_security(host.security_opt or (), privileged=host.privileged).seccomp
     return Surroundings(
         facts=parts.facts,
-        places=_places(parts, record, attachment, memory),
+        places=_places(parts, record, attachment, memory, staged),
         devices=devices,
         seccomp_program=await parts.filters.program(profile, capabilities_of(host, parts.facts)),
         cgroup_parent=parts.settings.cgroup_parent,
     )
 
 
-def _places(parts: Parts, record: Record, attachment: Attachment, memory: str) -> Places:
+def _places(parts: Parts, record: Record, attachment: Attachment, memory: str, staged: dict[str, str]) -> Places:
     folders, host = parts.folders, record.host
     owner, hostname = record.id, record.config.hostname
     if host.network_mode.startswith(SHARED):
@@ -81,6 +83,7 @@ def _places(parts: Parts, record: Record, attachment: Attachment, memory: str) -
         hostname_file=files["hostname"],
         hosts=files["hosts"],
         init=(parts.settings.init_path or _init()) if host.init else "",
+        staged=staged,
     )
 
 

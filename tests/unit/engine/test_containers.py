@@ -618,12 +618,17 @@ async def test_missing_sources_of_binds_are_made_at_the_start(bench: Bench, tmp_
     ]
 
 
-async def test_volumes_of_images_are_warned_of(tmp_path: Path) -> None:
+async def test_volumes_of_images_come_and_go_with_their_container(tmp_path: Path) -> None:
     process = ProcessConfig(cmd=["x"], volumes={"/data": Empty()})
-    async with open_rooms(tmp_path, make_image("db", process)) as rooms:
-        made = await Containers(rooms.parts).create(cast("CreateContainer", {"Image": "db"}), None, None)
-        (warning,) = made.get("Warnings") or []
-        assert warning.startswith("volume /data is not offered")
+    async with open_rooms(tmp_path, make_image("busybox", process)) as rooms:
+        things = Containers(rooms.parts)
+        made = await things.create({"Image": "busybox"}, None, None)
+        (volume,) = rooms.parts.volumes.all()
+        assert rooms.parts.volumes.users(volume.name) == [made["Id"]]
+        with pytest.raises(Conflict):
+            await rooms.parts.volumes.remove(volume.name)
+        await things.remove(made["Id"] or "", force=False, volumes=True, link=False)
+        assert rooms.parts.volumes.all() == []
 
 
 async def test_what_the_disk_refuses_leaves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
