@@ -12,7 +12,7 @@ from typing import Any
 
 from havre.api.routes.attach import AttachAsked
 from havre.api.routes.images import ImportWishes
-from havre.base.errors import Conflict, HavreError, NotFound, NotModified, Unavailable
+from havre.base.errors import Conflict, HavreError, NotFound, NotModified
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes
 from havre.wire.containers import (
@@ -279,36 +279,6 @@ class FakeSystem:
         return {"LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": []}
 
 
-class FakeVolumes:
-    """One volume, `data`; what is asked for another is told as it is by the engine."""
-
-    def __init__(self) -> None:
-        self.pruned: list[bool] = []
-
-    async def create(self, wanted: CreateVolume) -> Volume:
-        return {"Name": wanted.get("Name") or "made", "Driver": "local"}
-
-    async def list(self, filters: Filters) -> VolumeList:
-        return {"Volumes": [] if filters else [{"Name": "data"}], "Warnings": None}
-
-    async def inspect(self, name: str) -> Volume:
-        if name != "data":
-            raise NotFound(f"get {name}: no such volume")
-        return {"Name": name}
-
-    async def remove(self, name: str, *, force: bool) -> None:
-        if name != "data" and not force:
-            raise NotFound(f"get {name}: no such volume")
-
-    async def update(self, name: str) -> None:
-        raise Unavailable(f"no cluster has {name}")
-
-    async def prune(self, filters: Filters, *, every: bool) -> PruneVolumesReport:
-        _ = filters
-        self.pruned.append(every)
-        return {"VolumesDeleted": None, "SpaceReclaimed": 0}
-
-
 class FakeNetworks:
     async def list(self, filters: Filters) -> list[Network]:
         return [{"Name": "bridge", "Id": "b" * 64}] if not filters else []
@@ -376,3 +346,23 @@ class FakeImages:
     async def list(self, filters: Filters, *, every: bool, shared_size: bool) -> list[ImageSummary]:
         self.asked.note("list", filters, every, shared_size)
         return [{"Id": "sha256:1"}]
+
+
+class FakeVolumes:
+    async def list(self, filters: Filters) -> VolumeList:
+        return {"Volumes": [] if filters else [{"Name": "one"}], "Warnings": None}
+
+    async def inspect(self, name: str) -> Volume:
+        if name != "one":
+            raise NotFound(f"get {name}: no such volume")
+        return {"Name": name}
+
+    async def create(self, wanted: CreateVolume) -> Volume:
+        return {"Name": wanted.get("Name") or "made"}
+
+    async def remove(self, name: str, *, force: bool) -> None:
+        if not force:
+            await self.inspect(name)
+
+    async def prune(self, filters: Filters) -> PruneVolumesReport:
+        return {"VolumesDeleted": sorted(filters), "SpaceReclaimed": 0}

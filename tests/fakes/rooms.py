@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import asyncio
 import os
-import shutil
 import socket
 from collections.abc import AsyncIterator, Iterator, Sequence
 from contextlib import asynccontextmanager, contextmanager
@@ -26,9 +25,7 @@ from havre.oci.reference import Reference
 from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
 from havre.runtime.errors import NoSuchProcess, StartFailed
-from havre.snapshots.contract import KeyTaken, NoSuchKey
-from havre.volumes.plugins import Plugins
-from havre.volumes.store import Store
+from havre.snapshots.contract import KeyTaken, NoSuchKey, View
 from havre.volumes.volumes import Volumes
 
 FACTS = HostFacts(
@@ -122,34 +119,23 @@ class FakeTrees:
     def diff_path(self, key: str) -> Path:
         return self._root / key / "diff"
 
-    def discard(self, key: str) -> None:
-        self._keys.pop(key, None)
-
-    def keys(self) -> tuple[str, ...]:
-        return tuple(self._keys)
-
     @contextmanager
-    def mounted(self, key: str) -> Iterator[int]:
+    def mounted(self, key: str, view: View = View.WHOLE) -> Iterator[int]:
+        assert view is View.WHOLE
         handle = os.open(self.diff_path(key), os.O_RDONLY | os.O_DIRECTORY)
         try:
             yield handle
         finally:
             os.close(handle)
 
+    def discard(self, key: str) -> None:
+        self._keys.pop(key, None)
+
+    def keys(self) -> tuple[str, ...]:
+        return tuple(self._keys)
+
     def usage(self, key: str) -> int:
         return 12 if key in self._keys else 0
-
-
-class FakeTrash:
-    """Removes at once."""
-
-    def put(self, path: Path) -> None:
-        if not path.exists():
-            raise FileNotFoundError(path)
-        shutil.rmtree(path)
-
-    def empty(self) -> None:
-        pass
 
 
 class FakeShim:
@@ -312,6 +298,7 @@ class Rooms:
         self.folders = Folders(root / "data", root / "exec")
         self.folders.containers.mkdir(parents=True, exist_ok=True)
         self.folders.exec_root.mkdir(exist_ok=True)
+        self.volumes = Volumes(root / "data" / "volumes")
         self.records = Records(root / "data" / "havre.db")
         self.parts = Parts(
             records=self.records,
@@ -319,12 +306,12 @@ class Rooms:
             networks=self.networks,
             snapshots=self.trees,
             images=self.images,
+            volumes=self.volumes,
             folders=self.folders,
             facts=FACTS,
             settings=Settings(resolv_conf=root / "resolv.conf"),
             events=Events(),
             filters=Filters(FACTS),
-            volumes=Volumes(Store(root / "data" / "volumes", FakeTrash()), Plugins()),
         )
 
     async def close(self) -> None:
@@ -338,7 +325,7 @@ async def open_rooms(root: Path, *images: Image) -> AsyncIterator[Rooms]:
     """Rooms with open records, and with busybox when no image is given."""
     rooms = Rooms(root, *(images or (make_image("busybox", ProcessConfig(cmd=["sh"], env=["PATH=/bin"])),)))
     _ = rooms.records.open()
-    await rooms.parts.volumes.open()
+    await rooms.volumes.open()
     try:
         yield rooms
     finally:

@@ -5,19 +5,7 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from havre.api.router import Route
-from havre.api.routes import (  # one name is a builtin
-    attach,
-    containers,
-    events,
-    exec,  # noqa: A004
-    images,
-    logs,
-    networks,
-    refused,
-    stats,
-    system,
-    volumes,
-)
+from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, stats, system, volumes  # noqa: A004
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
@@ -47,9 +35,6 @@ from havre.kernel.cgroups import Cgroups, open_cgroups
 from havre.networks.networks import Networks
 from havre.runtime.runtime import Runtime
 from havre.snapshots.overlay import Overlay
-from havre.snapshots.removal import Bin
-from havre.volumes.plugins import Plugins
-from havre.volumes.store import Store
 from havre.volumes.volumes import Volumes
 
 
@@ -67,6 +52,7 @@ class _Joined:
         """Each noun with the one service it asks."""
         parts = self.parts
         streams, lives = Streams(parts), Lives(parts)
+        volume_service = VolumeService(parts)
         image_service = ImageService(parts, self.images)
         return [
             *containers.routes(Containers(parts)),
@@ -80,8 +66,8 @@ class _Joined:
             *images.archive_routes(Archives(parts, self.images)),
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts.roster)),
-            *volumes.routes(VolumeService(parts)),
-            *system.routes(System(parts, image_service, self.engine_id)),
+            *volumes.routes(volume_service),
+            *system.routes(System(parts, image_service, volume_service, self.engine_id)),
             *refused.routes(),
         ]
 
@@ -103,6 +89,8 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         records = Records(config.data_root / "havre.db")
         found = records.open()
         undo.push_async_callback(records.close)
+        shelf = Volumes(config.data_root / "volumes")
+        await shelf.open()
         folders = Folders(config.data_root, config.exec_root)
         folders.containers.mkdir(mode=0o710, exist_ok=True)
         cgroups = undo.enter_context(closing(open_cgroups()))
@@ -112,8 +100,8 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
             runtime=runtime,
             networks=cables,
             snapshots=snapshots,
-            volumes=await _open_volumes(config, undo),
             images=pictures,
+            volumes=shelf,
             folders=folders,
             facts=facts,
             settings=settings,
@@ -139,16 +127,6 @@ async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, I
     undo.push_async_callback(pictures.close)
     await pictures.open()
     return snapshots, pictures
-
-
-async def _open_volumes(config: Config, undo: AsyncExitStack) -> Volumes:
-    root = config.data_root / "volumes"
-    await in_thread(root.mkdir, 0o701, exist_ok=True)
-    trash = Bin(root / ".trash")
-    undo.push_async_callback(in_thread, trash.close)
-    opened = Volumes(Store(root, trash), Plugins())
-    await opened.open()
-    return opened
 
 
 async def _sweep(pictures: Images) -> None:

@@ -74,7 +74,7 @@ class Containers:
         parts.tell(container, "rename", oldName=f"/{old_name}")
 
     async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:
-        """Remove it; with *force* also while it runs, with *volumes* its anonymous ones too. Raises Conflict."""
+        """Remove it; with *force* also while it runs. Raises Conflict."""
         container = self._parts.roster.get(ref)
         if link:
             raise InvalidInput("Conflict, cannot remove the default link name of the container")

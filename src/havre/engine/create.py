@@ -12,10 +12,10 @@ from havre.base.errors import HavreError, InternalError, InvalidInput, NotFound
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.engine import image_defaults, names
+from havre.engine.container_volumes import provide, volume_mounts, with_inherited
 from havre.engine.model import HOST, SHARED, Record, ResolvedMount
 from havre.engine.mount_wishes import resolve_mounts
 from havre.engine.parts import Parts
-from havre.engine.provide import inherited, provide
 from havre.engine.roster import Container
 from havre.engine.settings import Config, HostConfig, parse_config, parse_endpoints, parse_host
 from havre.engine.validate import check_command, check_settings, settled_host
@@ -44,7 +44,7 @@ async def create(parts: Parts, wanted: CreateContainer, name: str | None, platfo
     config = image_defaults.joined(config, image.config.process)
     args = check_command(config)
     _check_donors(parts, host)
-    mounts = await _resolve(config, host, inherited(parts, host))
+    mounts = with_inherited(parts, await _resolve(config, host), host.volumes_from)
     identifier = new_id()
     record = Record(
         id=identifier,
@@ -73,7 +73,8 @@ async def _enter(parts: Parts, record: Record, chain: Digest | None) -> None:
             await in_thread(_make_folders, parts, record.id, chain)
         except NotFound as damaged:
             raise InternalError(f"image {record.image_id} cannot be used: {damaged.message}") from damaged
-        record = await provide(parts, record, undo)
+        if volume_mounts(record):
+            record = await provide(parts, record, undo)
         undo.callback(parts.records.forget, record.id)  # a caller that goes away while this waits must leave nothing
         await parts.records.save(record)
         undo.pop_all()
@@ -123,12 +124,11 @@ def _check_donors(parts: Parts, host: HostConfig) -> None:
                 raise InvalidInput(missing.message) from None
 
 
-async def _resolve(config: Config, host: HostConfig, donated: list[ResolvedMount]) -> tuple[ResolvedMount, ...]:
-    if not (host.binds or host.mounts or host.tmpfs or config.volumes or donated):
+async def _resolve(config: Config, host: HostConfig) -> tuple[ResolvedMount, ...]:
+    if not (host.binds or host.mounts or host.tmpfs or config.volumes):
         return ()
     exists: Callable[[str], bool] = os.path.exists
-    # A path of the user's may be on a file server.
-    return await in_thread(resolve_mounts, config, host, exists, donated)
+    return await in_thread(resolve_mounts, config, host, exists)  # a path of the user's may be on a file server
 
 
 def _hostname(parts: Parts, host: HostConfig, identifier: str) -> str:

@@ -142,15 +142,12 @@ def _status(values: frozenset[str], _: Lookups) -> Matcher:
 
 
 def _volume(values: frozenset[str], _: Lookups) -> Matcher:
-    def names_one(record: Record) -> bool:
-        for mount in record.mounts:
-            own = mount.name if isinstance(mount, VolumeMount) else ""
-            own = mount.source if isinstance(mount, BindMount) else own
-            if mount.destination in values or own in values:
-                return True
-        return False
-
-    return names_one
+    return lambda record: any(
+        mount.destination in values
+        or (isinstance(mount, BindMount) and mount.source in values)
+        or (isinstance(mount, VolumeMount) and mount.name in values)
+        for mount in record.mounts
+    )
 
 
 def _expose(values: frozenset[str], _: Lookups) -> Matcher:

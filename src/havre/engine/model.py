@@ -13,13 +13,6 @@ SHARED = "container:"
 """Begins a namespace mode that takes another container's; its name or id follows."""
 
 
-class IdMap(msgspec.Struct, frozen=True, kw_only=True):
-    """Files of the first id of a pair belong to the second one inside, and the other way round; (user, group)."""
-
-    user: tuple[int, int]
-    group: tuple[int, int]
-
-
 class BindMount(msgspec.Struct, frozen=True, kw_only=True, tag="bind"):
     """A file or folder of the host. *mode* is what the user wrote in the short form, for `inspect`."""
 
@@ -32,40 +25,6 @@ class BindMount(msgspec.Struct, frozen=True, kw_only=True, tag="bind"):
     recursive_read_only: bool = True
     force_recursive_read_only: bool = False
     make_source: bool = False
-    id_map: IdMap | None = None
-
-
-class VolumeMount(msgspec.Struct, frozen=True, kw_only=True, tag="volume"):
-    """A volume. *labels* and *driver_options* are for one that was not there before.
-
-    *name* and *source* (where its data is; empty for drivers that tell only at the start) are known once the container
-    is made. *copy*: what the image has there is copied into it while it is empty. *anonymous*: nobody chose its name,
-    so it may go with its last container. *declared*: by the image, or by a `-v` of one path, so shown without a mode.
-    """
-
-    name: str = ""
-    destination: str
-    driver: str = "local"
-    source: str = ""
-    writable: bool = True
-    mode: str = ""
-    copy: bool = True
-    anonymous: bool = False
-    declared: bool = False
-    subpath: str = ""
-    labels: dict[str, str] | None = None
-    driver_options: dict[str, str] | None = None
-    id_map: IdMap | None = None
-
-
-class ImageMount(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
-    """The content of an image, read-only. *image_id* and *chain* are what *image* meant when the container was made."""
-
-    image: str
-    destination: str
-    image_id: str = ""
-    chain: str = ""
-    subpath: str = ""
 
 
 class TmpfsMount(msgspec.Struct, frozen=True, kw_only=True, tag="tmpfs"):
@@ -77,7 +36,24 @@ class TmpfsMount(msgspec.Struct, frozen=True, kw_only=True, tag="tmpfs"):
     listed: bool = True
 
 
-ResolvedMount: TypeAlias = BindMount | VolumeMount | ImageMount | TmpfsMount
+class VolumeMount(msgspec.Struct, frozen=True, kw_only=True, tag="volume"):
+    """A volume. *name* is empty until the container is made and the volume with it; *source* is where its content is.
+
+    *labels* and *options* are for a volume that is not there yet; *copy* lets an empty one begin with what the image
+    has at *destination*.
+    """
+
+    destination: str
+    name: str = ""
+    source: str = ""
+    writable: bool = True
+    mode: str = ""
+    copy: bool = True
+    labels: dict[str, str] = {}
+    options: dict[str, str] = {}
+
+
+ResolvedMount: TypeAlias = BindMount | TmpfsMount | VolumeMount
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

@@ -4,13 +4,15 @@ import posixpath
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from havre.base.errors import InvalidInput
+from msgspec.structs import replace
+
+from havre.base.errors import InvalidInput, NotSupported
 from havre.engine.model import BindMount, ResolvedMount, TmpfsMount, VolumeMount
-from havre.engine.mount_words import PROPAGATIONS, destination_of, refuse_options, split_id_map
-from havre.engine.settings import BindOptions, Config, HostConfig, MountWish, TmpfsOptions
-from havre.engine.volume_wishes import declared_volume, image_mount, long_volume, short_volume
+from havre.engine.settings import BindOptions, Config, HostConfig, MountWish, TmpfsOptions, VolumeOptions
+from havre.volumes.model import parse_name
 
 PathExists = Callable[[str], bool]
+_PROPAGATIONS: Final = frozenset(["private", "rprivate", "shared", "rshared", "slave", "rslave"])
 _CONSISTENCIES: Final = frozenset({"consistent", "cached", "delegated", "default"})
 _TMPFS_DATA: Final = frozenset(["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"])
 _OPPOSITES: Final = (
@@ -31,80 +33,92 @@ _OPPOSITES: Final = (
 )
 _GROUP_OF: Final = {flag: number for number, flags in enumerate(_OPPOSITES) for flag in flags}
 _TMPFS_DEFAULTS: Final = ("noexec", "nosuid", "nodev")
+_LOCAL_MODE: Final = "z"
+"""What Docker shows as the mode of a local volume that was given none."""
 
 
-def resolve_mounts(
-    config: Config, host: HostConfig, exists: PathExists, inherited: Iterable[ResolvedMount] = ()
-) -> tuple[ResolvedMount, ...]:
-    """All mounts of a container: *inherited* ones that nothing covers, those given, then the volumes of the image.
+def resolve_mounts(config: Config, host: HostConfig, exists: PathExists) -> tuple[ResolvedMount, ...]:
+    """All mounts of a container, in the order given.
 
-    Raises InvalidInput with Docker's words for a wish that makes no sense.
+    Raises InvalidInput with Docker's words for a wish that makes no sense. Volumes that image or user declare without
+    mounting them become anonymous ones.
     """
-    given: list[ResolvedMount] = [
-        *(parse_bind(text, host.volume_driver) for text in host.binds or ()),
+    mounts = [
+        *(parse_bind(text) for text in host.binds or ()),
         *(parse_mount(wish, exists) for wish in host.mounts or ()),
         *(_short_tmpfs(destination, options) for destination, options in (host.tmpfs or {}).items()),
     ]
-    _refuse_duplicates(given)
-    covered = {mount.destination for mount in given}
-    kept = [mount for mount in inherited if mount.destination not in covered]
-    covered |= {mount.destination for mount in kept}
-    volumes = (declared_volume(path, host.volume_driver) for path in config.volumes or {})
-    return (*kept, *given, *(mount for mount in volumes if mount.destination not in covered))
+    _refuse_duplicates(mounts)
+    covered = {mount.destination for mount in mounts}
+    declared = {_destination(path): path for path in config.volumes or {}}
+    return (*mounts, *(VolumeMount(destination=path) for path in declared if path not in covered))
 
 
-def parse_bind(text: str, driver: str = "") -> BindMount | VolumeMount:
-    """`/host:/inside[:mode]`, `name:/inside[:mode]` or `/inside`. Raises InvalidInput."""
-    parts = text.split(":", 2)
-    mode = parts[2] if len(parts) == 3 else ""
-    words, id_map = split_id_map(mode)
-    if "" in parts or ":" in words:
+def inherited(mounts: Iterable[ResolvedMount], donor: Iterable[ResolvedMount], mode: str) -> list[ResolvedMount]:
+    """What `--volumes-from` adds of *donor*'s mounts where *mounts* name nothing else. Raises InvalidInput."""
+    options = _parse_mode(mode)
+    taken = {mount.destination for mount in mounts if not (isinstance(mount, VolumeMount) and not mount.name)}
+    found: list[ResolvedMount] = []
+    for mount in donor:
+        if mount.destination in taken or isinstance(mount, TmpfsMount):
+            continue
+        found.append(replace(mount, mode=mode or mount.mode, writable=mount.writable and "ro" not in options))
+    return found
+
+
+def parse_bind(text: str) -> BindMount | VolumeMount:
+    """`/host:/inside[:mode]`, `volume:/inside[:mode]` or `/inside`. Raises InvalidInput."""
+    parts = text.split(":")
+    if len(parts) > 3 or "" in parts:
         raise InvalidInput(f"invalid volume specification: '{text}'")
-    options = _parse_mode(words)
-    if len(parts) == 1 or not parts[0].startswith("/"):
-        return short_volume(text, parts, options, driver, id_map)
+    if len(parts) == 1:
+        return VolumeMount(destination=_inside(text, text))
+    source, destination, mode = parts[0], parts[1], parts[2] if len(parts) == 3 else ""
+    options = _parse_mode(mode)
+    inside = _inside(text, destination)
+    if not source.startswith("/"):
+        return VolumeMount(
+            name=parse_name(source),
+            destination=inside,
+            writable="ro" not in options,
+            mode=mode or _LOCAL_MODE,
+            copy="nocopy" not in options,
+        )
     if "nocopy" in options:
         raise _bad_spec(text, "field VolumeOptions must not be specified")
-    try:
-        inside = destination_of(parts[1])
-    except InvalidInput as wrong:
-        raise _bad_spec(text, wrong.message) from None
     return BindMount(
-        source=posixpath.normpath(parts[0]),
+        source=posixpath.normpath(source),
         destination=inside,
         writable="ro" not in options,
         mode=mode,
-        propagation=next((option for option in options if option in PROPAGATIONS), "rprivate"),
+        propagation=next((option for option in options if option in _PROPAGATIONS), "rprivate"),
         make_source=True,
-        id_map=id_map,
     )
 
 
 def parse_mount(wish: MountWish, exists: PathExists) -> ResolvedMount:
-    """The long form. Raises InvalidInput."""
+    """The long form. Raises InvalidInput, or NotSupported for kinds that Havre does not offer."""
     try:
         if wish.type == "bind":
             return _bind(wish, exists)
         if wish.type == "tmpfs":
             return _tmpfs(wish)
         if wish.type == "volume":
-            return long_volume(wish)
-        if wish.type == "image":
-            return image_mount(wish)
+            return _volume(wish)
     except InvalidInput as wrong:
-        if wrong.message.startswith("create "):
-            raise
         raise InvalidInput(f'invalid mount config for type "{wish.type}": {wrong.message}') from None
+    if wish.type in {"image", "cluster", "npipe"}:
+        raise NotSupported(f"mounts of type {wish.type} are not offered by havre")
     raise InvalidInput(f'invalid mount config for type "{wish.type}": mount type unknown')
 
 
 def _bind(wish: MountWish, exists: PathExists) -> BindMount:
-    inside = destination_of(wish.target)
-    refuse_options(wish, own="BindOptions")
+    inside = _destination(wish.target)
+    _refuse_options(wish, own="BindOptions")
     if not wish.source:
         raise InvalidInput("field Source must not be empty")
     options = wish.bind_options or BindOptions()
-    if options.propagation and options.propagation not in PROPAGATIONS:
+    if options.propagation and options.propagation not in _PROPAGATIONS:
         raise InvalidInput(f"invalid propagation mode: {options.propagation}")
     if not wish.source.startswith("/"):
         raise InvalidInput(f"invalid mount path: '{wish.source}' mount path must be absolute")
@@ -123,6 +137,33 @@ def _bind(wish: MountWish, exists: PathExists) -> BindMount:
     )
 
 
+def _volume(wish: MountWish) -> VolumeMount:
+    inside = _destination(wish.target)
+    _refuse_options(wish, own="VolumeOptions")
+    options = wish.volume_options or VolumeOptions()
+    driver = options.driver_config
+    if driver is not None and driver.name not in {"", "local"}:
+        raise InvalidInput(f"error looking up volume plugin {driver.name[:64]}: plugin not found")
+    if options.subpath:
+        raise NotSupported("volume-subpath is not offered by this version of havre")
+    return VolumeMount(
+        name=parse_name(wish.source) if wish.source else "",
+        destination=inside,
+        writable=not wish.read_only,
+        mode=_LOCAL_MODE,
+        copy=not options.no_copy,
+        labels=options.labels or {},
+        options=(driver.options if driver is not None else None) or {},
+    )
+
+
+def _inside(text: str, destination: str) -> str:
+    try:
+        return _destination(destination)
+    except InvalidInput as wrong:
+        raise _bad_spec(text, wrong.message) from None
+
+
 def _check_read_only(wish: MountWish, options: BindOptions) -> None:
     if options.read_only_non_recursive and not wish.read_only:
         raise InvalidInput("mount is not read-only, so ReadOnlyNonRecursive cannot be specified")
@@ -137,8 +178,8 @@ def _check_read_only(wish: MountWish, options: BindOptions) -> None:
 
 
 def _tmpfs(wish: MountWish) -> TmpfsMount:
-    inside = destination_of(wish.target)
-    refuse_options(wish, own="TmpfsOptions")
+    inside = _destination(wish.target)
+    _refuse_options(wish, own="TmpfsOptions")
     if wish.source:
         raise InvalidInput("field Source must not be specified")
     given = wish.tmpfs_options or TmpfsOptions()
@@ -156,9 +197,7 @@ def _tmpfs(wish: MountWish) -> TmpfsMount:
 
 def _short_tmpfs(destination: str, options: str) -> TmpfsMount:
     merged = tmpfs_options([option for option in options.split(",") if option])
-    return TmpfsMount(
-        destination=destination_of(destination), options=merged, writable="ro" not in merged, listed=False
-    )
+    return TmpfsMount(destination=_destination(destination), options=merged, writable="ro" not in merged, listed=False)
 
 
 def tmpfs_options(given: Iterable[str]) -> tuple[str, ...]:
@@ -198,10 +237,36 @@ def _mode_kind(word: str) -> str | None:
         ("access", {"ro", "rw"}),
         ("label", {"z", "Z"}),
         ("copy", {"nocopy"}),
-        ("propagation", PROPAGATIONS),
+        ("propagation", _PROPAGATIONS),
         ("consistency", _CONSISTENCIES),
     )
     return next((kind for kind, words in kinds if word in words), None)
+
+
+def _destination(given: str) -> str:
+    if not given:
+        raise InvalidInput("field Target must not be empty")
+    if not given.startswith("/"):
+        raise InvalidInput(f"invalid mount path: '{given}' mount path must be absolute")
+    if "\0" in given or "\n" in given:
+        raise InvalidInput(f"invalid mount path: {given!r} holds a control character")
+    clean = "/" + posixpath.normpath(given).lstrip("/")
+    if clean == "/":
+        raise InvalidInput("invalid specification: destination can't be '/'")
+    return clean
+
+
+def _refuse_options(wish: MountWish, *, own: str) -> None:
+    given = {
+        "BindOptions": wish.bind_options,
+        "VolumeOptions": wish.volume_options,
+        "ImageOptions": wish.image_options,
+        "TmpfsOptions": wish.tmpfs_options,
+        "ClusterOptions": wish.cluster_options,
+    }
+    for name, value in given.items():
+        if name != own and value is not None:
+            raise InvalidInput(f"field {name} must not be specified")
 
 
 def _refuse_duplicates(mounts: Iterable[ResolvedMount]) -> None:

@@ -60,8 +60,8 @@ class Parts:
     runtime: Starter
     networks: Cables
     snapshots: Trees
-    volumes: Volumes
     images: ImageNames
+    volumes: Volumes
     folders: Folders
     facts: HostFacts
     settings: Settings

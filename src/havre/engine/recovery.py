@@ -17,15 +17,14 @@ from msgspec.structs import replace
 from havre.base.errors import HavreError
 from havre.base.ids import is_id
 from havre.base.tasks import in_thread
+from havre.engine.container_volumes import hold_all, mount_all
 from havre.engine.lifecycle import State
-from havre.engine.model import VolumeMount
 from havre.engine.parts import Parts
 from havre.engine.records import Found
 from havre.engine.remove import erase, remove_folder
 from havre.engine.roster import Container
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
-from havre.engine.staged import still_staged, sweep_staged
 from havre.engine.start import give_back, record_end, watch
 from havre.runtime.bundle import Exit
 
@@ -39,9 +38,7 @@ async def load(parts: Parts, found: Found) -> None:
     await in_thread(parts.folders.containers.mkdir, 0o710, parents=True, exist_ok=True)
     for record in found.records:
         parts.roster.add(Container(record))
-        for mount in record.mounts:
-            if isinstance(mount, VolumeMount):
-                parts.volumes.claim(mount.name, record.id)
+        hold_all(parts, record)
     parts.past_execs.extend(found.execs)
     gate = asyncio.Semaphore(_AT_ONCE)
     async with asyncio.TaskGroup() as adopting:
@@ -60,9 +57,8 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
     What ended containers used is given back, `--rm` ones are removed, and what nobody owns is swept.
     """
     for container in parts.roster:
-        if container.shim is not None or not container.settled.is_set():
-            still_staged(parts, container.record)
         if container.shim is not None:
+            await _mount_again(parts, container)
             watch(parts, container, container.shim)  # only now: an end needs networks that are open
         if container.shim is not None or container.settled.is_set():
             continue
@@ -77,8 +73,15 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
         if ended_meanwhile:
             async with container.lock:
                 await erase(parts, container, volumes=True)
-    await parts.volumes.settle()
     await _sweep(parts, damaged)
+
+
+async def _mount_again(parts: Parts, container: Container) -> None:
+    """What runs uses its volumes, also those whose mounts stood through the end of the last engine."""
+    try:
+        await mount_all(parts, container.record)
+    except (HavreError, OSError):
+        _log.exception("container %s: its volumes are not as they were", container.id)
 
 
 async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) -> None:
@@ -132,15 +135,6 @@ async def _sweep(parts: Parts, damaged: frozenset[str]) -> None:
     for identifier in await in_thread(_ids_in, folders.exec_root / "shm"):
         if identifier not in owned:
             await in_thread(unmount_shared_memory, folders.exec_root, identifier)
-    await _sweep_staged(parts, damaged)
-
-
-async def _sweep_staged(parts: Parts, damaged: frozenset[str]) -> None:
-    """Take down what was mounted on the host for containers that do not run."""
-    for identifier in await in_thread(_ids_in, parts.folders.exec_root / "mounts"):
-        container = parts.roster.find(identifier)
-        if identifier not in damaged and (container is None or container.shim is None):
-            await in_thread(sweep_staged, parts, identifier)
 
 
 async def _quietly(parts: Parts, identifier: str) -> None:

@@ -11,9 +11,9 @@ from msgspec.structs import replace
 
 from havre.base.errors import Conflict, HavreError, InternalError
 from havre.base.tasks import in_thread
+from havre.engine.container_volumes import let_go
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
-from havre.engine.provide import let_volumes_go
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.signals import KILL
 
@@ -22,7 +22,7 @@ _log = logging.getLogger(__name__)
 
 
 async def remove(parts: Parts, container: Container, *, force: bool, volumes: bool = False) -> None:
-    """Remove it, with *force* also while it runs, with *volumes* its anonymous ones too.
+    """Remove it, with *force* also while it runs, with *volumes* also those that nobody named.
 
     Raises Conflict, NoSuchContainer when another was faster.
     """
@@ -38,8 +38,8 @@ async def remove(parts: Parts, container: Container, *, force: bool, volumes: bo
         await erase(parts, container, volumes=volumes)
 
 
-async def erase(parts: Parts, container: Container, *, volumes: bool = False) -> None:
-    """Remove a container that does not run; the caller holds its lock."""
+async def erase(parts: Parts, container: Container, *, volumes: bool) -> None:
+    """Remove a container that does not run, with *volumes* its anonymous ones too; the caller holds its lock."""
     record = container.record
     parts.keep(container, replace(record, state=after(record.state, Verb.REMOVE)))
     try:
@@ -53,7 +53,7 @@ async def erase(parts: Parts, container: Container, *, volumes: bool = False) ->
     _, problem = await asyncio.gather(container.settled.wait(), in_thread(_discard, parts, record.id))
     if problem is not None:
         _log.error("files of container %s stay until the next start of the engine: %s", record.id, problem)
-    await let_volumes_go(parts, record, remove=volumes)
+    await let_go(parts, record, anonymous=volumes)
     parts.roster.drop(container)
     parts.tell(container, "destroy")
     container.endings.removed(record.exit_code)

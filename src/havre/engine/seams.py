@@ -12,6 +12,7 @@ from havre.networks.model import Attachment, Network, Wishes
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
+from havre.snapshots.contract import View
 
 
 class Life(Protocol):
@@ -133,11 +134,11 @@ class Trees(Protocol):
     def keys(self) -> tuple[str, ...]:
         """All trees in work."""
 
+    def mounted(self, key: str, view: View = View.WHOLE) -> AbstractContextManager[int]:
+        """A handle on the root of it as *view* says."""
+
     def usage(self, key: str) -> int:
         """Bytes that it holds by itself."""
-
-    def mounted(self, key: str) -> AbstractContextManager[int]:
-        """A handle on the whole tree, read-only, for as long as the context lasts."""
 
 
 class ImageNames(Protocol):

@@ -147,30 +147,24 @@ class TmpfsOptions(_Part, frozen=True, omit_defaults=True):
     options: list[list[str]] | None = None
 
 
-class DriverChoice(_Part, frozen=True, omit_defaults=True):
-    """Which driver makes a volume, and how."""
+class VolumeDriver(_Part, frozen=True, omit_defaults=True):
+    """Who makes the volume of a mount, and how."""
 
     name: str = ""
     options: dict[str, str] | None = None
 
 
 class VolumeOptions(_Part, frozen=True, omit_defaults=True):
-    """Further wishes for a volume."""
+    """Of a mount of type volume."""
 
     no_copy: bool = False
     labels: dict[str, str] | None = None
-    driver_config: DriverChoice | None = None
-    subpath: str = ""
-
-
-class ImageOptions(_Part, frozen=True, omit_defaults=True):
-    """Further wishes for the content of an image."""
-
+    driver_config: VolumeDriver | None = None
     subpath: str = ""
 
 
 class MountWish(_Part, frozen=True, omit_defaults=True):
-    """A mount in the long form of `--mount`; options of clusters are kept as they came."""
+    """A mount in the long form of `--mount`; options of kinds that are not offered are kept as they came."""
 
     type: str = ""
     source: str = ""
@@ -179,7 +173,7 @@ class MountWish(_Part, frozen=True, omit_defaults=True):
     consistency: str = ""
     bind_options: BindOptions | None = None
     volume_options: VolumeOptions | None = None
-    image_options: ImageOptions | None = None
+    image_options: dict[str, object] | None = None
     tmpfs_options: TmpfsOptions | None = None
     cluster_options: dict[str, object] | None = None
 
@@ -288,9 +282,6 @@ _NESTED: Final = frozenset(
         "Healthcheck",
         "Mounts",
         "BindOptions",
-        "VolumeOptions",
-        "DriverConfig",
-        "ImageOptions",
         "TmpfsOptions",
         "Devices",
         "Ulimits",

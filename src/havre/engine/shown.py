@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from havre.base.numbers import parse_int
-from havre.engine.model import SHARED, BindMount, ImageMount, Record, ResolvedMount, VolumeMount
+from havre.engine.model import SHARED, BindMount, Record, VolumeMount
 from havre.engine.settings import EndpointWish
 from havre.networks.model import Attachment
 from havre.wire.container_config import PortBinding
@@ -15,45 +15,44 @@ _NOTHING = Attachment(sandbox_id="", network_name="")
 
 def mount_points(record: Record) -> list[MountPoint]:
     """The mounts that the user asked for, but those of --tmpfs, as Docker has it."""
-    points = (_mount_point(mount) for mount in record.mounts)
-    return [point for point in points if point is not None]
-
-
-def _mount_point(mount: ResolvedMount) -> MountPoint | None:
-    if isinstance(mount, BindMount):
-        return {
-            "Type": "bind",
-            "Source": mount.source,
-            "Destination": mount.destination,
-            "Mode": mount.mode,
-            "RW": mount.writable,
-            "Propagation": mount.propagation,
-        }
-    if isinstance(mount, VolumeMount):
-        return {
-            "Type": "volume",
-            "Name": mount.name,
-            "Source": mount.source,
-            "Destination": mount.destination,
-            "Driver": mount.driver,
-            "Mode": mount.mode,
-            "RW": mount.writable,
-            "Propagation": "",
-        }
-    if isinstance(mount, ImageMount):
-        return _plain("image", mount.image, mount.destination, writable=False)
-    return _plain("tmpfs", "", mount.destination, writable=mount.writable) if mount.listed else None
-
-
-def _plain(kind: str, source: str, destination: str, *, writable: bool) -> MountPoint:
-    return {
-        "Type": kind,
-        "Source": source,
-        "Destination": destination,
-        "Mode": "",
-        "RW": writable,
-        "Propagation": "",
-    }
+    points: list[MountPoint] = []
+    for mount in record.mounts:
+        if isinstance(mount, BindMount):
+            points.append(
+                {
+                    "Type": "bind",
+                    "Source": mount.source,
+                    "Destination": mount.destination,
+                    "Mode": mount.mode,
+                    "RW": mount.writable,
+                    "Propagation": mount.propagation,
+                }
+            )
+        elif isinstance(mount, VolumeMount):
+            points.append(
+                {
+                    "Type": "volume",
+                    "Name": mount.name,
+                    "Source": mount.source,
+                    "Destination": mount.destination,
+                    "Driver": "local",
+                    "Mode": mount.mode,
+                    "RW": mount.writable,
+                    "Propagation": "",
+                }
+            )
+        elif mount.listed:
+            points.append(
+                {
+                    "Type": "tmpfs",
+                    "Source": "",
+                    "Destination": mount.destination,
+                    "Mode": "",
+                    "RW": mount.writable,
+                    "Propagation": "",
+                }
+            )
+    return points
 
 
 def present_attachment(record: Record) -> Attachment:
@@ -107,19 +106,31 @@ def _ipam(wish: EndpointWish) -> EndpointIPAMConfig | None:
 
 
 def ports_of(record: Record) -> list[Port]:
-    """The ports that a running container offers; none is published in this version."""
+    """The ports that a running container offers, and where they are published."""
     if not record.alive:
         return []
-    return [
-        {"PrivatePort": number, "Type": kind} for number, kind in sorted(exposed_ports(record.config.exposed_ports))
+    published = record.attachment.ports if record.attachment is not None else ()
+    rows: list[Port] = [
+        {"IP": one.host_ip, "PrivatePort": one.port, "PublicPort": one.host_port, "Type": one.protocol}
+        for one in sorted(published, key=lambda one: (one.port, one.protocol, one.host_ip))
     ]
+    led = {(one.port, one.protocol) for one in published}
+    bare = [one for one in sorted(exposed_ports(record.config.exposed_ports)) if one not in led]
+    return rows + [{"PrivatePort": number, "Type": kind} for number, kind in bare]
 
 
 def port_map(record: Record) -> dict[str, list[PortBinding] | None]:
     """The same, as `inspect` has it."""
     if not record.alive or record.host.network_mode == "host":
         return {}
-    return {f"{number}/{kind}": None for number, kind in sorted(exposed_ports(record.config.exposed_ports))}
+    shown: dict[str, list[PortBinding] | None] = {
+        f"{number}/{kind}": None for number, kind in sorted(exposed_ports(record.config.exposed_ports))
+    }
+    for one in record.attachment.ports if record.attachment is not None else ():
+        binding: PortBinding = {"HostIp": one.host_ip, "HostPort": str(one.host_port)}
+        key = f"{one.port}/{one.protocol}"
+        shown[key] = [*(shown.get(key) or []), binding]
+    return shown
 
 
 def exposed_ports(names: Iterable[str]) -> list[tuple[int, str]]:

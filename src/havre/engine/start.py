@@ -11,6 +11,7 @@ from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput,
 from havre.base.tasks import in_thread
 from havre.engine.attach import accompany, serve
 from havre.engine.clients import on_closed
+from havre.engine.container_volumes import unmount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.model import Record
 from havre.engine.parts import Parts
@@ -19,7 +20,6 @@ from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.spec import build_bundle
-from havre.engine.staged import unstage
 from havre.engine.surroundings import connect, prepare
 from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
@@ -177,7 +177,7 @@ async def give_back(parts: Parts, record: Record) -> None:
     both = await asyncio.gather(
         parts.networks.detach(record.id), parts.runtime.remove(record.id), return_exceptions=True
     )
-    await unstage(parts, record)
+    await unmount_all(parts, record)
     if record.host.ipc_mode == "shareable":
         await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
     for failed in both:

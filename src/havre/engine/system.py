@@ -34,10 +34,10 @@ _NO_SWARM: Final[SwarmInfo] = {
 class System:
     """Answers about the engine as a whole."""
 
-    def __init__(self, parts: Parts, images: ImageService, engine_id: str) -> None:
+    def __init__(self, parts: Parts, images: ImageService, volumes: VolumeService, engine_id: str) -> None:
         self._parts = parts
         self._images = images
-        self._volumes = VolumeService(parts)
+        self._volumes = volumes
         self._engine_id = engine_id
 
     async def version(self) -> Version:

@@ -1,30 +1,29 @@
-"""Volumes as the Engine API knows them: make, find, remove, prune, measure."""
+"""Volumes as the Engine API shows them."""
 
-import asyncio
 import os
-from contextlib import suppress
-from typing import TypeAlias
+from typing import Final, TypeAlias
 
 from havre.base import clock
-from havre.base.errors import Conflict, HavreError, InvalidInput, NotFound, Unavailable
+from havre.base.errors import InvalidInput, NotFound
+from havre.base.ids import new_id
 from havre.base.tasks import in_thread
+from havre.engine.container_volumes import tell
 from havre.engine.parts import Parts
-from havre.engine.provide import remove_volume
 from havre.snapshots.walk import tree_size
-from havre.volumes.model import LOCAL, Volume
+from havre.volumes.model import ANONYMOUS, LOCAL, NoSuchVolume, Volume, VolumeInUse
 from havre.wire.filters import Filters
 from havre.wire.volumes import CreateVolume, PruneVolumesReport, VolumeList
 from havre.wire.volumes import Volume as WireVolume
 
-_NS = 1_000_000_000
 Rows: TypeAlias = list[WireVolume]
-_LIST_FIELDS = frozenset({"dangling", "driver", "label", "name"})
-_PRUNE_FIELDS = frozenset({"all", "label", "label!"})
-_TRUE, _FALSE = frozenset({"true", "1"}), frozenset({"false", "0"})
-_NO_CLUSTER = (
-    "This node is not a swarm manager. "
-    'Use "docker swarm init" or "docker swarm join" to connect this node to swarm and try again.'
-)
+_FIELDS: Final = frozenset(["dangling", "driver", "label", "name"])
+_PRUNE_FIELDS: Final = frozenset(["label", "label!", "all"])
+_TRUE: Final = frozenset(["1", "true", "True", "t", "T", "TRUE"])
+_FALSE: Final = frozenset(["0", "false", "False", "f", "F", "FALSE"])
+
+
+class NoSuchDriver(NotFound):
+    """No volume driver has this name."""
 
 
 class VolumeService:
@@ -32,113 +31,111 @@ class VolumeService:
 
     def __init__(self, parts: Parts) -> None:
         self._parts = parts
-        self._pruning = asyncio.Lock()
-
-    async def create(self, wanted: CreateVolume) -> WireVolume:
-        """Make one; one that is there is shown as it is. Raises InvalidInput, NotFound, Conflict."""
-        if wanted.get("ClusterVolumeSpec") is not None:
-            raise Unavailable(_NO_CLUSTER)
-        volume, made = await self._parts.volumes.create(
-            wanted.get("Name") or "", wanted.get("Driver") or "", wanted.get("DriverOpts"), wanted.get("Labels")
-        )
-        if made:
-            self._parts.events.publish("volume", "create", volume.name, {"driver": volume.driver})
-        return self._shown(volume)
 
     async def list(self, filters: Filters) -> VolumeList:
-        """Those that pass *filters*. Raises InvalidInput."""
-        unknown = filters.keys() - _LIST_FIELDS
-        if unknown:
-            raise InvalidInput(f"invalid filter '{min(unknown)[:64]}'")
-        dangling = _truth(filters, "dangling")
-        chosen = [one for one in self._parts.volumes.all() if self._passes(one, filters, dangling=dangling)]
-        return {"Volumes": [self._shown(one) for one in chosen], "Warnings": None}
+        """The volumes that pass *filters*. Raises InvalidInput."""
+        _check_fields(filters, _FIELDS)
+        dangling = _flag(filters, "dangling")
+        found = [volume for volume in self._parts.volumes.list() if self._passes(volume, filters, dangling)]
+        return {"Volumes": [self._shown(volume) for volume in found], "Warnings": None}
 
     async def inspect(self, name: str) -> WireVolume:
-        """One. Raises NoSuchVolume."""
+        """One volume. Raises NoSuchVolume."""
         return self._shown(self._parts.volumes.get(name))
 
+    async def create(self, wanted: CreateVolume) -> WireVolume:
+        """Make it if it is not there. Raises InvalidInput, NameTaken, NoSuchDriver."""
+        driver = wanted.get("Driver") or LOCAL
+        if driver != LOCAL:
+            raise NoSuchDriver(f'error looking up volume plugin {driver[:64]}: plugin "{driver[:64]}" not found')
+        name, labels = wanted.get("Name") or "", wanted.get("Labels") or {}
+        if not name:
+            name, labels = new_id(), {**labels, ANONYMOUS: ""}
+        volume, fresh = await self._parts.volumes.create(name, labels, wanted.get("DriverOpts") or {})
+        if fresh:
+            tell(self._parts, "create", name)
+        return self._shown(volume)
+
     async def remove(self, name: str, *, force: bool) -> None:
-        """Destroy it; *force* makes one that is not there no error. Raises NoSuchVolume, VolumeInUse."""
-        await remove_volume(self._parts, name, force=force)
+        """Let it go. Raises NoSuchVolume unless *force*, VolumeInUse."""
+        try:
+            await self._parts.volumes.remove(name)
+        except NoSuchVolume:
+            if force:
+                return
+            raise
+        tell(self._parts, "destroy", name)
 
-    async def update(self, name: str) -> None:
-        """Refused as Docker does where there is no cluster."""
-        _ = name
-        raise Unavailable(_NO_CLUSTER)
-
-    async def prune(self, filters: Filters, *, every: bool) -> PruneVolumesReport:
-        """Remove the anonymous ones that nobody refers to; with *every* or the filter `all` the named ones too."""
-        unknown = filters.keys() - _PRUNE_FIELDS
-        if unknown:
-            raise InvalidInput(f"invalid filter '{min(unknown)[:64]}'")
-        every = every or _truth(filters, "all") is True
-        removed: list[str] = []
-        freed = 0
-        if self._pruning.locked():
-            raise Conflict("a prune operation is already running")
-        async with self._pruning:
-            for volume in self._parts.volumes.all():
-                if not (every or volume.anonymous) or volume.driver != LOCAL or not _prunable(volume, filters):
-                    continue
-                size = await self._size(volume) if not self._parts.volumes.users(volume.name) else 0
-                with suppress(Conflict, NotFound):
-                    await remove_volume(self._parts, volume.name)
-                    removed.append(volume.name)
-                    freed += size
-        self._parts.events.publish("volume", "prune", "", {"reclaimed": str(freed)})
-        return {"VolumesDeleted": removed or None, "SpaceReclaimed": freed}
+    async def prune(self, filters: Filters) -> PruneVolumesReport:
+        """Remove those that nobody holds: the anonymous ones, or with the filter `all` every one."""
+        _check_fields(filters, _PRUNE_FIELDS)
+        every = _flag(filters, "all")
+        deleted: list[str] = []
+        reclaimed = 0
+        for volume in self._parts.volumes.list():
+            if not (every or volume.anonymous) or not _labels_pass(volume, filters):
+                continue
+            size = await self._size(volume)
+            try:
+                await self.remove(volume.name, force=False)
+            except (VolumeInUse, NoSuchVolume):
+                continue
+            deleted.append(volume.name)
+            reclaimed += size
+        self._parts.events.publish("volume", "prune", "", {"reclaimed": str(reclaimed)})
+        return {"VolumesDeleted": deleted or None, "SpaceReclaimed": reclaimed}
 
     async def usage(self) -> Rows:
-        """All of this host with their sizes and how many containers refer to them."""
-        return [
-            {
-                **self._shown(one),
-                "UsageData": {"Size": await self._size(one), "RefCount": len(self._parts.volumes.users(one.name))},
-            }
-            for one in self._parts.volumes.all()
-        ]
+        """Every volume with what it takes and how many containers hold it."""
+        rows: Rows = []
+        for volume in self._parts.volumes.list():
+            holders = len(self._parts.volumes.holders(volume.name))
+            size = await self._size(volume)
+            rows.append({**self._shown(volume), "UsageData": {"Size": size, "RefCount": holders}})
+        return rows
 
     async def _size(self, volume: Volume) -> int:
-        if volume.driver != LOCAL:
-            return -1
-        try:
-            return await in_thread(_measure, self._parts.volumes.path(volume))
-        except (OSError, HavreError):
-            return -1
+        return 0 if volume.mounts else await in_thread(_measure, str(self._parts.volumes.path(volume.name)))
 
-    def _passes(self, volume: Volume, filters: Filters, *, dangling: bool | None) -> bool:
-        if dangling is not None and dangling == bool(self._parts.volumes.users(volume.name)):
+    def _passes(self, volume: Volume, filters: Filters, dangling: bool | None) -> bool:  # noqa: FBT001  three values
+        if dangling is not None and dangling is bool(self._parts.volumes.holders(volume.name)):
             return False
-        names, drivers = filters.get("name"), filters.get("driver")
-        if names and not any(value in volume.name for value in names):
+        if (drivers := filters.get("driver")) and LOCAL not in drivers:
             return False
-        if drivers and volume.driver not in drivers:
+        if (names := filters.get("name")) and not any(name in volume.name for name in names):
             return False
-        return all(_has_label(volume, wanted) for wanted in filters.get("label", ()))
+        return _labels_pass(volume, filters)
 
     def _shown(self, volume: Volume) -> WireVolume:
-        shown: WireVolume = {
-            "CreatedAt": clock.rfc3339(volume.created_ns // _NS * _NS),
-            "Driver": volume.driver,
-            "Labels": volume.labels,
-            "Mountpoint": self._parts.volumes.path(volume),
+        return {
+            "CreatedAt": clock.rfc3339(volume.created_ns // 10**9 * 10**9),
+            "Driver": LOCAL,
+            "Labels": volume.labels or None,
+            "Mountpoint": str(self._parts.volumes.path(volume.name)),
             "Name": volume.name,
-            "Options": volume.options,
+            "Options": volume.options or None,
             "Scope": "local",
         }
-        return shown
 
 
 def _measure(path: str) -> int:
-    handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        handle = os.open(path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+    except FileNotFoundError:
+        return 0
     try:
         return tree_size(handle)
     finally:
         os.close(handle)
 
 
-def _truth(filters: Filters, field: str) -> bool | None:
+def _check_fields(filters: Filters, known: frozenset[str]) -> None:
+    unknown = filters.keys() - known
+    if unknown:
+        raise InvalidInput(f"invalid filter '{min(unknown)[:64]}'")
+
+
+def _flag(filters: Filters, field: str) -> bool | None:
     values = filters.get(field)
     if not values:
         return None
@@ -146,17 +143,14 @@ def _truth(filters: Filters, field: str) -> bool | None:
         return True
     if values <= _FALSE:
         return False
-    raise InvalidInput(f"invalid filter '{field}=[{' '.join(sorted(values))[:64]}]'")
+    raise InvalidInput(f"invalid filter '{field}={sorted(values)}'")
 
 
-def _prunable(volume: Volume, filters: Filters) -> bool:
-    unwanted = filters.get("label!", ())
-    return all(_has_label(volume, wanted) for wanted in filters.get("label", ())) and not any(
-        _has_label(volume, label) for label in unwanted
-    )
+def _labels_pass(volume: Volume, filters: Filters) -> bool:
+    wanted = all(_has_label(volume, value) for value in filters.get("label", ()))
+    return wanted and not any(_has_label(volume, value) for value in filters.get("label!", ()))
 
 
 def _has_label(volume: Volume, wanted: str) -> bool:
     key, equals, value = wanted.partition("=")
-    labels = volume.labels or {}
-    return key in labels and (not equals or labels[key] == value)
+    return key in volume.labels and (not equals or volume.labels[key] == value)

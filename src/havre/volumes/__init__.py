@@ -1,1 +1,1 @@
-"""Keeps data that outlives containers: volumes of this host, and those of plugins."""
+"""Volumes: folders with a name that outlive the containers which use them."""

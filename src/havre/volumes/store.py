@@ -1,113 +1,94 @@
-"""Volumes on the disk: one folder each, which appears and goes by one rename.
+"""Volumes on the disk: `<data-root>/volumes/<name>/` holds `_data` and, in `volume.json`, the record.
 
-```
-<name>/volume.json     what was asked for
-<name>/_data/          the data
-.staging/ .trash/      what a crash left half-made, or half-removed: emptied at start
-```
-A name of a volume cannot begin with a dot. A folder with data but without a readable `volume.json` is a volume, too: no
-start of the engine destroys data.
+A volume is made under a name with a dot and renamed when it is whole; it goes by a rename to such a name and is then
+emptied. So at any instruction a volume is there with its record or not there, and what a crash leaves bears a dot.
 """
 
+import errno
 import logging
 import os
 from pathlib import Path
-from typing import Final, Protocol
+from typing import Final
 
 import msgspec
 
 from havre.base.atomic import sync_folder, write_file
-from havre.base.errors import InvalidInput
-from havre.volumes.model import Volume, check_name
+from havre.kernel.removing import remove_tree
+from havre.volumes.driver import is_mounted
+from havre.volumes.model import Volume
 
 DATA: Final = "_data"
 _RECORD: Final = "volume.json"
-_FOLDER_MODE: Final = 0o701
-_DATA_MODE: Final = 0o755
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(Volume).decode
-
-
-class Trash(Protocol):
-    """Where trees are removed behind the scenes."""
-
-    def put(self, path: Path) -> None:
-        """Move the tree at *path* away."""
-
-    def empty(self) -> None:
-        """Begin to remove what is left of a process before this one."""
+_encode = msgspec.json.Encoder().encode
 
 
 class Store:
-    """The folder of all volumes; every call blocks a little."""
+    """The folder of all volumes. Every call blocks."""
 
-    def __init__(self, root: Path, trash: Trash) -> None:
-        self.root = root
-        self._trash = trash
-        self._staging = root / ".staging"
+    def __init__(self, root: Path) -> None:
+        self._root = root
 
-    def load(self) -> list[Volume]:
-        """All volumes; what a dead process left half-made goes."""
-        self.root.mkdir(mode=_FOLDER_MODE, parents=True, exist_ok=True)
-        self.root.chmod(_FOLDER_MODE)
-        self._staging.mkdir(mode=0o700, exist_ok=True)
-        for left in list(self._staging.iterdir()):
-            self._trash.put(left)
-        self._trash.empty()
-        found = (self._read(folder) for folder in sorted(self.root.iterdir()) if folder.is_dir())
-        return [volume for volume in found if volume is not None]
+    def open(self) -> list[Volume]:
+        """Every volume, and what a crash left is gone. One whose record cannot be read is left alone and not listed."""
+        self._root.mkdir(mode=0o701, parents=True, exist_ok=True)
+        found: list[Volume] = []
+        for folder in sorted(self._root.iterdir()):
+            if folder.name.startswith("."):
+                self._empty(folder.name)
+            elif (volume := _read(folder)) is not None:
+                found.append(volume)
+        return found
 
-    def folder(self, name: str) -> Path:
-        """What belongs to the volume *name*."""
-        return self.root / name
-
-    def data(self, name: str) -> Path:
-        """Its data."""
-        return self.root / name / DATA
+    def path(self, name: str) -> Path:
+        """Where its content is."""
+        return self._root / name / DATA
 
     def add(self, volume: Volume) -> None:
-        """Make it, durably: the record and an empty folder for its data."""
-        staged = self._staging / f"{os.urandom(8).hex()}"
-        staged.mkdir()
+        """Make it, durably and at once. Raises FileExistsError."""
+        staged = self._root / f".new-{os.urandom(8).hex()}"
+        staged.mkdir(mode=0o701)
         try:
-            staged.chmod(_FOLDER_MODE)
-            (staged / DATA).mkdir()
-            (staged / DATA).chmod(_DATA_MODE)
-            write_file(staged / _RECORD, msgspec.json.encode(volume))
-            staged.rename(self.folder(volume.name))
-        except BaseException:
-            self._trash.put(staged)
+            (staged / DATA).mkdir(mode=0o755)
+            write_file(staged / _RECORD, _encode(volume))
+            staged.rename(self._root / volume.name)
+        except OSError:
+            self._empty(staged.name)
             raise
-        sync_folder(self.root)
+        sync_folder(self._root)
 
-    def save(self, volume: Volume) -> None:
-        """Write a changed record down."""
-        write_file(self.folder(volume.name) / _RECORD, msgspec.json.encode(volume))
+    def drop(self, name: str) -> None:
+        """Let it go with all that is in it; what is gone already is no error.
 
-    def rename(self, volume: Volume, name: str) -> None:
-        """Give the volume, and its folder, another name. The folder's name counts, whatever the record says."""
-        self.folder(volume.name).rename(self.folder(name))
-        sync_folder(self.root)
-
-    def remove(self, name: str) -> None:
-        """Forget it; its data goes behind the scenes. What is gone already is no error."""
+        Raises OSError when something is still mounted on it: that belongs to somebody else.
+        """
+        if is_mounted(self.path(name)):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self.path(name)))
+        gone = f".gone-{os.urandom(8).hex()}"
         try:
-            self._trash.put(self.folder(name))
+            (self._root / name).rename(self._root / gone)
         except FileNotFoundError:
             return
-        sync_folder(self.root)
+        sync_folder(self._root)
+        self._empty(gone)
 
-    def _read(self, folder: Path) -> Volume | None:
-        for left in list(folder.glob(f"{DATA}.*")):  # a copy that was not finished
-            self._trash.put(left)
+    def _empty(self, name: str) -> None:
+        handle = os.open(self._root, _FOLDER)
         try:
-            check_name(folder.name)
-        except InvalidInput:
-            return None
-        try:
-            return msgspec.structs.replace(_decode((folder / _RECORD).read_bytes()), name=folder.name)
-        except (OSError, msgspec.MsgspecError):
-            if not (folder / DATA).is_dir():
-                return None
-            _log.warning("volume %s has no record that can be read; its data stays", folder.name)
-        return Volume(name=folder.name, created_ns=(folder / DATA).stat().st_ctime_ns)
+            remove_tree(handle, name)
+        except OSError:
+            # It stays under its name with a dot and is tried again at the next start.
+            _log.exception("cannot remove %s", self._root / name)
+        finally:
+            os.close(handle)
+
+
+def _read(folder: Path) -> Volume | None:
+    try:
+        volume = _decode((folder / _RECORD).read_bytes())
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as broken:
+        _log.error("the record of volume %s cannot be read; it is left alone: %s", folder.name, broken)
+        return None
+    return volume if volume.name == folder.name else None

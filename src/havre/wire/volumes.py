@@ -31,7 +31,6 @@ class CreateVolume(TypedDict, total=False):
     Driver: str | None
     DriverOpts: dict[str, str] | None
     Labels: dict[str, str] | None
-    ClusterVolumeSpec: dict[str, object] | None
 
 
 class VolumeList(TypedDict, total=False):

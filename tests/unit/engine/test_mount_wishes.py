@@ -7,10 +7,9 @@ from typing import cast
 import pytest
 
 from havre.base.errors import InvalidInput
-from havre.engine.model import BindMount, IdMap, ImageMount, ResolvedMount, TmpfsMount, VolumeMount
-from havre.engine.mount_wishes import parse_bind, resolve_mounts, tmpfs_options
+from havre.engine.model import BindMount, ResolvedMount, TmpfsMount, VolumeMount
+from havre.engine.mount_wishes import inherited, parse_bind, resolve_mounts, tmpfs_options
 from havre.engine.settings import parse_config, parse_host
-from havre.engine.volume_wishes import inherited_mounts, parse_donor
 from havre.wire.containers import CreateContainer
 
 BIND = 'invalid mount config for type "bind": '
@@ -112,118 +111,40 @@ def test_refusals_in_dockers_words(host: dict[str, object], message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    ("host", "wanted"),
+    ("host", "expected"),
     [
-        ({"Binds": ["name:/x"]}, VolumeMount(name="name", destination="/x", mode="z")),
+        ({"Binds": ["vol:/x"]}, VolumeMount(name="vol", destination="/x", mode="z")),
         (
-            {"Binds": ["name:/x:ro,nocopy"]},
-            VolumeMount(name="name", destination="/x", mode="ro,nocopy", writable=False, copy=False),
+            {"Binds": ["vol:/x/:ro,nocopy"]},
+            VolumeMount(name="vol", destination="/x", mode="ro,nocopy", writable=False, copy=False),
         ),
-        ({"Binds": ["/x"]}, VolumeMount(destination="/x", mode="z", anonymous=True)),
-        ({"Mounts": [{"Type": "volume", "Target": "/x"}]}, VolumeMount(destination="/x", mode="z", anonymous=True)),
+        ({"Binds": ["/x"]}, VolumeMount(destination="/x")),
         (
-            {
-                "Mounts": [
-                    {
-                        "Type": "volume",
-                        "Source": "name",
-                        "Target": "/x",
-                        "VolumeOptions": {
-                            "Subpath": "a/b",
-                            "Labels": {"k": "v"},
-                            "DriverConfig": {"Name": "d", "Options": {"o": "p"}},
-                        },
-                    }
-                ]
-            },
-            VolumeMount(
-                name="name",
-                destination="/x",
-                mode="z",
-                copy=False,
-                subpath="a/b",
-                driver="d",
-                labels={"k": "v"},
-                driver_options={"o": "p"},
-            ),
+            {"Mounts": [{"Type": "volume", "Source": "vol", "Target": "/x", "ReadOnly": True}]},
+            VolumeMount(name="vol", destination="/x", mode="z", writable=False),
         ),
         (
-            {"Mounts": [{"Type": "image", "Source": "i", "Target": "/x", "ImageOptions": {"Subpath": "etc"}}]},
-            ImageMount(image="i", destination="/x", subpath="etc"),
-        ),
-        (
-            {"Binds": ["/a:/b:idmap=1000:999,ro"]},
-            BindMount(
-                source="/a",
-                destination="/b",
-                writable=False,
-                mode="idmap=1000:999,ro",
-                make_source=True,
-                id_map=IdMap(user=(1000, 999), group=(1000, 999)),
-            ),
+            {"Mounts": [{"Type": "volume", "Target": "/x", "VolumeOptions": {"NoCopy": True, "Labels": {"a": "b"}}}]},
+            VolumeMount(destination="/x", mode="z", copy=False, labels={"a": "b"}),
         ),
     ],
 )
-def test_volumes_images_and_mapped_folders(host: dict[str, object], wanted: ResolvedMount) -> None:
-    assert resolve(**host) == (wanted,)
+def test_volumes(host: dict[str, object], expected: VolumeMount) -> None:
+    assert resolve(**host) == (expected,)
 
 
-@pytest.mark.parametrize(
-    ("host", "text"),
-    [
-        (
-            {"Binds": ["v:/n"]},
-            "create v: volume name is too short, names should be at least two alphanumeric characters",
-        ),
-        (
-            {"Binds": ["vn:/"]},
-            (
-                "invalid volume specification: 'vn:/': invalid mount config for type \"volume\": "
-                "invalid specification: destination can't be '/'"
-            ),
-        ),
-        (
-            {"Binds": ["vn:/n:ro,rprivate"]},
-            (
-                "invalid volume specification: 'vn:/n:ro,rprivate': invalid mount config for type \"volume\": "
-                "field BindOptions must not be specified"
-            ),
-        ),
-        (
-            {"Mounts": [{"Type": "volume", "Source": "vn", "Target": "/x", "VolumeOptions": {"Subpath": "../etc"}}]},
-            'invalid mount config for type "volume": subpath must be a relative path within the volume',
-        ),
-        ({"Mounts": [{"Type": "npipe", "Target": "/x"}]}, 'invalid mount config for type "npipe": mount type unknown'),
-        ({"Binds": ["/a:/b:idmap=x"]}, "invalid mode: idmap=x: idmap=HOST:INSIDE or idmap=UID:UID/GID:GID is wanted"),
-    ],
-)
-def test_volumes_that_are_refused(host: dict[str, object], text: str) -> None:
-    with pytest.raises(InvalidInput) as refused:
-        resolve(**host)
-    assert refused.value.message == text
-
-
-def test_what_another_container_gives() -> None:
-    donated = inherited_mounts(
-        [
-            VolumeMount(name="aa", destination="/a"),
-            BindMount(source="/s", destination="/b"),
-            TmpfsMount(destination="/t"),
-        ],
-        "ro",
+def test_volumes_from_give_what_is_not_there() -> None:
+    own = (BindMount(source="/s", destination="/a"), VolumeMount(destination="/b"))
+    donor = (
+        VolumeMount(name="v1", destination="/a"),
+        VolumeMount(name="v2", destination="/b", mode="z"),
+        TmpfsMount(destination="/t"),
+        BindMount(source="/s", destination="/c"),
     )
-    assert donated == [
-        VolumeMount(name="aa", destination="/a", writable=False, copy=False),
-        BindMount(source="/s", destination="/b", writable=False),
-        TmpfsMount(destination="/t", options=("ro",), writable=False),
+    assert inherited(own, donor, "ro") == [
+        VolumeMount(name="v2", destination="/b", mode="ro", writable=False),
+        BindMount(source="/s", destination="/c", mode="ro", writable=False),
     ]
-    assert [parse_donor("c:ro,z"), parse_donor("c")] == [("c", "ro,z"), ("c", "")]
-    for wrong in ("", "c:foo"):
-        with pytest.raises(InvalidInput):
-            parse_donor(wrong)
-    given = cast("CreateContainer", {"HostConfig": {"Binds": ["vn:/a"]}})
-    mounts = resolve_mounts(parse_config(given), parse_host(given), exists, donated)
-    assert [mount.destination for mount in mounts] == ["/b", "/t", "/a"]
 
 
 def test_a_missing_source_of_the_short_form_will_be_made() -> None:
@@ -278,8 +199,8 @@ def test_the_last_of_contradicting_options_counts(given: str, wanted: tuple[str,
     assert tmpfs_options([option for option in given.split(",") if option]) == wanted
 
 
-def test_volumes_of_the_image_that_nothing_covers() -> None:
+def test_declared_volumes_that_no_mount_serves_become_anonymous() -> None:
     mounts = resolve(volumes={"/a": {}, "/b/": {}}, Binds=["/s:/b"])
-    assert [(type(mount), mount.destination) for mount in mounts] == [(BindMount, "/b"), (VolumeMount, "/a")]
+    assert mounts[1:] == (VolumeMount(destination="/a"),)
     with pytest.raises(InvalidInput):
         resolve(volumes={"rel": {}})
