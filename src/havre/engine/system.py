@@ -87,7 +87,7 @@ class System:
                 "Volume": [],
                 "Network": ["bridge", "host", "null"],
                 "Authorization": None,
-                "Log": [driver for driver in OFFERED if driver != "none"],
+                "Log": sorted(driver for driver in OFFERED if driver != "none"),
             },
             **_controllers(facts),
             **_ourselves(self._parts),

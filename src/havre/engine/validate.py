@@ -9,6 +9,7 @@ from havre.base.errors import InvalidInput, NotSupported
 from havre.engine.host import HostFacts
 from havre.engine.limits_check import check_limits
 from havre.engine.log_settings import check_log
+from havre.engine.log_target import check_tag
 from havre.engine.model import BRIDGE, HOST
 from havre.engine.modes_check import check_modes
 from havre.engine.seccomp_filters import check_profile
@@ -38,6 +39,7 @@ def check_settings(config: Config, host: HostConfig, endpoints: dict[str, Endpoi
     _check_devices(host)
     warnings = check_limits(host, facts) + check_modes(config, host, endpoints)
     check_log(host.log_config)
+    check_tag(host.log_config)
     return warnings
 
 
@@ -156,7 +158,7 @@ def settled_host(host: HostConfig, facts: HostFacts, log: LogSettings) -> HostCo
         ipc_mode=host.ipc_mode or "private",
         cgroupns_mode=host.cgroupns_mode or (HOST if privileged_on_v1 else "private"),
         runtime=RUNTIME,
-        log_config=host.log_config if host.log_config.type else _default_log(host.log_config, log),
+        log_config=_default_log(host.log_config, log),
         restart_policy=host.restart_policy if host.restart_policy.name else RestartPolicy(name="no"),
         cap_add=_normal(host.cap_add, "CapAdd"),
         cap_drop=_normal(host.cap_drop, "CapDrop"),
@@ -176,4 +178,6 @@ def _paths(given: list[str] | None, default: list[str], *, bare: bool) -> list[s
 
 
 def _default_log(given: LogSettings, default: LogSettings) -> LogSettings:
-    return LogSettings(type=default.type, config=given.config or default.config)
+    if given.type in {"", default.type}:
+        return LogSettings(type=default.type, config={**default.config, **given.config})
+    return given

@@ -171,7 +171,7 @@ def test_settings_are_refused_in_dockers_words(config: dict[str, object], messag
         {"VolumesFrom": ["a"]},
         {"StorageOpt": {"size": "1G"}},
         {"DeviceRequests": [{"Driver": "nvidia"}]},
-        {"LogConfig": {"Type": "syslog"}},
+        {"LogConfig": {"Type": "fluentd"}},
         {"CpuRealtimeRuntime": 5},
         {"VolumeDriver": "nfs"},
     ],
