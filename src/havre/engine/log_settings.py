@@ -5,6 +5,7 @@ from typing import Final
 
 from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.base.numbers import parse_int
+from havre.engine import tags
 from havre.engine.settings import Config, LogSettings
 from havre.logs import syslog
 
@@ -50,6 +51,15 @@ def check_log(settings: LogSettings) -> None:
         if option not in _OPTIONS[driver] | _COMMON:
             ending = "log driver local" if driver == "local" else f"{driver} log driver"
             raise InvalidInput(f"unknown log opt '{option[:64]}' for {ending}")
+    if driver == "syslog":
+        _check_syslog(settings)
+    try:
+        _check_values(settings)
+    except InvalidInput as error:
+        raise InvalidInput(f"failed to initialize logging driver: {error.message}") from None
+
+
+def _check_values(settings: LogSettings) -> None:
     for prefix in ("", "cache-"):
         max_size_bytes(settings, prefix)
         max_files(settings, prefix)
@@ -58,8 +68,7 @@ def check_log(settings: LogSettings) -> None:
     min_free_bytes(settings)
     for option in ("labels-regex", "env-regex"):
         _pattern(settings, option)
-    if driver == "syslog":
-        _check_syslog(settings)
+    tags.check_tag(settings.config.get("tag", ""))
 
 
 def _check_syslog(settings: LogSettings) -> None:
@@ -68,12 +77,13 @@ def _check_syslog(settings: LogSettings) -> None:
         raise NotSupported("syslog over TLS is not offered by havre")
     address = options.get("syslog-address", "")
     try:
-        if address and "://" not in address:
-            raise InvalidInput(f"address should be in form proto://address, got {address[:128]}")
         syslog.parse_address(address)
+    except ValueError:
+        raise InvalidInput(f"syslog-address should be in form proto://address, got {address[:128]}") from None
+    try:
         syslog.facility(options.get("syslog-facility", ""))
     except ValueError as error:
-        raise InvalidInput(f"{error}: {address[:128]}" if address else str(error)) from None
+        raise InvalidInput(str(error)) from None
     if options.get("syslog-format", "") not in syslog.FORMATS:
         raise InvalidInput("Invalid syslog format")
 
@@ -126,7 +136,9 @@ def compressed(settings: LogSettings, prefix: str = "") -> bool:
         return settings.type == "local" or settings.type in REMOTE
     if text not in _TRUE | _FALSE:
         raise InvalidInput(f'strconv.ParseBool: parsing "{text[:64]}": invalid syntax')
-    return text in _TRUE and max_files(settings, prefix) > 1
+    if text in _TRUE and (max_files(settings, prefix) < 2 or not max_size_bytes(settings, prefix)):
+        raise InvalidInput("compress cannot be true when max-file is less than 2 or max-size is not set")
+    return text in _TRUE
 
 
 def buffer_bytes(settings: LogSettings) -> int:
@@ -138,7 +150,10 @@ def buffer_bytes(settings: LogSettings) -> int:
         if text:
             raise InvalidInput("logger: max-buffer-size option is only supported with 'mode=non-blocking'")
         return 0
-    return (_size(text.strip().lower()) or _DEFAULT_BUFFER_BYTES) if text else _DEFAULT_BUFFER_BYTES
+    try:
+        return (_size(text.strip().lower()) if text else 0) or _DEFAULT_BUFFER_BYTES
+    except InvalidInput as error:
+        raise InvalidInput(f"error parsing option max-buffer-size: {error.message}") from None
 
 
 def cached(settings: LogSettings) -> bool:

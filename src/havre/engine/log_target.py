@@ -1,13 +1,12 @@
 """From a container's record to where its output goes: the options' words become numbers, names and places."""
 
-import re
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
-from havre.base.errors import InvalidInput
 from havre.engine import log_settings as words
+from havre.engine import tags
 from havre.engine.model import Record
 from havre.engine.settings import LogSettings
 from havre.logs.files import EntryDecoder
@@ -17,7 +16,6 @@ from havre.runtime.bundle import Driver, LogTarget
 
 _DAEMON: Final = "docker"
 _SHORT: Final = 12
-_FIELD: Final = re.compile(r"\{\{\s*\.(\w+)\s*\}\}", re.ASCII)
 _DEFAULT_TAG: Final = "{{.ID}}"
 
 
@@ -58,36 +56,16 @@ def decoder_of(settings: LogSettings) -> EntryDecoder | None:
     return LocalDecoder() if settings.type == "local" or settings.type in words.REMOTE else None
 
 
-def check_tag(settings: LogSettings) -> None:
-    """Raises InvalidInput for a tag with fields that are none of ours."""
-    _expanded(settings.config.get("tag", ""), dict.fromkeys(_FIELDS, ""))
-
-
 def tag(record: Record) -> str:
     """The name that lines go by."""
     given = record.host.log_config.config.get("tag", "")
-    return _expanded(given or _DEFAULT_TAG, _fields(record))
-
-
-_FIELDS: Final = ("ID", "FullID", "Name", "ImageID", "ImageFullID", "ImageName", "DaemonName")
+    return tags.expanded(given or _DEFAULT_TAG, _fields(record))
 
 
 def _fields(record: Record) -> dict[str, str]:
     image = record.image_id.removeprefix("sha256:")
     values = (record.id[:_SHORT], record.id, record.name, image[:_SHORT], record.image_id, record.config.image, _DAEMON)
-    return dict(zip(_FIELDS, values, strict=True))
-
-
-def _expanded(text: str, fields: dict[str, str]) -> str:
-    def value(match: re.Match[str]) -> str:
-        if match[1] not in fields:
-            raise InvalidInput(f"log tag: can't evaluate field {match[1][:64]}; there are {', '.join(_FIELDS)}")
-        return fields[match[1]]
-
-    expanded = _FIELD.sub(value, text)
-    if "{{" in _FIELD.sub("", text):
-        raise InvalidInput(f"log tag: not understood: {text[:128]}")
-    return expanded
+    return dict(zip(tags.FIELDS, values, strict=True))
 
 
 def _attributes(record: Record) -> dict[str, str]:

@@ -9,7 +9,6 @@ from havre.base.errors import InvalidInput, NotSupported
 from havre.engine.host import HostFacts
 from havre.engine.limits_check import check_limits
 from havre.engine.log_settings import check_log
-from havre.engine.log_target import check_tag
 from havre.engine.model import BRIDGE, HOST
 from havre.engine.modes_check import check_modes
 from havre.engine.seccomp_filters import check_profile
@@ -39,7 +38,6 @@ def check_settings(config: Config, host: HostConfig, endpoints: dict[str, Endpoi
     _check_devices(host)
     warnings = check_limits(host, facts) + check_modes(config, host, endpoints)
     check_log(host.log_config)
-    check_tag(host.log_config)
     return warnings
 
 

@@ -1,24 +1,6 @@
 """A log that goes elsewhere and cannot be read back, beside a `local` one that can."""
 
-from typing import Protocol
-
-from havre.logs.peer import Peer
-from havre.logs.sink import Writer
-
-
-class Remote(Protocol):
-    """A writer to a peer."""
-
-    peer: Peer
-
-    def write(self, stream: int, data: bytes, time_ns: int = 0) -> None:
-        """Take *data* that *stream* said."""
-
-    def end(self, stream: int, time_ns: int = 0) -> None:
-        """*stream* has ended."""
-
-    def close(self) -> None:
-        """End both streams and the connection."""
+from havre.logs.sink import Remote, Writer
 
 
 class CachedWriter:

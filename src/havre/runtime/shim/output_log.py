@@ -1,10 +1,12 @@
 """The log of a container's output, by its driver; a driver is loaded in the process that needs it."""
 
+import errno
 import os
 
+from havre.kernel.libc import KernelError
 from havre.logs.json_file import JSONFileWriter
 from havre.logs.rotating import Limits
-from havre.logs.sink import Writer
+from havre.logs.sink import Remote, Writer
 from havre.runtime.bundle import LogTarget
 
 
@@ -43,11 +45,17 @@ def _remote(target: LogTarget, cache: Writer | None) -> Writer:
             from havre.logs.syslog import SyslogWriter
 
             return CachedWriter(SyslogWriter(target.options, target.tag, target.max_buffer_bytes), cache)
-        from havre.logs.journald import SOCKET, JournaldWriter
-
-        place = target.options.get("socket", SOCKET)
-        return CachedWriter(JournaldWriter(target.attrs, place, target.max_buffer_bytes), cache)
+        return CachedWriter(_journal(target), cache)
     except BaseException:
         if cache is not None:
             cache.close()
         raise
+
+
+def _journal(target: LogTarget) -> Remote:
+    from havre.logs.journald import SOCKET, JournaldWriter
+
+    place = target.options.get("socket", SOCKET)
+    if not os.path.exists(place):  # noqa: PTH110  no pathlib in the shim
+        raise KernelError.of(errno.ENOENT, f"journald is not enabled on this host: {place}")
+    return JournaldWriter(target.attrs, place, target.max_buffer_bytes)
