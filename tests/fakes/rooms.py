@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from havre.base.errors import HavreError
@@ -24,7 +25,7 @@ from havre.oci.reference import Reference
 from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
 from havre.runtime.errors import NoSuchProcess, StartFailed
-from havre.snapshots.contract import KeyTaken, NoSuchKey
+from havre.snapshots.contract import KeyTaken, NoSuchKey, View
 
 FACTS = HostFacts(
     cpus="0-1",
@@ -125,6 +126,17 @@ class FakeTrees:
 
     def usage(self, key: str) -> int:
         return 12 if key in self._keys else 0
+
+    @contextmanager
+    def mounted(self, key: str, view: View = View.WHOLE) -> Iterator[int]:  # noqa: ARG002  one tree serves all views
+        """What it changed, whatever the view."""
+        if key not in self._keys:
+            raise NoSuchKey(key)
+        handle = os.open(self.diff_path(key), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
 
 
 class FakeShim:

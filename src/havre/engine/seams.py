@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from havre.networks.model import Attachment, Network, Wishes
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
+from havre.snapshots.contract import View
 
 
 class Life(Protocol):
@@ -134,6 +136,9 @@ class Trees(Protocol):
 
     def usage(self, key: str) -> int:
         """Bytes that it holds by itself."""
+
+    def mounted(self, key: str, view: View = View.WHOLE) -> AbstractContextManager[int]:
+        """A handle on its root, mounted for nobody else."""
 
 
 class ImageNames(Protocol):
