@@ -26,6 +26,7 @@ from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
 from havre.runtime.errors import NoSuchProcess, StartFailed
 from havre.snapshots.contract import KeyTaken, NoSuchKey, View
+from havre.volumes.volumes import Volumes
 
 FACTS = HostFacts(
     cpus="0-1",
@@ -299,6 +300,7 @@ class Rooms:
         self.folders = Folders(root / "data", root / "exec")
         self.folders.containers.mkdir(parents=True, exist_ok=True)
         self.folders.exec_root.mkdir(exist_ok=True)
+        self.volumes = Volumes(root / "data" / "volumes")
         self.records = Records(root / "data" / "havre.db")
         self.parts = Parts(
             records=self.records,
@@ -306,6 +308,7 @@ class Rooms:
             networks=self.networks,
             snapshots=self.trees,
             images=self.images,
+            volumes=self.volumes,
             folders=self.folders,
             facts=FACTS,
             settings=Settings(resolv_conf=root / "resolv.conf"),
@@ -324,6 +327,7 @@ async def open_rooms(root: Path, *images: Image) -> AsyncIterator[Rooms]:
     """Rooms with open records, and with busybox when no image is given."""
     rooms = Rooms(root, *(images or (make_image("busybox", ProcessConfig(cmd=["sh"], env=["PATH=/bin"])),)))
     _ = rooms.records.open()
+    await rooms.volumes.open()
     try:
         yield rooms
     finally:

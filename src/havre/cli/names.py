@@ -7,6 +7,7 @@ GROUPS = {
     "image": "Manage images",
     "network": "Manage networks",
     "system": "Manage Havre",
+    "volume": "Manage volumes",
 }
 
 _CONTAINER = (
@@ -32,6 +33,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "events"): "system_events",
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",
+    **{("volume", verb): f"volume_{verb}" for verb in ("create", "inspect", "ls", "prune", "rm", "update")},
     ("inspect",): "inspect",
     ("version",): "version",
 }
@@ -52,6 +54,8 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("tag",): ("image", "tag"),
     ("pull",): ("image", "pull"),
     ("network", "list"): ("network", "ls"),
+    ("volume", "list"): ("volume", "ls"),
+    ("volume", "remove"): ("volume", "rm"),
     ("info",): ("system", "info"),
     ("events",): ("system", "events"),
 }

@@ -18,6 +18,7 @@ from havre.api.routes import (
     refused,
     stats,
     system,
+    volumes,
 )
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
@@ -43,12 +44,14 @@ from havre.engine.seccomp_filters import Filters, check_profile
 from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
+from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.names import Names
 from havre.kernel.cgroups import Cgroups, open_cgroups
 from havre.networks.networks import Networks
 from havre.runtime.runtime import Runtime
 from havre.snapshots.overlay import Overlay
+from havre.volumes.volumes import Volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -65,6 +68,7 @@ class _Joined:
         """Each noun with the one service it asks."""
         parts = self.parts
         streams, lives = Streams(parts), Lives(parts)
+        volume_service = VolumeService(parts)
         image_service = ImageService(parts, self.images)
         return [
             *containers.routes(Containers(parts)),
@@ -80,7 +84,8 @@ class _Joined:
             *images.archive_routes(Archives(parts, self.images)),
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts.roster)),
-            *system.routes(System(parts, image_service, self.engine_id)),
+            *volumes.routes(volume_service),
+            *system.routes(System(parts, image_service, volume_service, self.engine_id)),
             *refused.routes(),
         ]
 
@@ -102,6 +107,8 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         records = Records(config.data_root / "havre.db")
         found = records.open()
         undo.push_async_callback(records.close)
+        shelf = Volumes(config.data_root / "volumes")
+        await shelf.open()
         folders = Folders(config.data_root, config.exec_root)
         folders.containers.mkdir(mode=0o710, exist_ok=True)
         cgroups = undo.enter_context(closing(open_cgroups()))
@@ -112,6 +119,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
             networks=cables,
             snapshots=snapshots,
             images=pictures,
+            volumes=shelf,
             folders=folders,
             facts=facts,
             settings=settings,

@@ -53,7 +53,7 @@ class LogStream:
     """The log of one container; of a terminal there is one stream only."""
 
     tty: bool
-    lines: AsyncIterator[LogLine]
+    batches: AsyncIterator[list[LogLine]]
 
 
 class Attachable:
@@ -71,7 +71,7 @@ class Attachable:
         return self._container.record.config.tty
 
     @property
-    def logs(self) -> AsyncIterator[LogLine] | None:
+    def logs(self) -> AsyncIterator[list[LogLine]] | None:
         """What it said before, when that was asked for and is kept."""
         if not self._asked.logs or self._container.record.log_driver == "none":
             return None

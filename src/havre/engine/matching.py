@@ -8,7 +8,7 @@ from typing import Final
 from havre.base.errors import InvalidInput
 from havre.base.numbers import parse_int
 from havre.engine.lifecycle import State
-from havre.engine.model import BindMount, Record
+from havre.engine.model import BindMount, Record, VolumeMount
 from havre.engine.shown import exposed_ports
 from havre.wire.filters import Filters
 
@@ -143,7 +143,9 @@ def _status(values: frozenset[str], _: Lookups) -> Matcher:
 
 def _volume(values: frozenset[str], _: Lookups) -> Matcher:
     return lambda record: any(
-        mount.destination in values or (isinstance(mount, BindMount) and mount.source in values)
+        mount.destination in values
+        or (isinstance(mount, BindMount) and mount.source in values)
+        or (isinstance(mount, VolumeMount) and mount.name in values)
         for mount in record.mounts
     )
 

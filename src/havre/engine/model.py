@@ -36,7 +36,24 @@ class TmpfsMount(msgspec.Struct, frozen=True, kw_only=True, tag="tmpfs"):
     listed: bool = True
 
 
-ResolvedMount: TypeAlias = BindMount | TmpfsMount
+class VolumeMount(msgspec.Struct, frozen=True, kw_only=True, tag="volume"):
+    """A volume. *name* is empty until the container is made and the volume with it; *source* is where its content is.
+
+    *labels* and *options* are for a volume that is not there yet; *copy* lets an empty one begin with what the image
+    has at *destination*.
+    """
+
+    destination: str
+    name: str = ""
+    source: str = ""
+    writable: bool = True
+    mode: str = ""
+    copy: bool = True
+    labels: dict[str, str] = {}
+    options: dict[str, str] = {}
+
+
+ResolvedMount: TypeAlias = BindMount | TmpfsMount | VolumeMount
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):

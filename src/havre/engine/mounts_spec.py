@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable
 from typing import Final
 
-from havre.engine.model import HOST, BindMount, Record, ResolvedMount
+from havre.engine.model import HOST, Record, ResolvedMount, TmpfsMount, VolumeMount
 from havre.engine.places import Places
 from havre.engine.security import parse_security
 from havre.oci.runtime_spec import Mount
@@ -64,7 +64,12 @@ def _shared_memory(mount: Mount, record: Record, places: Places) -> Mount | None
 
 
 def _user_mount(mount: ResolvedMount) -> Mount:
-    if not isinstance(mount, BindMount):
+    if isinstance(mount, VolumeMount):
+        access = [] if mount.writable else ["rro"]
+        return Mount(
+            destination=mount.destination, type="bind", source=mount.source, options=["rbind", *access, "rprivate"]
+        )
+    if isinstance(mount, TmpfsMount):
         return Mount(destination=mount.destination, type="tmpfs", source="tmpfs", options=list(mount.options))
     options = ["rbind" if mount.recursive else "bind"]
     if not mount.writable:

@@ -134,11 +134,11 @@ class Trees(Protocol):
     def keys(self) -> tuple[str, ...]:
         """All trees in work."""
 
+    def mounted(self, key: str, view: View = View.WHOLE) -> AbstractContextManager[int]:
+        """A handle on the root of it as *view* says."""
+
     def usage(self, key: str) -> int:
         """Bytes that it holds by itself."""
-
-    def mounted(self, key: str, view: View = View.WHOLE) -> AbstractContextManager[int]:
-        """A handle on its root, mounted for nobody else."""
 
 
 class ImageNames(Protocol):

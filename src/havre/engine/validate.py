@@ -115,8 +115,6 @@ def _check_kind(host: HostConfig) -> None:
         raise InvalidInput(f"Invalid isolation: \"{host.isolation[:64]}\" - linux only supports 'default'")
     if host.storage_opt:
         raise NotSupported("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
-    if host.volumes_from:
-        raise NotSupported("--volumes-from is not offered by this version of havre")
     if "" in (host.annotations or {}):
         raise InvalidInput("invalid Annotations: the empty string is not permitted as an annotation key")
     parent = host.cgroup_parent

@@ -24,6 +24,7 @@ from havre.api.routes import (
     refused,
     stats,
     system,
+    volumes,
 )
 from havre.api.routes.attach import AttachAsked
 from havre.api.routes.images import ImportWishes
@@ -66,6 +67,8 @@ class World:
                 *images.archive_routes(self.images),
                 *images.routes(self.images),
                 *networks.routes(fakes.FakeNetworks()),
+                *volumes.routes(fakes.FakeVolumes()),
+                *volumes.routes(fakes.FakeVolumes()),
                 *system.routes(fakes.FakeSystem()),
                 *refused.routes(),
             ],
@@ -407,6 +410,13 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
 @pytest.mark.parametrize(
     ("method", "target", "status"),
     [
+        ("GET", "/volumes", 200),
+        ("GET", "/volumes/one", 200),
+        ("GET", "/volumes/x", 404),
+        ("DELETE", "/volumes/x", 404),
+        ("DELETE", "/volumes/x?force=1", 204),
+        ("PUT", "/volumes/one", 503),
+        ("POST", "/volumes/prune", 200),
         ("GET", "/networks", 200),
         ("GET", "/networks/bridge", 200),
         ("GET", "/networks/x", 404),
@@ -414,11 +424,6 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("POST", "/networks/create", 501),
         ("POST", "/networks/x/connect", 501),
         ("DELETE", "/networks/x", 501),
-        ("GET", "/volumes", 200),
-        ("GET", "/volumes/x", 404),
-        ("DELETE", "/volumes/x", 404),
-        ("POST", "/volumes/create", 501),
-        ("POST", "/volumes/prune", 200),
         ("GET", "/plugins", 200),
         ("GET", "/plugins/x/json", 404),
         ("GET", "/swarm", 503),
@@ -474,6 +479,7 @@ def test_every_endpoint_of_the_api_is_known() -> None:
             *commit.routes(FakeCommits(asked)),
             *images.archive_routes(fakes.FakeImages(asked)),
             *images.routes(fakes.FakeImages(asked)),
+            *volumes.routes(fakes.FakeVolumes()),
             *networks.routes(fakes.FakeNetworks()),
             *system.routes(fakes.FakeSystem()),
             *refused.routes(),

@@ -165,10 +165,7 @@ def test_settings_are_refused_in_dockers_words(config: dict[str, object], messag
 @pytest.mark.parametrize(
     "host",
     [
-        {"PortBindings": {"80/tcp": [{"HostPort": "8080"}]}},
-        {"PublishAllPorts": True},
         {"Links": ["a:b"]},
-        {"VolumesFrom": ["a"]},
         {"StorageOpt": {"size": "1G"}},
         {"DeviceRequests": [{"Driver": "nvidia"}]},
         {"LogConfig": {"Type": "syslog"}},
