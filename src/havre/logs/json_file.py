@@ -7,9 +7,7 @@ from collections.abc import Mapping
 
 from havre.kernel.libc import StrPath
 from havre.logs.rotating import NO_LIMITS, Limits, RotatingFile
-
-PARTIAL_LIMIT = 16 << 10
-"""A longer line is cut into pieces of this many bytes; all but the last have no newline in their `log`."""
+from havre.logs.sink import PARTIAL_LIMIT
 
 _STREAMS = ("stdin", "stdout", "stderr")
 _NS = 1_000_000_000

@@ -35,6 +35,37 @@ class Writer(Protocol):
         """End both streams and give everything back. Closing twice is no error."""
 
 
+class Queue(Protocol):
+    """What waits for a peer: see peer.Peer."""
+
+    lost_lines: int
+    lost_bytes: int
+
+    @property
+    def behind(self) -> int:
+        """See Writer."""
+
+    def catch_up(self) -> None:
+        """See Writer."""
+
+
+class Remote(Protocol):
+    """A writer to a peer."""
+
+    @property
+    def peer(self) -> Queue:
+        """The peer."""
+
+    def write(self, stream: int, data: bytes, time_ns: int = 0) -> None:
+        """Take *data* that *stream* said."""
+
+    def end(self, stream: int, time_ns: int = 0) -> None:
+        """*stream* has ended."""
+
+    def close(self) -> None:
+        """End both streams and the connection."""
+
+
 class Piece(NamedTuple):
     """A line without its newline, or the *ordinal*-th piece of a long one, which goes on when *more*."""
 

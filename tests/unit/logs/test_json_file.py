@@ -11,8 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from havre.kernel.libc import KernelError
-from havre.logs.json_file import PARTIAL_LIMIT, JSONFileWriter, escaped_lines, quoted
+from havre.logs.json_file import JSONFileWriter, escaped_lines, quoted
 from havre.logs.rotating import Limits
+from havre.logs.sink import PARTIAL_LIMIT
 from tests.support.forked import in_child
 
 TIME = 1_795_472_305_123_456_789
