@@ -5,7 +5,21 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from havre.api.router import Route
-from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, stats, system, volumes  # noqa: A004
+from havre.api.routes import (
+    attach,
+    commit,
+    containers,
+    events,
+    exec,  # noqa: A004
+    files,
+    images,
+    logs,
+    networks,
+    refused,
+    stats,
+    system,
+    volumes,
+)
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
@@ -14,9 +28,11 @@ from havre.daemon.settings import engine_settings, network_settings
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
+from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
 from havre.engine.execs import Execs
+from havre.engine.files import Files
 from havre.engine.host import read_host
 from havre.engine.images import ImageService
 from havre.engine.lives import Lives
@@ -64,6 +80,8 @@ class _Joined:
             *logs.routes(streams),
             *attach.routes(streams),
             *exec.routes(self.execs),
+            *files.routes(Files(parts)),
+            *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
             *images.archive_routes(Archives(parts, self.images)),
             *images.routes(image_service),
@@ -118,6 +136,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         parts.beginnings.append(Probes(parts, execs).begin)
         await cables.reconcile(recovery.living(parts, found.damaged))
         await recovery.settle(parts, found.damaged)
+        await end_freezes(parts)
         await in_thread(snapshots.sweep)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
         yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs)
