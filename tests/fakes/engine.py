@@ -139,7 +139,7 @@ class FakeContainers:
 @dataclass
 class FakeStream:
     tty: bool
-    lines: AsyncIterator[LogLine]
+    batches: AsyncIterator[list[LogLine]]
 
 
 class FakeLogs:
@@ -154,10 +154,9 @@ class FakeLogs:
         self.asked.note("logs", known(ref), wishes)
         return FakeStream(self.tty, self._lines())
 
-    async def _lines(self) -> AsyncIterator[LogLine]:
+    async def _lines(self) -> AsyncIterator[list[LogLine]]:
         try:
-            for line in self.lines:
-                yield line
+            yield self.lines
             if self.forever:
                 await asyncio.Event().wait()
         finally:
@@ -167,7 +166,7 @@ class FakeLogs:
 @dataclass
 class FakeAttachable:
     tty: bool
-    logs: AsyncIterator[LogLine] | None
+    logs: AsyncIterator[list[LogLine]] | None
     early: list[bytes] = field(default_factory=list)
 
     async def connect(self, connection: socket.socket, early: bytes) -> None:
@@ -190,9 +189,9 @@ class FakeAttaching:
         self.asked.note("attach", known(ref), asked)
         return FakeAttachable(self.tty, self._lines() if asked.logs else None)
 
-    async def _lines(self) -> AsyncIterator[LogLine]:
+    async def _lines(self) -> AsyncIterator[list[LogLine]]:
         for line in self.lines:
-            yield line
+            yield [line]
 
 
 class FakeExecs:

@@ -1,5 +1,6 @@
 """What the verbs share: the rooms below, the containers in memory, the settings. Built once, by `daemon.wiring`."""
 
+import asyncio
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -54,7 +55,10 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything that more than one verb needs; *past_execs* are the exec instances of the engine before this one."""
+    """Everything that more than one verb needs; *past_execs* are the exec instances of the engine before this one.
+
+    *ending* is set once the engine ends its containers: from then on none starts again.
+    """
 
     records: Records
     runtime: Starter
@@ -71,6 +75,7 @@ class Parts:
     roster: Roster = field(default_factory=Roster)
     clients: HeldClients = field(default_factory=HeldClients)
     tasks: Tasks = field(default_factory=Tasks)
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, container: Container, action: str, **more: str) -> None:
         """An event of *container*."""

@@ -18,15 +18,16 @@ from havre.base.errors import HavreError
 from havre.base.ids import is_id
 from havre.base.tasks import in_thread
 from havre.engine.container_volumes import hold_all, mount_all
-from havre.engine.lifecycle import State
+from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
 from havre.engine.records import Found
 from havre.engine.remove import erase, remove_folder
+from havre.engine.restart_policy import starts_with_the_engine
 from havre.engine.roster import Container
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.staged import unstage_all
-from havre.engine.start import give_back, record_end, watch
+from havre.engine.start import give_back, plan_restart, record_end, watch
 from havre.runtime.bundle import Exit
 
 _log = logging.getLogger(__name__)
@@ -75,6 +76,19 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
             async with container.lock:
                 await erase(parts, container, volumes=True)
     await _sweep(parts, damaged)
+    _start_what_should_run(parts)
+
+
+def _start_what_should_run(parts: Parts) -> None:
+    """By their restart policies: at once, and in the order in which they were made."""
+    for container in sorted(parts.roster, key=lambda one: one.record.created_ns):
+        record = container.record
+        if record.alive or container.gone:
+            continue
+        if record.state is State.EXITED and starts_with_the_engine(record):
+            parts.change(container, replace(record, state=after(record.state, Verb.RETRY)))
+        if container.record.state is State.RESTARTING:
+            plan_restart(parts, container, delay_s=0.0)
 
 
 async def _mount_again(parts: Parts, container: Container) -> None:

@@ -35,6 +35,8 @@ async def remove(parts: Parts, container: Container, *, force: bool, volumes: bo
         _refuse_alive(container, force=force)
         if container.record.alive:
             await _kill(parts, container)
+        if container.record.state is State.RESTARTING:
+            parts.keep(container, replace(container.record, state=after(State.RESTARTING, Verb.GIVE_UP)))
         await erase(parts, container, volumes=volumes)
 
 
@@ -60,8 +62,8 @@ async def erase(parts: Parts, container: Container, *, volumes: bool) -> None:
 
 
 def _refuse_alive(container: Container, *, force: bool) -> None:
-    if container.record.alive and not force:
-        state = container.record.state
+    state = container.record.state
+    if (container.record.alive or state is State.RESTARTING) and not force:
         hint = "unpause and then stop the container" if state is State.PAUSED else "stop the container"
         raise Conflict(
             f'cannot remove container "/{container.name}": container is {state}: {hint} before removing or force remove'

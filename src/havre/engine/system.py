@@ -89,7 +89,7 @@ class System:
                 "Volume": ["local"],
                 "Network": ["bridge", "host", "null"],
                 "Authorization": None,
-                "Log": [driver for driver in OFFERED if driver != "none"],
+                "Log": sorted(driver for driver in OFFERED if driver != "none"),
             },
             **_controllers(facts),
             **_ourselves(self._parts),

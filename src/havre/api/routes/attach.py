@@ -10,7 +10,7 @@ from typing import Protocol
 from havre.api.request import Query, Request
 from havre.api.response import Answer, Hijack
 from havre.api.router import Route
-from havre.api.routes.logs import LineForm, content_type, gathered
+from havre.api.routes.logs import LineForm, content_type, written
 from havre.logs.entries import LogLine
 
 
@@ -34,7 +34,7 @@ class Attachable(Protocol):
         """Whether it writes to a terminal."""
 
     @property
-    def logs(self) -> AsyncIterator[LogLine] | None:
+    def logs(self) -> AsyncIterator[list[LogLine]] | None:
         """What it said before, when that was asked for."""
 
     async def connect(self, connection: socket.socket, early: bytes) -> None:
@@ -76,7 +76,7 @@ def _joiner(streams: Attachable, asked: AttachAsked) -> Callable[[socket.socket,
     async def take(connection: socket.socket, early: bytes) -> None:
         if streams.logs is not None:
             connection.setblocking(False)
-            async with aclosing(gathered(streams.logs, LineForm(streams.tty))) as pieces:
+            async with aclosing(written(streams.logs, LineForm(streams.tty))) as pieces:
                 async for piece in pieces:
                     await asyncio.get_running_loop().sock_sendall(connection, piece)
         if asked.stream:
