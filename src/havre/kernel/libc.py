@@ -59,3 +59,11 @@ def shown(value: StrPath) -> str:
     """*value* for an error message: text, and nothing that a terminal would obey."""
     text = os.fsdecode(value)
     return text if text.isprintable() else repr(text)
+
+
+def flag_names(holder: type, flags: int) -> str:
+    """*flags* in words, by the numbers that the class *holder* names: `BIND|REC`; `0` for none."""
+    names = [
+        name for name, value in vars(holder).items() if isinstance(value, int) and value and flags & value == value
+    ]
+    return "|".join(names) or hex(flags) if flags else "0"

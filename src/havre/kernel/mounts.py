@@ -2,9 +2,8 @@
 
 import ctypes
 import os
-from enum import IntFlag
 
-from havre.kernel.libc import KernelError, StrPath, by_machine, libc, path_bytes, shown, syscall
+from havre.kernel.libc import KernelError, StrPath, by_machine, flag_names, libc, path_bytes, shown, syscall
 
 AT_FDCWD = -100
 AT_EMPTY_PATH = 0x1000
@@ -27,8 +26,8 @@ _umount2 = libc.umount2
 _umount2.argtypes = (ctypes.c_char_p, ctypes.c_int)
 
 
-class MountFlag(IntFlag):
-    """Flags of mount(2)."""
+class MountFlag:
+    """Flags of mount(2): plain numbers, since joining members of an enum costs more than some of the calls."""
 
     NONE = 0
     RDONLY = 1
@@ -57,7 +56,7 @@ class MountFlag(IntFlag):
     LAZYTIME = 1 << 25
 
 
-class MountAttr(IntFlag):
+class MountAttr:
     """Attributes of mount_setattr(2) and fsmount(2)."""
 
     NONE = 0
@@ -98,7 +97,7 @@ class _Attr(ctypes.Structure):
 def mount(source: StrPath, target: StrPath, kind: str = "", flags: int = 0, data: StrPath = "") -> None:
     """Attach, bind, move, remount or change the propagation of a mount, as *flags* say."""
     if _mount(path_bytes(source), path_bytes(target), kind.encode(), flags, path_bytes(data)) != 0:
-        what = f"mount {kind or MountFlag(flags).name or flags} {shown(source)} on {shown(target)}"
+        what = f"mount {kind or flag_names(MountFlag, flags)} {shown(source)} on {shown(target)}"
         raise KernelError.last(f"{what} ({shown(data)})" if data else what)
 
 

@@ -5,9 +5,8 @@ import fcntl
 import os
 import signal
 import struct
-from enum import IntFlag
 
-from havre.kernel.libc import KernelError, libc, path_bytes
+from havre.kernel.libc import KernelError, flag_names, libc, path_bytes
 
 _CLONE3 = 435
 _AF_INET, _SOCK_DGRAM_CLOEXEC = 2, 2 | 0x80000
@@ -32,7 +31,7 @@ _after_fork_parent = ctypes.PYFUNCTYPE(None)(("PyOS_AfterFork_Parent", ctypes.py
 _after_fork_child = ctypes.PYFUNCTYPE(None)(("PyOS_AfterFork_Child", ctypes.pythonapi))
 
 
-class CLONE(IntFlag):
+class CLONE:
     """Flags of clone3(2); the NEW* ones also of unshare(2) and setns(2)."""
 
     NONE = 0
@@ -97,13 +96,13 @@ class _CloneArgs(ctypes.Structure):
 def unshare(flags: int) -> None:
     """Leave the namespaces that *flags* name for fresh ones."""
     if _unshare(flags) != 0:
-        raise KernelError.last(f"unshare {CLONE(flags).name or hex(flags)}")
+        raise KernelError.last(f"unshare {flag_names(CLONE, flags)}")
 
 
 def setns(fd: int, flags: int) -> None:
     """Join the namespace that *fd* is, or with a pidfd those of that process that *flags* name."""
     if _setns(fd, flags) != 0:
-        raise KernelError.last(f"setns {CLONE(flags).name or hex(flags)}")
+        raise KernelError.last(f"setns {flag_names(CLONE, flags)}")
 
 
 def clone3(flags: int, cgroup_fd: int | None = None) -> tuple[int, int]:
@@ -128,7 +127,7 @@ def clone3(flags: int, cgroup_fd: int | None = None) -> tuple[int, int]:
     number = ctypes.get_errno()
     _after_fork_parent()
     if pid < 0:
-        raise KernelError.of(number, f"clone3 {CLONE(flags).name or hex(flags)}")
+        raise KernelError.of(number, f"clone3 {flag_names(CLONE, flags)}")
     return pid, pidfd.value
 
 

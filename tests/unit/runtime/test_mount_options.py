@@ -43,7 +43,7 @@ def test_relatime_is_no_recursive_word() -> None:
 
 @pytest.mark.parametrize("word", ["private", "slave", "shared", "unbindable"])
 def test_propagation(word: str) -> None:
-    flag = MountFlag[word.upper()]
+    flag = vars(MountFlag)[word.upper()]
     assert parse_options([word])[7:9] == (flag, False)
     assert parse_options([f"r{word}"])[7:9] == (flag, True)
 

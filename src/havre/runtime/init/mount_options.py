@@ -19,8 +19,8 @@ class Option(NamedTuple):
 
 
 # Plain integers: enum arithmetic is ten times slower, and this is on the way of each start.
-_F = {member.name: int(member) for member in MountFlag}
-_A = {member.name: int(member) for member in MountAttr}
+_F = {name: value for name, value in vars(MountFlag).items() if isinstance(value, int)}
+_A = {name: value for name, value in vars(MountAttr).items() if isinstance(value, int)}
 _ATIME = _A["NOATIME"] | _A["STRICTATIME"]
 
 _WORDS = {
