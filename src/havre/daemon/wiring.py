@@ -5,7 +5,20 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from havre.api.router import Route
-from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, stats, system, volumes  # noqa: A004
+from havre.api.routes import (
+    attach,
+    containers,
+    events,
+    exec,  # noqa: A004
+    images,
+    logs,
+    networks,
+    refused,
+    stats,
+    system,
+    volume_copies,
+    volumes,
+)
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
@@ -28,6 +41,7 @@ from havre.engine.seccomp_filters import Filters, check_profile
 from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
+from havre.engine.volume_copies import VolumeCopies
 from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.names import Names
@@ -67,6 +81,7 @@ class _Joined:
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts.roster)),
             *volumes.routes(volume_service),
+            *volume_copies.routes(VolumeCopies(parts)),
             *system.routes(System(parts, image_service, volume_service, self.engine_id)),
             *refused.routes(),
         ]
