@@ -119,15 +119,6 @@ class FakeTrees:
     def diff_path(self, key: str) -> Path:
         return self._root / key / "diff"
 
-    @contextmanager
-    def mounted(self, key: str, view: View = View.WHOLE) -> Iterator[int]:
-        assert view is View.WHOLE
-        handle = os.open(self.diff_path(key), os.O_RDONLY | os.O_DIRECTORY)
-        try:
-            yield handle
-        finally:
-            os.close(handle)
-
     def discard(self, key: str) -> None:
         self._keys.pop(key, None)
 
@@ -136,6 +127,17 @@ class FakeTrees:
 
     def usage(self, key: str) -> int:
         return 12 if key in self._keys else 0
+
+    @contextmanager
+    def mounted(self, key: str, view: View = View.WHOLE) -> Iterator[int]:  # noqa: ARG002  one tree serves all views
+        """What it changed, whatever the view."""
+        if key not in self._keys:
+            raise NoSuchKey(key)
+        handle = os.open(self.diff_path(key), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
 
 
 class FakeShim:

@@ -11,12 +11,14 @@ GROUPS = {
 }
 
 _CONTAINER = (
-    "attach", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port", "rename", "restart",
+    "attach", "commit", "cp", "create", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause", "port",
+    "rename", "restart",
     "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
 _IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
 _TOP = (
-    "attach", "create", "exec", "kill", "logs", "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
+    "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
+    "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
     "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip
 

@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from havre.engine.health import Health
 from havre.engine.lifecycle import ALIVE, State
 from havre.engine.settings import Config, EndpointWish, HostConfig
 from havre.networks.model import Attachment
@@ -102,6 +103,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     restart_count: int = 0
     stopped_by_user: bool = False
     attachment: Attachment | None = None
+    health: Health | None = None
 
     @property
     def alive(self) -> bool:

@@ -111,6 +111,7 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         finished_ns=record.finished_ns,
         stopped_by_user=False,
         restart_count=restarts,
+        health=None,
         attachment=attachment,
     )
     await _started(parts, container, started, shim)
@@ -139,6 +140,8 @@ async def _started(parts: Parts, container: Container, record: Record, shim: Shi
 
 def watch(parts: Parts, container: Container, shim: Shim) -> None:
     """From now on the end of *shim* is the end of *container*."""
+    for begin in parts.beginnings:
+        begin(container, shim)
     _ = parts.tasks.start(_watch(parts, container, shim), name=f"watch {container.id[:12]}")
 
 

@@ -11,7 +11,7 @@ from contextlib import suppress
 from havre.kernel.libc import KernelError
 
 _PIECE = 16 << 20
-_MAX_DEPTH = 400
+_MAX_DEPTH = 200
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC

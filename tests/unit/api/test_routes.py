@@ -11,7 +11,21 @@ from typing import Any
 
 import pytest
 
-from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, stats, system, volumes  # noqa: A004
+from havre.api.routes import (
+    attach,
+    commit,
+    containers,
+    events,
+    exec,  # noqa: A004
+    files,
+    images,
+    logs,
+    networks,
+    refused,
+    stats,
+    system,
+    volumes,
+)
 from havre.api.routes.attach import AttachAsked
 from havre.api.routes.images import ImportWishes
 from havre.base.errors import Conflict, InvalidInput
@@ -20,6 +34,7 @@ from havre.logs.follow import LogWishes
 from havre.wire.stream import header
 from tests.fakes import engine as fakes
 from tests.fakes.engine import Asked
+from tests.fakes.files import FakeCommits, FakeFiles
 from tests.fakes.served import Answer, Served, Talk
 
 GONE_S = 5
@@ -47,6 +62,8 @@ class World:
                 *attach.routes(self.attaching),
                 *exec.routes(self.execs),
                 *events.routes(self.events),
+                *files.routes(FakeFiles(self.asked)),
+                *commit.routes(FakeCommits(self.asked)),
                 *images.archive_routes(self.images),
                 *images.routes(self.images),
                 *networks.routes(fakes.FakeNetworks()),
@@ -415,7 +432,6 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("POST", "/swarm/init", 501),
         ("POST", "/build", 501),
         ("POST", "/build/prune?filters=", 200),
-        ("POST", "/commit?container=c1", 501),
         ("POST", "/auth", 501),
         ("GET", "/images/search?term=x", 501),
         ("POST", "/images/a/b/push", 501),
@@ -423,7 +439,6 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("GET", "/containers/c1/stats?stream=0&one-shot=1", 200),
         ("GET", "/containers/c1/stats?one-shot=1", 400),
         ("POST", "/containers/c1/update", 400),
-        ("HEAD", "/containers/c1/archive?path=/", 501),
         ("GET", "/containers/c1/attach/ws", 501),
         ("GET", "/containers/c1/checkpoints", 501),
         ("GET", "/version", 200),
@@ -460,6 +475,8 @@ def test_every_endpoint_of_the_api_is_known() -> None:
             *attach.routes(fakes.FakeAttaching(asked)),
             *exec.routes(fakes.FakeExecs(asked)),
             *events.routes(fakes.FakeEvents(asked)),
+            *files.routes(FakeFiles(asked)),
+            *commit.routes(FakeCommits(asked)),
             *images.archive_routes(fakes.FakeImages(asked)),
             *images.routes(fakes.FakeImages(asked)),
             *volumes.routes(fakes.FakeVolumes()),
