@@ -22,6 +22,10 @@ _TOP = (
     "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip
 
+_VOLUME = (
+    "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "rm", "snapshot", "update",
+)  # fmt: skip
+
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
@@ -33,7 +37,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "events"): "system_events",
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",
-    **{("volume", verb): f"volume_{verb}" for verb in ("create", "inspect", "ls", "prune", "rm", "update")},
+    **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
     ("inspect",): "inspect",
     ("version",): "version",
 }

@@ -18,6 +18,7 @@ from havre.api.routes import (
     refused,
     stats,
     system,
+    volume_copies,
     volumes,
 )
 from havre.base.ids import new_id
@@ -45,6 +46,7 @@ from havre.engine.seccomp_filters import Filters, check_profile
 from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
+from havre.engine.volume_copies import VolumeCopies
 from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.names import Names
@@ -87,6 +89,7 @@ class _Joined:
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts.roster)),
             *volumes.routes(volume_service),
+            *volume_copies.routes(VolumeCopies(parts)),
             *system.routes(System(parts, image_service, volume_service, self.engine_id)),
             *refused.routes(),
         ]

@@ -96,7 +96,7 @@ class Images:
 
         async def work(report: _Report) -> None:
             async with self._archives, self._store.arriving() as arrival:
-                candidates = await _received(body, lambda inlet: read_archive(inlet, arrival, platform))
+                candidates = await received(body, lambda inlet: read_archive(inlet, arrival, platform))
                 for candidate in candidates:
                     await self._publish_loaded(arrival, candidate, report)
 
@@ -110,7 +110,7 @@ class Images:
         """Make an image of the root folder whose archive *body* brings. Raises InvalidInput, Unavailable."""
         process = plan_import(wishes)
         async with self._archives, self._store.arriving() as arrival:
-            candidate = await _received(body, lambda inlet: read_import(inlet, arrival, wishes, process))
+            candidate = await received(body, lambda inlet: read_import(inlet, arrival, wishes, process))
             return await self._store.add(arrival, candidate, lambda _: None, tagged=bool(candidate.names))
 
     def arriving(self) -> AbstractAsyncContextManager[Arrival]:
@@ -162,7 +162,7 @@ def tag_target(repository: str, tag: str = "") -> Reference:
     return reference.with_default_tag()
 
 
-async def _received(body: AsyncIterator[bytes], read: Callable[[Inlet], _T]) -> _T:
+async def received(body: AsyncIterator[bytes], read: Callable[[Inlet], _T]) -> _T:
     """What *read* makes, in a thread, of the bytes that *body* brings."""
     inlet = Inlet()
     feeder = asyncio.get_running_loop().create_task(inlet.feed(body))

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import socket
 from pathlib import Path
 from typing import Final
 
@@ -16,6 +17,7 @@ _FLAGS: Final = {
     "nosuid": MountFlag.NOSUID,
     "nodev": MountFlag.NODEV,
     "noexec": MountFlag.NOEXEC,
+    "mand": MountFlag.MANDLOCK,
     "sync": MountFlag.SYNCHRONOUS,
     "dirsync": MountFlag.DIRSYNC,
     "noatime": MountFlag.NOATIME,
@@ -25,7 +27,17 @@ _FLAGS: Final = {
     "bind": MountFlag.BIND,
     "rbind": MountFlag.BIND | MountFlag.REC,
 }
-_SILENT: Final = frozenset({"rw", "suid", "dev", "exec", "async", "atime", "diratime", "defaults", ""})
+_PROPAGATION: Final = {
+    "shared": MountFlag.SHARED,
+    "rshared": MountFlag.SHARED | MountFlag.REC,
+    "slave": MountFlag.SLAVE,
+    "rslave": MountFlag.SLAVE | MountFlag.REC,
+    "private": MountFlag.PRIVATE,
+    "rprivate": MountFlag.PRIVATE | MountFlag.REC,
+}
+_OF_THE_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3"})
+_ADDRESS: Final = "addr="
+_SILENT: Final = frozenset({"rw", "suid", "dev", "exec", "nomand", "async", "atime", "diratime", "defaults", ""})
 
 
 def mount_volume(volume: Volume, target: Path) -> None:
@@ -34,11 +46,17 @@ def mount_volume(volume: Volume, target: Path) -> None:
         return
     flags, data = split_options(volume.options.get("o", ""))
     device, kind = volume.options.get("device", ""), volume.options.get("type", "")
+    if kind in _OF_THE_NETWORK:
+        data = with_address(data)
     try:
         mount(device, target, "" if flags & MountFlag.BIND else kind, flags, data)
-        if flags & MountFlag.BIND and flags & MountFlag.RDONLY:
-            mount("", target, "", MountFlag.BIND | MountFlag.REMOUNT | MountFlag.RDONLY)
+        if flags & MountFlag.BIND and flags & ~(MountFlag.BIND | MountFlag.REC):
+            mount("", target, "", (flags & ~MountFlag.REC) | MountFlag.REMOUNT)  # a bind takes no other flag: mount(2)
+        for word in volume.options.get("o", "").split(","):
+            if word in _PROPAGATION:
+                mount("", target, "", _PROPAGATION[word])
     except KernelError as failed:
+        unmount_volume(target)
         raise InternalError(
             f"error while mounting volume '{target}': failed to mount local volume: "
             f"mount {device}:{target}, data: {data}: {failed.strerror}"
@@ -76,6 +94,22 @@ def split_options(text: str) -> tuple[int, str]:
     for option in text.split(","):
         if option in _FLAGS:
             flags |= int(_FLAGS[option])
-        elif option not in _SILENT:
+        elif option not in _SILENT and option not in _PROPAGATION:
             data.append(option)
     return flags, ",".join(data)
+
+
+def with_address(data: str) -> str:
+    """*data* with the server's name in `addr=` as a number, as the kernel wants it. Raises InternalError."""
+    words = data.split(",")
+    for position, word in enumerate(words):
+        if word.startswith(_ADDRESS):
+            name = word.removeprefix(_ADDRESS)
+            try:
+                found = socket.getaddrinfo(name, None, proto=socket.IPPROTO_TCP)
+            except OSError as failed:
+                raise InternalError(
+                    f"error resolving passed in network volume address: lookup {name}: {failed}"
+                ) from failed
+            words[position] = f"{_ADDRESS}{found[0][4][0]}"
+    return ",".join(words)

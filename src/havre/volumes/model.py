@@ -5,7 +5,7 @@ from typing import Final
 
 import msgspec
 
-from havre.base.errors import Conflict, InvalidInput, NotFound
+from havre.base.errors import Conflict, InvalidInput, NotFound, NotSupported
 
 LOCAL: Final = "local"
 ANONYMOUS: Final = "com.docker.volume.anonymous"
@@ -63,7 +63,9 @@ def parse_name(name: str) -> str:
 
 
 def parse_options(name: str, options: dict[str, str]) -> dict[str, str]:
-    """What the local driver understands: `type`, `device` and `o`. Raises InvalidInput."""
+    """What the local driver understands: `type`, `device` and `o`. Raises InvalidInput, NotSupported for a size."""
+    if "size" in options:
+        raise NotSupported(f"create {name}: quota size requested but no quota support")
     unknown = options.keys() - _OPTIONS
     if unknown:
         raise InvalidInput(f'create {name}: invalid option: "{min(unknown)[:64]}"')

@@ -59,6 +59,14 @@ class Store:
             raise
         sync_folder(self._root)
 
+    def rename(self, volume: Volume, name: str) -> Volume:
+        """Give it another name: that of the folder counts, whatever the record says."""
+        (self._root / volume.name).rename(self._root / name)
+        renamed = msgspec.structs.replace(volume, name=name)
+        write_file(self._root / name / _RECORD, _encode(renamed))
+        sync_folder(self._root)
+        return renamed
+
     def drop(self, name: str) -> None:
         """Let it go with all that is in it; what is gone already is no error.
 
@@ -91,4 +99,4 @@ def _read(folder: Path) -> Volume | None:
     except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as broken:
         _log.error("the record of volume %s cannot be read; it is left alone: %s", folder.name, broken)
         return None
-    return volume if volume.name == folder.name else None
+    return msgspec.structs.replace(volume, name=folder.name)  # a rename may have been cut off before the record

@@ -79,6 +79,18 @@ class Volumes:
             del self._volumes[name]
             return volume
 
+    async def rename(self, name: str, to: str) -> None:
+        """Give it another name. Raises NoSuchVolume, NameTaken, InvalidInput, VolumeInUse."""
+        parse_name(to)
+        async with self._lock:
+            volume = self.get(name)
+            if to in self._volumes:
+                raise NameTaken(f"a volume named {to} exists already")
+            if self._holders.get(name):
+                raise VolumeInUse(f"rename {name}: volume is in use")
+            self._volumes[to] = await in_thread(self._store.rename, volume, to)
+            del self._volumes[name]
+
     async def fill(self, name: str, open_source: Callable[[], int | None]) -> None:
         """Copy the tree that *open_source* opens into the volume, if that is empty and nobody uses it.
 

@@ -153,3 +153,15 @@ def test_missing_sources(havre: Havre, tmp_path: Path) -> None:
     for kind in ("npipe", "cluster"):
         refused = havre.docker("run", "--mount", f"type={kind},src=x,dst=/b", "busybox", "true")
         assert f'invalid mount config for type "{kind}": mount type unknown'.encode() in refused.stderr
+
+
+def test_flags_of_a_bound_volume(havre: Havre, folder: Path) -> None:
+    words = ["-o", "type=none", "-o", f"device={folder}", "-o", "o=bind,nosuid,noexec"]
+    havre.out("volume", "create", *words, "bound")
+    script = "grep ' /v ' /proc/self/mountinfo; cat /v/file"
+    line, text = havre.out("run", "--rm", "-v", "bound:/v", "busybox", "sh", "-c", script).splitlines()
+    assert "nosuid,noexec" in line
+    assert text == "content"
+    assert str(havre.data_root / "volumes") not in Path("/proc/self/mountinfo").read_text()
+    havre.out("volume", "rm", "bound")
+    assert (folder / "file").exists()

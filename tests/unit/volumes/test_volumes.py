@@ -57,8 +57,24 @@ async def test_only_an_empty_volume_is_filled(volumes: Volumes, tmp_path: Path) 
 
 async def test_half_a_copy_is_taken_back(volumes: Volumes, tmp_path: Path) -> None:
     source = tmp_path / "deep"
-    source.joinpath(*["d"] * 80).mkdir(parents=True)
+    source.joinpath(*["d"] * 220).mkdir(parents=True)
     await volumes.create("one", {}, {})
-    with pytest.raises(OSError, match="deeper"):
+    with pytest.raises(OSError, match="more than 200 levels"):
         await volumes.fill("one", lambda: os.open(source, os.O_RDONLY | os.O_DIRECTORY))
     assert os.listdir(volumes.path("one")) == []
+
+
+async def test_another_name_takes_the_content_along(volumes: Volumes) -> None:
+    await volumes.create("one", {"a": "b"}, {})
+    (volumes.path("one") / "file").write_text("kept")
+    await volumes.create("two", {}, {})
+    with pytest.raises(NameTaken):
+        await volumes.rename("one", "two")
+    volumes.hold("one", "someone")
+    with pytest.raises(VolumeInUse):
+        await volumes.rename("one", "three")
+    volumes.release("one", "someone")
+    await volumes.rename("one", "three")
+    assert [volume.name for volume in volumes.list()] == ["three", "two"]
+    assert volumes.get("three").labels == {"a": "b"}
+    assert (volumes.path("three") / "file").read_text() == "kept"
