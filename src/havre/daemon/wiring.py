@@ -39,6 +39,7 @@ from havre.engine.lives import Lives
 from havre.engine.networks import NetworkService
 from havre.engine.parts import Parts
 from havre.engine.places import Folders
+from havre.engine.probes import Probes
 from havre.engine.records import Records
 from havre.engine.seccomp_filters import Filters, check_profile
 from havre.engine.stats import Stats
@@ -63,6 +64,7 @@ class _Joined:
     networks: Networks
     engine_id: str
     cgroups: Cgroups
+    execs: Execs
 
     def routes(self) -> list[Route]:
         """Each noun with the one service it asks."""
@@ -77,7 +79,7 @@ class _Joined:
             *stats.routes(Stats(parts, self.cgroups)),
             *logs.routes(streams),
             *attach.routes(streams),
-            *exec.routes(Execs(parts)),
+            *exec.routes(self.execs),
             *files.routes(Files(parts)),
             *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
@@ -130,12 +132,14 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         undo.callback(parts.clients.close)
         undo.callback(parts.events.close)
         await recovery.load(parts, found)
+        execs = Execs(parts)
+        parts.beginnings.append(Probes(parts, execs).begin)
         await cables.reconcile(recovery.living(parts, found.damaged))
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
         await in_thread(snapshots.sweep)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups)
+        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs)
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:

@@ -9,7 +9,7 @@ from msgspec.structs import replace
 
 from havre.base.errors import InvalidInput
 from havre.base.ids import new_id
-from havre.engine.model import Record, ResolvedMount, VolumeMount
+from havre.engine.model import ImageMount, Record, ResolvedMount, VolumeMount
 from havre.engine.mount_wishes import inherited
 from havre.engine.parts import Parts
 from havre.engine.roster import NoSuchContainer
@@ -36,6 +36,11 @@ def with_inherited(
     return mounts
 
 
+def needs_provision(record: Record) -> bool:
+    """Whether `provide` has anything to do."""
+    return any(isinstance(mount, VolumeMount | ImageMount) for mount in record.mounts)
+
+
 async def provide(parts: Parts, record: Record, undo: AsyncExitStack) -> Record:
     """*record* with the volumes that its mounts name, made where they are not there yet and held for it.
 
@@ -43,6 +48,10 @@ async def provide(parts: Parts, record: Record, undo: AsyncExitStack) -> Record:
     """
     mounts: list[ResolvedMount] = []
     for mount in record.mounts:
+        if isinstance(mount, ImageMount) and not mount.chain:
+            chain = parts.images.find(mount.image).chain
+            mounts.append(replace(mount, chain="" if chain is None else str(chain)))
+            continue
         if not isinstance(mount, VolumeMount):
             mounts.append(mount)
             continue

@@ -12,7 +12,7 @@ from havre.base.errors import HavreError, InternalError, InvalidInput, NotFound
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.engine import image_defaults, names
-from havre.engine.container_volumes import provide, volume_mounts, with_inherited
+from havre.engine.container_volumes import needs_provision, provide, with_inherited
 from havre.engine.model import HOST, SHARED, Record, ResolvedMount
 from havre.engine.mount_wishes import resolve_mounts
 from havre.engine.parts import Parts
@@ -73,7 +73,7 @@ async def _enter(parts: Parts, record: Record, chain: Digest | None) -> None:
             await in_thread(_make_folders, parts, record.id, chain)
         except NotFound as damaged:
             raise InternalError(f"image {record.image_id} cannot be used: {damaged.message}") from damaged
-        if volume_mounts(record):
+        if needs_provision(record):
             record = await provide(parts, record, undo)
         undo.callback(parts.records.forget, record.id)  # a caller that goes away while this waits must leave nothing
         await parts.records.save(record)

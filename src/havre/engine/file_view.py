@@ -16,7 +16,7 @@ from pathlib import Path
 from typing import TypeVar
 
 from havre.base.errors import Conflict
-from havre.engine.model import Record, ResolvedMount, TmpfsMount
+from havre.engine.model import ImageMount, Record, ResolvedMount, TmpfsMount
 from havre.engine.own_files import FILES
 from havre.kernel.inroot import make_file_in_root, make_folders_in_root, open_in_root
 from havre.kernel.libc import KernelError
@@ -168,7 +168,7 @@ def _copies(record: Record, found: dict[str, int], handles: ExitStack) -> int:
     root = open_tree(AT_FDCWD, "/", 0)
     try:
         for entry in record.mounts:
-            if isinstance(entry, TmpfsMount):
+            if isinstance(entry, TmpfsMount | ImageMount):
                 with suppress(KernelError):  # the container took it away
                     place = open_in_root(root, entry.destination, os.O_PATH)
                     handles.callback(os.close, place)
@@ -180,7 +180,7 @@ def _copies(record: Record, found: dict[str, int], handles: ExitStack) -> int:
 
 
 def _attach(root: int, entry: ResolvedMount, found: dict[str, int]) -> None:
-    if isinstance(entry, TmpfsMount):
+    if isinstance(entry, TmpfsMount | ImageMount):
         handle = found.get(entry.destination)
         if handle is not None:
             _put(root, entry.destination, handle)

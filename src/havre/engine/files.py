@@ -14,7 +14,7 @@ from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput,
 from havre.base.tasks import in_own_thread
 from havre.engine.file_view import ViewPlan, with_view
 from havre.engine.lifecycle import State
-from havre.engine.model import Record, TmpfsMount
+from havre.engine.model import ImageMount, Record, TmpfsMount
 from havre.engine.outlet import Outlet
 from havre.engine.parts import Parts
 from havre.engine.placeholders import is_placeholder
@@ -230,7 +230,7 @@ def _check_writable(record: Record, path: str) -> None:
     for entry in sorted(mounts, key=lambda one: -len(one.destination)):
         destination = posixpath.normpath(entry.destination)
         if path == destination or path.startswith(destination.rstrip("/") + "/"):
-            if not entry.writable:
+            if isinstance(entry, ImageMount) or not entry.writable:
                 raise InvalidInput("mounted volume is marked read-only")
             return
     if record.host.readonly_rootfs:

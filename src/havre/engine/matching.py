@@ -89,7 +89,7 @@ def _health(values: frozenset[str], _: Lookups) -> Matcher:
     for value in values:
         if value not in _HEALTH:
             raise InvalidInput(f"Unrecognised filter value for health: {value[:64]}")
-    return lambda _record: "none" in values
+    return lambda record: ("none" if record.health is None else record.health.status) in values
 
 
 def _is_task(values: frozenset[str], _: Lookups) -> Matcher:

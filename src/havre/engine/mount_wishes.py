@@ -6,9 +6,10 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from havre.base.errors import InvalidInput, NotSupported
-from havre.engine.model import BindMount, ResolvedMount, TmpfsMount, VolumeMount
-from havre.engine.settings import BindOptions, Config, HostConfig, MountWish, TmpfsOptions, VolumeOptions
+from havre.base.errors import InvalidInput
+from havre.engine.id_maps import split_id_map
+from havre.engine.model import BindMount, ImageMount, ResolvedMount, TmpfsMount, VolumeMount
+from havre.engine.settings import BindOptions, Config, HostConfig, ImageOptions, MountWish, TmpfsOptions, VolumeOptions
 from havre.volumes.model import parse_name
 
 PathExists = Callable[[str], bool]
@@ -62,18 +63,22 @@ def inherited(mounts: Iterable[ResolvedMount], donor: Iterable[ResolvedMount], m
     for mount in donor:
         if mount.destination in taken or isinstance(mount, TmpfsMount):
             continue
+        if isinstance(mount, ImageMount):
+            found.append(mount)
+            continue
         found.append(replace(mount, mode=mode or mount.mode, writable=mount.writable and "ro" not in options))
     return found
 
 
 def parse_bind(text: str) -> BindMount | VolumeMount:
     """`/host:/inside[:mode]`, `volume:/inside[:mode]` or `/inside`. Raises InvalidInput."""
-    parts = text.split(":")
-    if len(parts) > 3 or "" in parts:
+    parts = text.split(":", 2)
+    mode, id_map = split_id_map(parts[2] if len(parts) == 3 else "")
+    if "" in parts or ":" in mode:
         raise InvalidInput(f"invalid volume specification: '{text}'")
     if len(parts) == 1:
         return VolumeMount(destination=_inside(text, text))
-    source, destination, mode = parts[0], parts[1], parts[2] if len(parts) == 3 else ""
+    source, destination = parts[0], parts[1]
     options = _parse_mode(mode)
     inside = _inside(text, destination)
     if not source.startswith("/"):
@@ -83,6 +88,7 @@ def parse_bind(text: str) -> BindMount | VolumeMount:
             writable="ro" not in options,
             mode=mode or _LOCAL_MODE,
             copy="nocopy" not in options,
+            id_map=id_map,
         )
     if "nocopy" in options:
         raise _bad_spec(text, "field VolumeOptions must not be specified")
@@ -90,14 +96,15 @@ def parse_bind(text: str) -> BindMount | VolumeMount:
         source=posixpath.normpath(source),
         destination=inside,
         writable="ro" not in options,
-        mode=mode,
+        mode=parts[2] if len(parts) == 3 else "",
+        id_map=id_map,
         propagation=next((option for option in options if option in _PROPAGATIONS), "rprivate"),
         make_source=True,
     )
 
 
 def parse_mount(wish: MountWish, exists: PathExists) -> ResolvedMount:
-    """The long form. Raises InvalidInput, or NotSupported for kinds that Havre does not offer."""
+    """The long form. Raises InvalidInput."""
     try:
         if wish.type == "bind":
             return _bind(wish, exists)
@@ -105,10 +112,10 @@ def parse_mount(wish: MountWish, exists: PathExists) -> ResolvedMount:
             return _tmpfs(wish)
         if wish.type == "volume":
             return _volume(wish)
+        if wish.type == "image":
+            return _image(wish)
     except InvalidInput as wrong:
         raise InvalidInput(f'invalid mount config for type "{wish.type}": {wrong.message}') from None
-    if wish.type in {"image", "cluster", "npipe"}:
-        raise NotSupported(f"mounts of type {wish.type} are not offered by havre")
     raise InvalidInput(f'invalid mount config for type "{wish.type}": mount type unknown')
 
 
@@ -144,17 +151,34 @@ def _volume(wish: MountWish) -> VolumeMount:
     driver = options.driver_config
     if driver is not None and driver.name not in {"", "local"}:
         raise InvalidInput(f"error looking up volume plugin {driver.name[:64]}: plugin not found")
-    if options.subpath:
-        raise NotSupported("volume-subpath is not offered by this version of havre")
+    if options.subpath and not wish.source:
+        raise InvalidInput("must not set Subpath when using anonymous volumes")
     return VolumeMount(
         name=parse_name(wish.source) if wish.source else "",
         destination=inside,
         writable=not wish.read_only,
         mode=_LOCAL_MODE,
-        copy=not options.no_copy,
+        copy=not (options.no_copy or options.subpath),
+        subpath=_subpath(options.subpath),
         labels=options.labels or {},
         options=(driver.options if driver is not None else None) or {},
     )
+
+
+def _image(wish: MountWish) -> ImageMount:
+    inside = _destination(wish.target)
+    _refuse_options(wish, own="ImageOptions")
+    if not wish.source:
+        raise InvalidInput("field Source must not be empty")
+    options = wish.image_options or ImageOptions()
+    return ImageMount(image=wish.source, destination=inside, subpath=_subpath(options.subpath))
+
+
+def _subpath(given: str) -> str:
+    """A path below what is mounted; where its links lead is checked when it is opened."""
+    if posixpath.isabs(given) or ".." in given.split("/") or "\0" in given:
+        raise InvalidInput("subpath must be a relative path within the volume")
+    return given
 
 
 def _inside(text: str, destination: str) -> str:

@@ -26,6 +26,7 @@ from havre.engine.restart_policy import starts_with_the_engine
 from havre.engine.roster import Container
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
+from havre.engine.staged import unstage_all
 from havre.engine.start import give_back, plan_restart, record_end, watch
 from havre.runtime.bundle import Exit
 
@@ -149,6 +150,15 @@ async def _sweep(parts: Parts, damaged: frozenset[str]) -> None:
     for identifier in await in_thread(_ids_in, folders.exec_root / "shm"):
         if identifier not in owned:
             await in_thread(unmount_shared_memory, folders.exec_root, identifier)
+    await _sweep_staged(parts, damaged)
+
+
+async def _sweep_staged(parts: Parts, damaged: frozenset[str]) -> None:
+    """Take down what was mounted on the host for containers that do not run."""
+    for identifier in await in_thread(_ids_in, parts.folders.exec_root / "mounts"):
+        container = parts.roster.find(identifier)
+        if identifier not in damaged and (container is None or container.shim is None):
+            await in_thread(unstage_all, parts, identifier)
 
 
 async def _quietly(parts: Parts, identifier: str) -> None:

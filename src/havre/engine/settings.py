@@ -163,8 +163,14 @@ class VolumeOptions(_Part, frozen=True, omit_defaults=True):
     subpath: str = ""
 
 
+class ImageOptions(_Part, frozen=True, omit_defaults=True):
+    """Of a mount of type image."""
+
+    subpath: str = ""
+
+
 class MountWish(_Part, frozen=True, omit_defaults=True):
-    """A mount in the long form of `--mount`; options of kinds that are not offered are kept as they came."""
+    """A mount in the long form of `--mount`; options of clusters are kept as they came."""
 
     type: str = ""
     source: str = ""
@@ -173,7 +179,7 @@ class MountWish(_Part, frozen=True, omit_defaults=True):
     consistency: str = ""
     bind_options: BindOptions | None = None
     volume_options: VolumeOptions | None = None
-    image_options: dict[str, object] | None = None
+    image_options: ImageOptions | None = None
     tmpfs_options: TmpfsOptions | None = None
     cluster_options: dict[str, object] | None = None
 
@@ -282,7 +288,10 @@ _NESTED: Final = frozenset(
         "Healthcheck",
         "Mounts",
         "BindOptions",
+        "ImageOptions",
         "TmpfsOptions",
+        "VolumeOptions",
+        "DriverConfig",
         "Devices",
         "Ulimits",
         "BlkioWeightDevice",

@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from havre.base.numbers import parse_int
-from havre.engine.model import SHARED, BindMount, Record, VolumeMount
+from havre.engine.model import SHARED, BindMount, ImageMount, Record, VolumeMount
 from havre.engine.settings import EndpointWish
 from havre.networks.model import Attachment
 from havre.wire.container_config import PortBinding
@@ -38,6 +38,17 @@ def mount_points(record: Record) -> list[MountPoint]:
                     "Driver": "local",
                     "Mode": mount.mode,
                     "RW": mount.writable,
+                    "Propagation": "",
+                }
+            )
+        elif isinstance(mount, ImageMount):
+            points.append(
+                {
+                    "Type": "image",
+                    "Source": mount.image,
+                    "Destination": mount.destination,
+                    "Mode": "",
+                    "RW": False,
                     "Propagation": "",
                 }
             )

@@ -8,7 +8,7 @@ from havre.engine.device_nodes import Devices, block_number
 from havre.engine.host import HostFacts
 from havre.engine.limits_spec import DeviceNumber, resources
 from havre.engine.log_target import log_target
-from havre.engine.model import HOST, SHARED, Record
+from havre.engine.model import HOST, SHARED, BindMount, Record
 from havre.engine.mounts_spec import mounts_of
 from havre.engine.places import Places
 from havre.engine.process_spec import container_process
@@ -75,6 +75,7 @@ def build_spec(record: Record, around: Surroundings, number_of: DeviceNumber = b
             cgroups_path=cgroup_path(record, around.cgroup_parent),
             namespaces=_namespaces(record, places),
             devices=around.devices.nodes or None,
+            rootfs_propagation=_root_propagation(record),
             masked_paths=list(host.masked_paths or ()) or None,
             readonly_paths=list(host.readonly_paths or ()) or None,
         ),
@@ -85,6 +86,14 @@ def cgroup_path(record: Record, parent: str = CGROUP_PARENT) -> str:
     """The container's cgroup: its id, below the parent that it or the engine asks for."""
     own = record.host.cgroup_parent or parent
     return f"/{own.strip('/')}/{record.id}"
+
+
+def _root_propagation(record: Record) -> str:
+    """What the mounts ask for reaches the host, or comes from there, only if the root lets it through."""
+    wanted = {mount.propagation.removeprefix("r") for mount in record.mounts if isinstance(mount, BindMount)}
+    if "shared" in wanted:
+        return "shared"
+    return "rslave" if "slave" in wanted else ""
 
 
 def _sysctls(record: Record) -> dict[str, str] | None:

@@ -22,6 +22,7 @@ from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.spec import build_bundle
+from havre.engine.staged import unstage
 from havre.engine.surroundings import connect, prepare
 from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
@@ -110,6 +111,7 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         finished_ns=record.finished_ns,
         stopped_by_user=False,
         restart_count=restarts,
+        health=None,
         attachment=attachment,
     )
     await _started(parts, container, started, shim)
@@ -138,6 +140,8 @@ async def _started(parts: Parts, container: Container, record: Record, shim: Shi
 
 def watch(parts: Parts, container: Container, shim: Shim) -> None:
     """From now on the end of *shim* is the end of *container*."""
+    for begin in parts.beginnings:
+        begin(container, shim)
     _ = parts.tasks.start(_watch(parts, container, shim), name=f"watch {container.id[:12]}")
 
 
@@ -219,6 +223,7 @@ async def give_back(parts: Parts, record: Record) -> None:
     both = await asyncio.gather(
         parts.networks.detach(record.id), parts.runtime.remove(record.id), return_exceptions=True
     )
+    await unstage(parts, record)
     await unmount_all(parts, record)
     if record.host.ipc_mode == "shareable":
         await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)

@@ -3,6 +3,8 @@
 import os
 from contextlib import AsyncExitStack
 
+from msgspec.structs import replace
+
 from havre.base.errors import Conflict, InvalidInput, NotSupported
 from havre.base.tasks import in_thread
 from havre.engine.container_volumes import mount_all
@@ -17,6 +19,7 @@ from havre.engine.roster import Container
 from havre.engine.security import parse_security
 from havre.engine.shared_memory import folder_of, mount_shared_memory, unmount_shared_memory
 from havre.engine.spec import Surroundings
+from havre.engine.staged import stage
 from havre.networks.model import Attachment, Wishes
 from havre.runtime import defaults
 
@@ -52,13 +55,14 @@ async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: As
     if any(isinstance(mount, BindMount) and mount.make_source for mount in record.mounts):
         await in_thread(_make_sources, record)
     await mount_all(parts, record, undo)
+    staged = await stage(parts, record, undo)
     memory = await _shared_memory(parts, record, undo)
     simple = not (host.privileged or host.devices)
     devices = find_devices(host) if simple else await in_thread(find_devices, host)
     profile = parse_security(host.security_opt or (), privileged=host.privileged).seccomp
     return Surroundings(
         facts=parts.facts,
-        places=_places(parts, record, attachment, memory),
+        places=replace(_places(parts, record, attachment, memory), staged=staged),
         devices=devices,
         seccomp_program=await parts.filters.program(profile, capabilities_of(host, parts.facts)),
         cgroup_parent=parts.settings.cgroup_parent,
