@@ -99,11 +99,14 @@ def _discard(parts: Parts, identifier: str) -> OSError | None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of the engine's own, which holds files only and which no container can reach."""
+    """Remove a folder of the engine's own, which no container can reach; what is gone already is no error."""
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
         return
     for entry in entries:
-        os.unlink(entry.path)  # noqa: PTH108  one call a file on the way of each removal
+        if entry.is_dir(follow_symlinks=False):
+            remove_folder(Path(entry.path))  # the log driver's own
+        else:
+            os.unlink(entry.path)  # noqa: PTH108  one call a file on the way of each removal
     os.rmdir(folder)  # noqa: PTH106
