@@ -129,13 +129,16 @@ class _Writer:
             if not stat.S_ISREG(status.st_mode):
                 return  # replaced since it was listed
             numbers.size = left = status.st_size
-            yield header(b"0", path, numbers, xattrs=_xattrs(handle))
-            while left:
+            before = header(b"0", path, numbers, xattrs=_xattrs(handle))
+            while True:
                 # A file that shrinks meanwhile is filled up: its size has been said.
-                piece = os.read(handle, min(left, _PIECE_BYTES)) or bytes(min(left, _PIECE_BYTES))
+                piece = (os.read(handle, min(left, _PIECE_BYTES)) or bytes(min(left, _PIECE_BYTES))) if left else b""
                 left -= len(piece)
-                yield piece
-            yield bytes(-numbers.size % BLOCK)
+                if not left:
+                    yield before + piece + bytes(-numbers.size % BLOCK)
+                    return
+                yield before + piece if before else piece
+                before = b""
         finally:
             os.close(handle)
 
@@ -155,7 +158,7 @@ def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
         waiting.append(piece)
         size += len(piece)
         if size >= _PIECE_BYTES:
-            yield b"".join(waiting)
+            yield b"".join(waiting) if len(waiting) > 1 else piece
             waiting.clear()
             size = 0
     yield b"".join(waiting)

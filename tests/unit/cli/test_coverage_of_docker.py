@@ -15,8 +15,6 @@ from havre.cli.names import ALIASES, COMMANDS
 SPEC = Path(__file__).parents[4] / "shared/spec/docker-cli.json"
 NOT_YET = frozenset(
     [
-        "container commit", "container cp", "container diff", "container export",
-
         "login", "logout", "search", "docker", "completion", "__complete", "help",
     ]
 )  # fmt: skip
