@@ -328,7 +328,8 @@ def test_exec_start_reads_its_body_before_the_switch(world: World) -> None:
         body = b'{"Detach":false,"Tty":true}'
         # In one piece: the session may be over before a second one is sent.
         head = [f"{name}: {value}" for name, value in UPGRADE.items()]
-        lines = ["POST /exec/e1/start HTTP/1.1", "Host: docker", *head, f"Content-Length: {len(body)}", "", ""]
+        lines = ["POST /exec/e1/start HTTP/1.1", "Host: docker", *head, "Content-Type: application/json"]
+        lines += [f"Content-Length: {len(body)}", "", ""]
         client.send("\r\n".join(lines).encode() + body + b"early")
         status, _, headers = client.head()
         assert (status, headers["content-type"]) == (101, "application/vnd.docker.raw-stream")
