@@ -420,7 +420,7 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("GET", "/containers/c1/stats?one-shot=1", 400),
         ("POST", "/containers/c1/update", 400),
         ("HEAD", "/containers/c1/archive?path=/", 501),
-        ("GET", "/containers/c1/attach/ws", 501),
+        ("GET", "/containers/c1/attach/ws", 400),
         ("GET", "/containers/c1/checkpoints", 501),
         ("GET", "/version", 200),
         ("GET", "/info", 200),

@@ -40,7 +40,6 @@ _NOT_YET: Final = (
     ("POST", "/commit", "committing containers is"),
     ("POST", "/volumes/create", "creating volumes is"),
     ("PUT", "/volumes/{name}", "changing volumes is"),
-    ("GET", "/containers/{id}/attach/ws", "attaching through a WebSocket is"),
     ("GET", "/containers/{id}/changes", "listing changed files is"),
     ("GET", "/containers/{id}/export", "exporting containers is"),
     ("GET", "/containers/{id}/archive", "copying files is"),
