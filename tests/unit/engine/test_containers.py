@@ -33,6 +33,7 @@ class Asked:
     stdout: bool = True
     stderr: bool = True
     detach_keys: str = ""
+    mixed: bool = False
 
 
 class Bench:
