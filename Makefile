@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 APT_RUN := busybox-static iproute2 nftables libnftables1 tini
 APT_TEST := $(APT_RUN) docker.io podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
 
-.PHONY: help install hello test unit root conformance check format bench soak clean
+.PHONY: help install hello test unit root conformance check format bench soak vm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -29,6 +29,10 @@ conformance: $(VENV)/.tested ## the same requests to Havre and to the reference 
 
 soak: $(VENV)/.tested ## races and churn, ten minutes at most each
 	$(PYTHON) -m pytest -m soak --timeout 900
+
+vm: $(VENV)/.tested ## the tests of containers in a guest with Debian's own kernel and cgroup v2; half an hour
+	scripts/setup $(VENV) "qemu-system-x86 kmod e2fsprogs" ".[fast,dev]"
+	$(PYTHON) -m tests.vm.run
 
 check: $(VENV)/.tested ## format, lint, types, layers, size budgets
 	$(VENV)/bin/ruff format --check src tests benchmarks

@@ -34,6 +34,7 @@ from havre.wire.networks import Network
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
 from havre.wire.system import DiskUsage, Info, Version
+from havre.wire.volumes import CreateVolume, PruneVolumesReport, Volume, VolumeList
 
 KNOWN = "c1"
 
@@ -138,7 +139,7 @@ class FakeContainers:
 @dataclass
 class FakeStream:
     tty: bool
-    lines: AsyncIterator[LogLine]
+    batches: AsyncIterator[list[LogLine]]
 
 
 class FakeLogs:
@@ -153,10 +154,9 @@ class FakeLogs:
         self.asked.note("logs", known(ref), wishes)
         return FakeStream(self.tty, self._lines())
 
-    async def _lines(self) -> AsyncIterator[LogLine]:
+    async def _lines(self) -> AsyncIterator[list[LogLine]]:
         try:
-            for line in self.lines:
-                yield line
+            yield self.lines
             if self.forever:
                 await asyncio.Event().wait()
         finally:
@@ -166,7 +166,7 @@ class FakeLogs:
 @dataclass
 class FakeAttachable:
     tty: bool
-    logs: AsyncIterator[LogLine] | None
+    logs: AsyncIterator[list[LogLine]] | None
     early: list[bytes] = field(default_factory=list)
 
     async def connect(self, connection: socket.socket, early: bytes) -> None:
@@ -189,9 +189,9 @@ class FakeAttaching:
         self.asked.note("attach", known(ref), asked)
         return FakeAttachable(self.tty, self._lines() if asked.logs else None)
 
-    async def _lines(self) -> AsyncIterator[LogLine]:
+    async def _lines(self) -> AsyncIterator[list[LogLine]]:
         for line in self.lines:
-            yield line
+            yield [line]
 
 
 class FakeExecs:
@@ -345,3 +345,23 @@ class FakeImages:
     async def list(self, filters: Filters, *, every: bool, shared_size: bool) -> list[ImageSummary]:
         self.asked.note("list", filters, every, shared_size)
         return [{"Id": "sha256:1"}]
+
+
+class FakeVolumes:
+    async def list(self, filters: Filters) -> VolumeList:
+        return {"Volumes": [] if filters else [{"Name": "one"}], "Warnings": None}
+
+    async def inspect(self, name: str) -> Volume:
+        if name != "one":
+            raise NotFound(f"get {name}: no such volume")
+        return {"Name": name}
+
+    async def create(self, wanted: CreateVolume) -> Volume:
+        return {"Name": wanted.get("Name") or "made"}
+
+    async def remove(self, name: str, *, force: bool) -> None:
+        if not force:
+            await self.inspect(name)
+
+    async def prune(self, filters: Filters) -> PruneVolumesReport:
+        return {"VolumesDeleted": sorted(filters), "SpaceReclaimed": 0}

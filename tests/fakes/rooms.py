@@ -3,9 +3,10 @@
 from __future__ import annotations
 
 import asyncio
+import os
 import socket
-from collections.abc import AsyncIterator, Sequence
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator, Iterator, Sequence
+from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
 
 from havre.base.errors import HavreError
@@ -24,7 +25,8 @@ from havre.oci.reference import Reference
 from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
 from havre.runtime.errors import NoSuchProcess, StartFailed
-from havre.snapshots.contract import KeyTaken, NoSuchKey
+from havre.snapshots.contract import KeyTaken, NoSuchKey, View
+from havre.volumes.volumes import Volumes
 
 FACTS = HostFacts(
     cpus="0-1",
@@ -125,6 +127,17 @@ class FakeTrees:
 
     def usage(self, key: str) -> int:
         return 12 if key in self._keys else 0
+
+    @contextmanager
+    def mounted(self, key: str, view: View = View.WHOLE) -> Iterator[int]:  # noqa: ARG002  one tree serves all views
+        """What it changed, whatever the view."""
+        if key not in self._keys:
+            raise NoSuchKey(key)
+        handle = os.open(self.diff_path(key), os.O_RDONLY | os.O_DIRECTORY)
+        try:
+            yield handle
+        finally:
+            os.close(handle)
 
 
 class FakeShim:
@@ -287,6 +300,7 @@ class Rooms:
         self.folders = Folders(root / "data", root / "exec")
         self.folders.containers.mkdir(parents=True, exist_ok=True)
         self.folders.exec_root.mkdir(exist_ok=True)
+        self.volumes = Volumes(root / "data" / "volumes")
         self.records = Records(root / "data" / "havre.db")
         self.parts = Parts(
             records=self.records,
@@ -294,6 +308,7 @@ class Rooms:
             networks=self.networks,
             snapshots=self.trees,
             images=self.images,
+            volumes=self.volumes,
             folders=self.folders,
             facts=FACTS,
             settings=Settings(resolv_conf=root / "resolv.conf"),
@@ -312,6 +327,7 @@ async def open_rooms(root: Path, *images: Image) -> AsyncIterator[Rooms]:
     """Rooms with open records, and with busybox when no image is given."""
     rooms = Rooms(root, *(images or (make_image("busybox", ProcessConfig(cmd=["sh"], env=["PATH=/bin"])),)))
     _ = rooms.records.open()
+    await rooms.volumes.open()
     try:
         yield rooms
     finally:

@@ -2,9 +2,11 @@
 
 import asyncio
 import logging
+import threading
 from collections.abc import Callable, Coroutine
 from concurrent.futures import ThreadPoolExecutor
-from typing import ParamSpec, TypeVar
+from contextlib import suppress
+from typing import ParamSpec, TypeVar, cast
 
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
@@ -20,6 +22,32 @@ async def in_thread(function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwa
         _pool = ThreadPoolExecutor(_THREADS, thread_name_prefix="havre")
     loop = asyncio.get_running_loop()
     return await loop.run_in_executor(_pool, lambda: function(*args, **kwargs))
+
+
+async def in_own_thread(function: Callable[[], _T]) -> _T:
+    """Call *function* in a new thread that ends with it: for what may take long, or changes the thread itself."""
+    loop = asyncio.get_running_loop()
+    done: asyncio.Future[_T] = loop.create_future()
+
+    def tell(result: _T | None, failure: BaseException | None) -> None:
+        if done.cancelled():
+            return
+        if failure is not None:
+            done.set_exception(failure)
+        else:
+            done.set_result(cast("_T", result))
+
+    def body() -> None:
+        result, failure = None, None
+        try:
+            result = function()
+        except BaseException as raised:  # noqa: BLE001  told to whoever waits
+            failure = raised
+        with suppress(RuntimeError):  # the loop is closed: nobody waits any more
+            loop.call_soon_threadsafe(tell, result, failure)
+
+    threading.Thread(target=body, name="havre-own", daemon=True).start()
+    return await done
 
 
 class Tasks:

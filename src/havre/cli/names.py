@@ -7,15 +7,18 @@ GROUPS = {
     "image": "Manage images",
     "network": "Manage networks",
     "system": "Manage Havre",
+    "volume": "Manage volumes",
 }
 
 _CONTAINER = (
-    "attach", "create", "exec", "inspect", "kill", "logs", "ls", "pause", "port", "rename", "restart",
+    "attach", "commit", "cp", "create", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause", "port",
+    "rename", "restart",
     "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
 _IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
 _TOP = (
-    "attach", "create", "exec", "kill", "logs", "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
+    "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
+    "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
     "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip
 
@@ -30,6 +33,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "events"): "system_events",
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",
+    **{("volume", verb): f"volume_{verb}" for verb in ("create", "inspect", "ls", "prune", "rm", "update")},
     ("inspect",): "inspect",
     ("version",): "version",
 }
@@ -50,6 +54,8 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("tag",): ("image", "tag"),
     ("pull",): ("image", "pull"),
     ("network", "list"): ("network", "ls"),
+    ("volume", "list"): ("volume", "ls"),
+    ("volume", "remove"): ("volume", "rm"),
     ("info",): ("system", "info"),
     ("events",): ("system", "events"),
 }

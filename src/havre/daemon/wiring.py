@@ -5,7 +5,21 @@ from contextlib import AsyncExitStack, asynccontextmanager, closing
 from dataclasses import dataclass
 
 from havre.api.router import Route
-from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, stats, system  # noqa: A004
+from havre.api.routes import (
+    attach,
+    commit,
+    containers,
+    events,
+    exec,  # noqa: A004
+    files,
+    images,
+    logs,
+    networks,
+    refused,
+    stats,
+    system,
+    volumes,
+)
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
@@ -14,26 +28,31 @@ from havre.daemon.settings import engine_settings, network_settings
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
+from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
 from havre.engine.execs import Execs
+from havre.engine.files import Files
 from havre.engine.host import read_host
 from havre.engine.images import ImageService
 from havre.engine.lives import Lives
 from havre.engine.networks import NetworkService
 from havre.engine.parts import Parts
 from havre.engine.places import Folders
+from havre.engine.probes import Probes
 from havre.engine.records import Records
 from havre.engine.seccomp_filters import Filters, check_profile
 from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
+from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.names import Names
 from havre.kernel.cgroups import Cgroups, open_cgroups
 from havre.networks.networks import Networks
 from havre.runtime.runtime import Runtime
 from havre.snapshots.overlay import Overlay
+from havre.volumes.volumes import Volumes
 
 
 @dataclass(frozen=True, slots=True)
@@ -45,11 +64,13 @@ class _Joined:
     networks: Networks
     engine_id: str
     cgroups: Cgroups
+    execs: Execs
 
     def routes(self) -> list[Route]:
         """Each noun with the one service it asks."""
         parts = self.parts
         streams, lives = Streams(parts), Lives(parts)
+        volume_service = VolumeService(parts)
         image_service = ImageService(parts, self.images)
         return [
             *containers.routes(Containers(parts)),
@@ -58,12 +79,15 @@ class _Joined:
             *stats.routes(Stats(parts, self.cgroups)),
             *logs.routes(streams),
             *attach.routes(streams),
-            *exec.routes(Execs(parts)),
+            *exec.routes(self.execs),
+            *files.routes(Files(parts)),
+            *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
             *images.archive_routes(Archives(parts, self.images)),
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts.roster)),
-            *system.routes(System(parts, image_service, self.engine_id)),
+            *volumes.routes(volume_service),
+            *system.routes(System(parts, image_service, volume_service, self.engine_id)),
             *refused.routes(),
         ]
 
@@ -85,6 +109,8 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         records = Records(config.data_root / "havre.db")
         found = records.open()
         undo.push_async_callback(records.close)
+        shelf = Volumes(config.data_root / "volumes")
+        await shelf.open()
         folders = Folders(config.data_root, config.exec_root)
         folders.containers.mkdir(mode=0o710, exist_ok=True)
         cgroups = undo.enter_context(closing(open_cgroups()))
@@ -95,6 +121,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
             networks=cables,
             snapshots=snapshots,
             images=pictures,
+            volumes=shelf,
             folders=folders,
             facts=facts,
             settings=settings,
@@ -105,11 +132,14 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         undo.callback(parts.clients.close)
         undo.callback(parts.events.close)
         await recovery.load(parts, found)
+        execs = Execs(parts)
+        parts.beginnings.append(Probes(parts, execs).begin)
         await cables.reconcile(recovery.living(parts, found.damaged))
         await recovery.settle(parts, found.damaged)
+        await end_freezes(parts)
         await in_thread(snapshots.sweep)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups)
+        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs)
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:

@@ -8,6 +8,8 @@ from typing import Protocol
 from havre.base.errors import Conflict, HavreError, InvalidInput, NotSupported
 from havre.engine.clients import Held
 from havre.engine.lifecycle import State
+from havre.engine.log_settings import readable
+from havre.engine.log_target import decoder_of, kept_at
 from havre.engine.parts import Parts
 from havre.engine.roster import Container
 from havre.engine.seams import Shim
@@ -57,7 +59,7 @@ class LogStream:
     """The log of one container; of a terminal there is one stream only."""
 
     tty: bool
-    lines: AsyncIterator[LogLine]
+    batches: AsyncIterator[list[LogLine]]
 
 
 class Attachable:
@@ -75,12 +77,12 @@ class Attachable:
         return self._container.record.config.tty
 
     @property
-    def logs(self) -> AsyncIterator[LogLine] | None:
+    def logs(self) -> AsyncIterator[list[LogLine]] | None:
         """What it said before, when that was asked for and is kept."""
-        if not self._asked.logs or self._container.record.log_driver == "none":
+        if not self._asked.logs or not readable(self._container.record.host.log_config):
             return None
         wishes = LogWishes(stdout=self._asked.stdout, stderr=self._asked.stderr)
-        return read_logs(str(self._parts.folders.log(self._container.id)), wishes, self._container.stopped)
+        return _read(self._parts, self._container, wishes)
 
     async def connect(self, connection: socket.socket, early: bytes) -> None:
         """Join the streams with *connection*, and own it; of a container that does not run yet, at its start."""
@@ -151,10 +153,16 @@ def attach(parts: Parts, ref: str, asked: AttachAsked) -> Attachable:
 def logs(parts: Parts, ref: str, wishes: LogWishes) -> LogStream:
     """What *ref* said, and says. Raises NotFound, NotSupported where nothing is kept."""
     container = parts.roster.get(ref)
-    if container.record.log_driver == "none":
+    if not readable(container.record.host.log_config):
         raise NotSupported("configured logging driver does not support reading")
-    path = str(parts.folders.log(container.id))
-    return LogStream(container.record.config.tty, read_logs(path, wishes, container.stopped))
+    return LogStream(container.record.config.tty, _read(parts, container, wishes))
+
+
+def _read(parts: Parts, container: Container, wishes: LogWishes) -> AsyncIterator[list[LogLine]]:
+    settings = container.record.host.log_config
+    path = kept_at(settings, str(parts.folders.log(container.id)))
+    path.parent.mkdir(0o710, exist_ok=True)  # one that waits for the first line watches the folder
+    return read_logs(path, wishes, container.stopped, decoder_of(settings))
 
 
 def parse_detach_keys(text: str) -> bytes:

@@ -75,11 +75,10 @@ class Containers:
 
     async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:
         """Remove it; with *force* also while it runs. Raises Conflict."""
-        _ = volumes  # there are none yet that a container owns
         container = self._parts.roster.get(ref)
         if link:
             raise InvalidInput("Conflict, cannot remove the default link name of the container")
-        await remove(self._parts, container, force=force)
+        await remove(self._parts, container, force=force, volumes=volumes)
 
     async def prune(self, filters: Filters) -> PruneContainersReport:
         """Remove all that do not run and pass *filters* (`until`, `label`, `label!`)."""

@@ -12,8 +12,9 @@ from havre.base.errors import HavreError, InternalError, InvalidInput, NotFound
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.engine import image_defaults, names
+from havre.engine.container_volumes import needs_provision, provide, with_inherited
 from havre.engine.model import HOST, SHARED, Record, ResolvedMount
-from havre.engine.mount_wishes import resolve_mounts, unserved_volumes
+from havre.engine.mount_wishes import resolve_mounts
 from havre.engine.parts import Parts
 from havre.engine.roster import Container
 from havre.engine.settings import Config, HostConfig, parse_config, parse_endpoints, parse_host
@@ -43,11 +44,7 @@ async def create(parts: Parts, wanted: CreateContainer, name: str | None, platfo
     config = image_defaults.joined(config, image.config.process)
     args = check_command(config)
     _check_donors(parts, host)
-    mounts = await _resolve(config, host)
-    warnings += [
-        f"volume {path} is not offered by this version of havre: what is written there stays in the container"
-        for path in unserved_volumes(config, mounts)
-    ]
+    mounts = with_inherited(parts, await _resolve(config, host), host.volumes_from)
     identifier = new_id()
     record = Record(
         id=identifier,
@@ -76,6 +73,8 @@ async def _enter(parts: Parts, record: Record, chain: Digest | None) -> None:
             await in_thread(_make_folders, parts, record.id, chain)
         except NotFound as damaged:
             raise InternalError(f"image {record.image_id} cannot be used: {damaged.message}") from damaged
+        if needs_provision(record):
+            record = await provide(parts, record, undo)
         undo.callback(parts.records.forget, record.id)  # a caller that goes away while this waits must leave nothing
         await parts.records.save(record)
         undo.pop_all()

@@ -5,6 +5,7 @@ from typing import Final, cast
 import msgspec
 
 from havre.base import clock
+from havre.engine.health import Health
 from havre.engine.lifecycle import State
 from havre.engine.listing import container_sizes
 from havre.engine.model import Record
@@ -14,6 +15,7 @@ from havre.engine.roster import Container
 from havre.engine.shown import mount_points, networks_of, port_map, present_attachment
 from havre.wire.container_config import Config, HostConfig
 from havre.wire.containers import ContainerInspect, ContainerState, NetworkSettings
+from havre.wire.containers import Health as WireHealth
 from havre.wire.images import GraphDriver
 
 # Fields that Docker leaves out while they are empty.
@@ -79,7 +81,7 @@ async def inspect(parts: Parts, container: Container, *, size: bool) -> Containe
 
 def state_of(record: Record) -> ContainerState:
     """The state in full."""
-    return {
+    state: ContainerState = {
         "Status": str(record.state),
         "Running": record.alive or record.state is State.RESTARTING,
         "Paused": record.state is State.PAUSED,
@@ -91,6 +93,25 @@ def state_of(record: Record) -> ContainerState:
         "Error": record.failure,
         "StartedAt": clock.rfc3339(record.started_ns),
         "FinishedAt": clock.rfc3339(record.finished_ns),
+    }
+    if record.health is not None:
+        state["Health"] = _health(record.health)
+    return state
+
+
+def _health(health: Health) -> WireHealth:
+    return {
+        "Status": health.status,
+        "FailingStreak": health.streak,
+        "Log": [
+            {
+                "Start": clock.rfc3339(result.start_ns),
+                "End": clock.rfc3339(result.end_ns),
+                "ExitCode": result.code,
+                "Output": result.output,
+            }
+            for result in health.log
+        ],
     }
 
 

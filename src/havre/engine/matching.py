@@ -8,7 +8,7 @@ from typing import Final
 from havre.base.errors import InvalidInput
 from havre.base.numbers import parse_int
 from havre.engine.lifecycle import State
-from havre.engine.model import BindMount, Record
+from havre.engine.model import BindMount, Record, VolumeMount
 from havre.engine.shown import exposed_ports
 from havre.wire.filters import Filters
 
@@ -89,7 +89,7 @@ def _health(values: frozenset[str], _: Lookups) -> Matcher:
     for value in values:
         if value not in _HEALTH:
             raise InvalidInput(f"Unrecognised filter value for health: {value[:64]}")
-    return lambda _record: "none" in values
+    return lambda record: ("none" if record.health is None else record.health.status) in values
 
 
 def _is_task(values: frozenset[str], _: Lookups) -> Matcher:
@@ -143,7 +143,9 @@ def _status(values: frozenset[str], _: Lookups) -> Matcher:
 
 def _volume(values: frozenset[str], _: Lookups) -> Matcher:
     return lambda record: any(
-        mount.destination in values or (isinstance(mount, BindMount) and mount.source in values)
+        mount.destination in values
+        or (isinstance(mount, BindMount) and mount.source in values)
+        or (isinstance(mount, VolumeMount) and mount.name in values)
         for mount in record.mounts
     )
 

@@ -4,6 +4,7 @@ from typing import TypeAlias
 
 import msgspec
 
+from havre.engine.health import Health
 from havre.engine.lifecycle import ALIVE, State
 from havre.engine.settings import Config, EndpointWish, HostConfig
 from havre.networks.model import Attachment
@@ -11,6 +12,13 @@ from havre.networks.model import Attachment
 BRIDGE, HOST, NONE = "bridge", "host", "none"
 SHARED = "container:"
 """Begins a namespace mode that takes another container's; its name or id follows."""
+
+
+class IdMap(msgspec.Struct, frozen=True, kw_only=True):
+    """Files of the first id of a pair belong to the second one inside, and the other way round."""
+
+    user: tuple[int, int]
+    group: tuple[int, int]
 
 
 class BindMount(msgspec.Struct, frozen=True, kw_only=True, tag="bind"):
@@ -25,6 +33,7 @@ class BindMount(msgspec.Struct, frozen=True, kw_only=True, tag="bind"):
     recursive_read_only: bool = True
     force_recursive_read_only: bool = False
     make_source: bool = False
+    id_map: IdMap | None = None
 
 
 class TmpfsMount(msgspec.Struct, frozen=True, kw_only=True, tag="tmpfs"):
@@ -36,7 +45,35 @@ class TmpfsMount(msgspec.Struct, frozen=True, kw_only=True, tag="tmpfs"):
     listed: bool = True
 
 
-ResolvedMount: TypeAlias = BindMount | TmpfsMount
+class VolumeMount(msgspec.Struct, frozen=True, kw_only=True, tag="volume"):
+    """A volume. *name* is empty until the container is made and the volume with it; *source* is where its content is.
+
+    *labels* and *options* are for a volume that is not there yet; *copy* lets an empty one begin with what the image
+    has at *destination*; *subpath* is the part of it that is mounted.
+    """
+
+    destination: str
+    name: str = ""
+    source: str = ""
+    writable: bool = True
+    mode: str = ""
+    copy: bool = True
+    labels: dict[str, str] = {}
+    options: dict[str, str] = {}
+    subpath: str = ""
+    id_map: IdMap | None = None
+
+
+class ImageMount(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
+    """The content of an image, read-only. *chain* is what *image* meant when the container was made."""
+
+    image: str
+    destination: str
+    chain: str = ""
+    subpath: str = ""
+
+
+ResolvedMount: TypeAlias = BindMount | TmpfsMount | VolumeMount | ImageMount
 
 
 class Record(msgspec.Struct, frozen=True, kw_only=True):
@@ -66,6 +103,7 @@ class Record(msgspec.Struct, frozen=True, kw_only=True):
     restart_count: int = 0
     stopped_by_user: bool = False
     attachment: Attachment | None = None
+    health: Health | None = None
 
     @property
     def alive(self) -> bool:

@@ -6,6 +6,7 @@ from typing import Final
 
 from havre.base.errors import InvalidInput, NotSupported
 from havre.engine.model import BRIDGE, HOST, NONE, SHARED
+from havre.engine.ports import check_bindings, parse_ports
 from havre.engine.settings import Config, EndpointWish, HostConfig
 
 _DEFAULT_NETWORKS: Final = frozenset({"", "default", BRIDGE})
@@ -63,8 +64,6 @@ def _check_network(config: Config, host: HostConfig) -> list[str]:
     _check_ports(host)
     if mode == HOST:
         return ["Published ports are discarded when using host network mode"]
-    if mode != NONE and (host.publish_all_ports or any(host.port_bindings.values())):
-        raise NotSupported("publishing ports is not offered by this version of havre; use --network host")
     return []
 
 
@@ -75,6 +74,8 @@ def _check_ports(host: HostConfig) -> None:
                 raise InvalidInput(f'invalid port specification: "{binding.host_port[:64]}"')
         if not re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?(/(tcp|udp|sctp))?", port, re.ASCII):
             raise InvalidInput(f'invalid port specification: "{port[:64]}"')
+        parse_ports(port)
+        check_bindings(bindings or ())
 
 
 def _check_shared_network(config: Config, host: HostConfig) -> None:

@@ -1,18 +1,20 @@
 """What `-v`, `--mount` and `--tmpfs` ask for, as values; pure but for one question: does this path exist?"""
 
 import posixpath
-import re
 from collections.abc import Callable, Iterable
 from typing import Final
 
-from havre.base.errors import InvalidInput, NotSupported
-from havre.engine.model import BindMount, ResolvedMount, TmpfsMount
-from havre.engine.settings import BindOptions, Config, HostConfig, MountWish, TmpfsOptions
+from msgspec.structs import replace
+
+from havre.base.errors import InvalidInput
+from havre.engine.id_maps import split_id_map
+from havre.engine.model import BindMount, ImageMount, ResolvedMount, TmpfsMount, VolumeMount
+from havre.engine.settings import BindOptions, Config, HostConfig, ImageOptions, MountWish, TmpfsOptions, VolumeOptions
+from havre.volumes.model import parse_name
 
 PathExists = Callable[[str], bool]
 _PROPAGATIONS: Final = frozenset(["private", "rprivate", "shared", "rshared", "slave", "rslave"])
 _CONSISTENCIES: Final = frozenset({"consistent", "cached", "delegated", "default"})
-_VOLUME_NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]+\Z", re.ASCII)
 _TMPFS_DATA: Final = frozenset(["size", "mode", "uid", "gid", "nr_inodes", "nr_blocks", "mpol"])
 _OPPOSITES: Final = (
     ("ro", "rw"),
@@ -32,13 +34,15 @@ _OPPOSITES: Final = (
 )
 _GROUP_OF: Final = {flag: number for number, flags in enumerate(_OPPOSITES) for flag in flags}
 _TMPFS_DEFAULTS: Final = ("noexec", "nosuid", "nodev")
-_LATER: Final = "volumes are not offered by this version of havre"
+_LOCAL_MODE: Final = "z"
+"""What Docker shows as the mode of a local volume that was given none."""
 
 
 def resolve_mounts(config: Config, host: HostConfig, exists: PathExists) -> tuple[ResolvedMount, ...]:
     """All mounts of a container, in the order given.
 
-    Raises InvalidInput with Docker's words for a wish that makes no sense, NotSupported for volumes.
+    Raises InvalidInput with Docker's words for a wish that makes no sense. Volumes that image or user declare without
+    mounting them become anonymous ones.
     """
     mounts = [
         *(parse_bind(text) for text in host.binds or ()),
@@ -46,58 +50,72 @@ def resolve_mounts(config: Config, host: HostConfig, exists: PathExists) -> tupl
         *(_short_tmpfs(destination, options) for destination, options in (host.tmpfs or {}).items()),
     ]
     _refuse_duplicates(mounts)
-    for path in config.volumes or {}:
-        if not path.startswith("/"):
-            raise InvalidInput(f"invalid mount path: '{path}' mount path must be absolute")
-    return tuple(mounts)
-
-
-def unserved_volumes(config: Config, mounts: Iterable[ResolvedMount]) -> tuple[str, ...]:
-    """The volumes that image or user declare and that no mount covers."""
     covered = {mount.destination for mount in mounts}
-    return tuple(path for path in config.volumes or {} if posixpath.normpath(path) not in covered)
+    declared = {_destination(path): path for path in config.volumes or {}}
+    return (*mounts, *(VolumeMount(destination=path) for path in declared if path not in covered))
 
 
-def parse_bind(text: str) -> BindMount:
-    """`/host:/inside[:mode]`. Raises InvalidInput, or NotSupported for the name of a volume."""
-    parts = text.split(":")
-    if len(parts) > 3 or "" in parts:
+def inherited(mounts: Iterable[ResolvedMount], donor: Iterable[ResolvedMount], mode: str) -> list[ResolvedMount]:
+    """What `--volumes-from` adds of *donor*'s mounts where *mounts* name nothing else. Raises InvalidInput."""
+    options = _parse_mode(mode)
+    taken = {mount.destination for mount in mounts if not (isinstance(mount, VolumeMount) and not mount.name)}
+    found: list[ResolvedMount] = []
+    for mount in donor:
+        if mount.destination in taken or isinstance(mount, TmpfsMount):
+            continue
+        if isinstance(mount, ImageMount):
+            found.append(mount)
+            continue
+        found.append(replace(mount, mode=mode or mount.mode, writable=mount.writable and "ro" not in options))
+    return found
+
+
+def parse_bind(text: str) -> BindMount | VolumeMount:
+    """`/host:/inside[:mode]`, `volume:/inside[:mode]` or `/inside`. Raises InvalidInput."""
+    parts = text.split(":", 2)
+    mode, id_map = split_id_map(parts[2] if len(parts) == 3 else "")
+    if "" in parts or ":" in mode:
         raise InvalidInput(f"invalid volume specification: '{text}'")
     if len(parts) == 1:
-        raise NotSupported(f"anonymous volume at {text}: {_LATER}")
-    source, destination, mode = parts[0], parts[1], parts[2] if len(parts) == 3 else ""
+        return VolumeMount(destination=_inside(text, text))
+    source, destination = parts[0], parts[1]
     options = _parse_mode(mode)
+    inside = _inside(text, destination)
     if not source.startswith("/"):
-        _refuse_volume(source)
+        return VolumeMount(
+            name=parse_name(source),
+            destination=inside,
+            writable="ro" not in options,
+            mode=mode or _LOCAL_MODE,
+            copy="nocopy" not in options,
+            id_map=id_map,
+        )
     if "nocopy" in options:
         raise _bad_spec(text, "field VolumeOptions must not be specified")
-    try:
-        inside = _destination(destination)
-    except InvalidInput as wrong:
-        raise _bad_spec(text, wrong.message) from None
     return BindMount(
         source=posixpath.normpath(source),
         destination=inside,
         writable="ro" not in options,
-        mode=mode,
+        mode=parts[2] if len(parts) == 3 else "",
+        id_map=id_map,
         propagation=next((option for option in options if option in _PROPAGATIONS), "rprivate"),
         make_source=True,
     )
 
 
 def parse_mount(wish: MountWish, exists: PathExists) -> ResolvedMount:
-    """The long form. Raises InvalidInput, or NotSupported for kinds that Havre does not offer."""
+    """The long form. Raises InvalidInput."""
     try:
         if wish.type == "bind":
             return _bind(wish, exists)
         if wish.type == "tmpfs":
             return _tmpfs(wish)
+        if wish.type == "volume":
+            return _volume(wish)
+        if wish.type == "image":
+            return _image(wish)
     except InvalidInput as wrong:
         raise InvalidInput(f'invalid mount config for type "{wish.type}": {wrong.message}') from None
-    if wish.type == "volume":
-        raise NotSupported(f"volume {wish.source or '(anonymous)'} at {wish.target}: {_LATER}")
-    if wish.type in {"image", "cluster", "npipe"}:
-        raise NotSupported(f"mounts of type {wish.type} are not offered by havre")
     raise InvalidInput(f'invalid mount config for type "{wish.type}": mount type unknown')
 
 
@@ -124,6 +142,50 @@ def _bind(wish: MountWish, exists: PathExists) -> BindMount:
         force_recursive_read_only=options.read_only_force_recursive,
         make_source=options.create_mountpoint,
     )
+
+
+def _volume(wish: MountWish) -> VolumeMount:
+    inside = _destination(wish.target)
+    _refuse_options(wish, own="VolumeOptions")
+    options = wish.volume_options or VolumeOptions()
+    driver = options.driver_config
+    if driver is not None and driver.name not in {"", "local"}:
+        raise InvalidInput(f"error looking up volume plugin {driver.name[:64]}: plugin not found")
+    if options.subpath and not wish.source:
+        raise InvalidInput("must not set Subpath when using anonymous volumes")
+    return VolumeMount(
+        name=parse_name(wish.source) if wish.source else "",
+        destination=inside,
+        writable=not wish.read_only,
+        mode=_LOCAL_MODE,
+        copy=not (options.no_copy or options.subpath),
+        subpath=_subpath(options.subpath),
+        labels=options.labels or {},
+        options=(driver.options if driver is not None else None) or {},
+    )
+
+
+def _image(wish: MountWish) -> ImageMount:
+    inside = _destination(wish.target)
+    _refuse_options(wish, own="ImageOptions")
+    if not wish.source:
+        raise InvalidInput("field Source must not be empty")
+    options = wish.image_options or ImageOptions()
+    return ImageMount(image=wish.source, destination=inside, subpath=_subpath(options.subpath))
+
+
+def _subpath(given: str) -> str:
+    """A path below what is mounted; where its links lead is checked when it is opened."""
+    if posixpath.isabs(given) or ".." in given.split("/") or "\0" in given:
+        raise InvalidInput("subpath must be a relative path within the volume")
+    return given
+
+
+def _inside(text: str, destination: str) -> str:
+    try:
+        return _destination(destination)
+    except InvalidInput as wrong:
+        raise _bad_spec(text, wrong.message) from None
 
 
 def _check_read_only(wish: MountWish, options: BindOptions) -> None:
@@ -229,15 +291,6 @@ def _refuse_options(wish: MountWish, *, own: str) -> None:
     for name, value in given.items():
         if name != own and value is not None:
             raise InvalidInput(f"field {name} must not be specified")
-
-
-def _refuse_volume(source: str) -> None:
-    if not _VOLUME_NAME.match(source):
-        raise InvalidInput(
-            f'create {source}: "{source}" includes invalid characters for a local volume name, only '
-            '"[a-zA-Z0-9][a-zA-Z0-9_.-]" are allowed. If you intended to pass a host directory, use absolute path'
-        )
-    raise NotSupported(f"volume {source}: {_LATER}; bind a folder of the host by its absolute path")
 
 
 def _refuse_duplicates(mounts: Iterable[ResolvedMount]) -> None:

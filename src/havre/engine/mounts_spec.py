@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable
 from typing import Final
 
-from havre.engine.model import HOST, BindMount, Record, ResolvedMount
+from havre.engine.model import HOST, ImageMount, Record, ResolvedMount, TmpfsMount, VolumeMount
 from havre.engine.places import Places
 from havre.engine.security import parse_security
 from havre.oci.runtime_spec import Mount
@@ -17,7 +17,7 @@ _QUEUES: Final = "/dev/mqueue"
 
 def mounts_of(record: Record, places: Places) -> list[Mount]:
     """What is mounted below the root. A wish replaces a default on the same path or, on /dev, all below it."""
-    wanted = {mount.destination: _user_mount(mount) for mount in record.mounts}
+    wanted = {mount.destination: _user_mount(mount, places.staged) for mount in record.mounts}
     base = {mount.destination: mount for mount in _own_mounts(record, places)}
     covered = set(wanted)
     kept = [mount for path, mount in base.items() if path not in covered and not _under_own_dev(path, covered)]
@@ -63,15 +63,27 @@ def _shared_memory(mount: Mount, record: Record, places: Places) -> Mount | None
     return mount
 
 
-def _user_mount(mount: ResolvedMount) -> Mount:
-    if not isinstance(mount, BindMount):
+def _user_mount(mount: ResolvedMount, staged: dict[str, str]) -> Mount:
+    if isinstance(mount, ImageMount):
+        return Mount(
+            destination=mount.destination,
+            type="bind",
+            source=staged.get(mount.destination, ""),
+            options=["bind", "ro", "rprivate"],
+        )
+    if isinstance(mount, VolumeMount):
+        access = [] if mount.writable else ["rro"]
+        source = staged.get(mount.destination, mount.source)
+        return Mount(destination=mount.destination, type="bind", source=source, options=["rbind", *access, "rprivate"])
+    if isinstance(mount, TmpfsMount):
         return Mount(destination=mount.destination, type="tmpfs", source="tmpfs", options=list(mount.options))
     options = ["rbind" if mount.recursive else "bind"]
     if not mount.writable:
         # Docker's recursive read-only; mounts below stay as they are where the user said so.
         options.append("rro" if mount.recursive_read_only and mount.recursive else "ro")
     options.append(mount.propagation)
-    return Mount(destination=mount.destination, type="bind", source=mount.source, options=options)
+    source = staged.get(mount.destination, mount.source)
+    return Mount(destination=mount.destination, type="bind", source=source, options=options)
 
 
 def _bind(path: str, source: str, propagation: str, *, recursive: bool) -> Mount:

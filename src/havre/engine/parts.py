@@ -1,5 +1,7 @@
 """What the verbs share: the rooms below, the containers in memory, the settings. Built once, by `daemon.wiring`."""
 
+import asyncio
+from collections.abc import Callable
 from dataclasses import dataclass, field
 from pathlib import Path
 
@@ -12,10 +14,11 @@ from havre.engine.model import ExecRecord, Record
 from havre.engine.places import Folders
 from havre.engine.records import Records
 from havre.engine.roster import Container, Roster
-from havre.engine.seams import Cables, ImageNames, Starter, Trees
+from havre.engine.seams import Cables, ImageNames, Shim, Starter, Trees
 from havre.engine.seccomp_filters import Filters
 from havre.engine.settings import LogSettings, Ulimit
 from havre.engine.spec import CGROUP_PARENT
+from havre.volumes.volumes import Volumes
 
 _DEFAULT_LOG = LogSettings(type="json-file")
 
@@ -53,13 +56,18 @@ class Settings:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Parts:
-    """Everything that more than one verb needs; *past_execs* are the exec instances of the engine before this one."""
+    """Everything that more than one verb needs; *past_execs* are the exec instances of the engine before this one.
+
+    *ending* is set once the engine ends its containers: from then on none starts again.
+    *beginnings* are called for every container that begins to run, or is found running.
+    """
 
     records: Records
     runtime: Starter
     networks: Cables
     snapshots: Trees
     images: ImageNames
+    volumes: Volumes
     folders: Folders
     facts: HostFacts
     settings: Settings
@@ -69,6 +77,8 @@ class Parts:
     roster: Roster = field(default_factory=Roster)
     clients: HeldClients = field(default_factory=HeldClients)
     tasks: Tasks = field(default_factory=Tasks)
+    beginnings: list[Callable[[Container, Shim], None]] = field(default_factory=list)
+    ending: asyncio.Event = field(default_factory=asyncio.Event)
 
     def tell(self, container: Container, action: str, **more: str) -> None:
         """An event of *container*."""

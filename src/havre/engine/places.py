@@ -10,7 +10,8 @@ from havre.oci.runtime_spec import Mount
 class Places(msgspec.Struct, frozen=True, kw_only=True):
     """Paths on the host. An empty namespace path is a fresh namespace; *shared_memory* is what becomes /dev/shm.
 
-    *hostname* is what the container calls itself; *init* the tiny init of `--init`.
+    *hostname* is what the container calls itself; *init* the tiny init of `--init`. *staged* is where the
+    mounts that the host had to prepare are taken from, by destination.
     """
 
     root: str
@@ -26,6 +27,7 @@ class Places(msgspec.Struct, frozen=True, kw_only=True):
     hostname_file: str = ""
     hosts: str = ""
     init: str = ""
+    staged: dict[str, str] = {}
 
 
 class Folders:

@@ -17,14 +17,17 @@ from msgspec.structs import replace
 from havre.base.errors import HavreError
 from havre.base.ids import is_id
 from havre.base.tasks import in_thread
-from havre.engine.lifecycle import State
+from havre.engine.container_volumes import hold_all, mount_all
+from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
 from havre.engine.records import Found
 from havre.engine.remove import erase, remove_folder
+from havre.engine.restart_policy import starts_with_the_engine
 from havre.engine.roster import Container
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
-from havre.engine.start import give_back, record_end, watch
+from havre.engine.staged import unstage_all
+from havre.engine.start import give_back, plan_restart, record_end, watch
 from havre.runtime.bundle import Exit
 
 _log = logging.getLogger(__name__)
@@ -37,6 +40,7 @@ async def load(parts: Parts, found: Found) -> None:
     await in_thread(parts.folders.containers.mkdir, 0o710, parents=True, exist_ok=True)
     for record in found.records:
         parts.roster.add(Container(record))
+        hold_all(parts, record)
     parts.past_execs.extend(found.execs)
     gate = asyncio.Semaphore(_AT_ONCE)
     async with asyncio.TaskGroup() as adopting:
@@ -56,6 +60,7 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
     """
     for container in parts.roster:
         if container.shim is not None:
+            await _mount_again(parts, container)
             watch(parts, container, container.shim)  # only now: an end needs networks that are open
         if container.shim is not None or container.settled.is_set():
             continue
@@ -69,8 +74,29 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
         ended_meanwhile = record.host.auto_remove and record.started_ns and not record.alive
         if ended_meanwhile:
             async with container.lock:
-                await erase(parts, container)
+                await erase(parts, container, volumes=True)
     await _sweep(parts, damaged)
+    _start_what_should_run(parts)
+
+
+def _start_what_should_run(parts: Parts) -> None:
+    """By their restart policies: at once, and in the order in which they were made."""
+    for container in sorted(parts.roster, key=lambda one: one.record.created_ns):
+        record = container.record
+        if record.alive or container.gone:
+            continue
+        if record.state is State.EXITED and starts_with_the_engine(record):
+            parts.change(container, replace(record, state=after(record.state, Verb.RETRY)))
+        if container.record.state is State.RESTARTING:
+            plan_restart(parts, container, delay_s=0.0)
+
+
+async def _mount_again(parts: Parts, container: Container) -> None:
+    """What runs uses its volumes, also those whose mounts stood through the end of the last engine."""
+    try:
+        await mount_all(parts, container.record)
+    except (HavreError, OSError):
+        _log.exception("container %s: its volumes are not as they were", container.id)
 
 
 async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) -> None:
@@ -124,6 +150,15 @@ async def _sweep(parts: Parts, damaged: frozenset[str]) -> None:
     for identifier in await in_thread(_ids_in, folders.exec_root / "shm"):
         if identifier not in owned:
             await in_thread(unmount_shared_memory, folders.exec_root, identifier)
+    await _sweep_staged(parts, damaged)
+
+
+async def _sweep_staged(parts: Parts, damaged: frozenset[str]) -> None:
+    """Take down what was mounted on the host for containers that do not run."""
+    for identifier in await in_thread(_ids_in, parts.folders.exec_root / "mounts"):
+        container = parts.roster.find(identifier)
+        if identifier not in damaged and (container is None or container.shim is None):
+            await in_thread(unstage_all, parts, identifier)
 
 
 async def _quietly(parts: Parts, identifier: str) -> None:

@@ -11,6 +11,7 @@ from msgspec.structs import replace
 
 from havre.base.errors import Conflict, HavreError, InternalError
 from havre.base.tasks import in_thread
+from havre.engine.container_volumes import let_go
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
 from havre.engine.roster import Container, NoSuchContainer
@@ -20,8 +21,11 @@ _DEADLINE_S: Final = 12.0
 _log = logging.getLogger(__name__)
 
 
-async def remove(parts: Parts, container: Container, *, force: bool) -> None:
-    """Remove it, with *force* also while it runs. Raises Conflict, NoSuchContainer when another was faster."""
+async def remove(parts: Parts, container: Container, *, force: bool, volumes: bool = False) -> None:
+    """Remove it, with *force* also while it runs, with *volumes* also those that nobody named.
+
+    Raises Conflict, NoSuchContainer when another was faster.
+    """
     if container.record.state is State.REMOVING:
         raise Conflict(f"removal of container {container.name} is already in progress")
     _refuse_alive(container, force=force)
@@ -31,11 +35,13 @@ async def remove(parts: Parts, container: Container, *, force: bool) -> None:
         _refuse_alive(container, force=force)
         if container.record.alive:
             await _kill(parts, container)
-        await erase(parts, container)
+        if container.record.state is State.RESTARTING:
+            parts.keep(container, replace(container.record, state=after(State.RESTARTING, Verb.GIVE_UP)))
+        await erase(parts, container, volumes=volumes)
 
 
-async def erase(parts: Parts, container: Container) -> None:
-    """Remove a container that does not run; the caller holds its lock."""
+async def erase(parts: Parts, container: Container, *, volumes: bool) -> None:
+    """Remove a container that does not run, with *volumes* its anonymous ones too; the caller holds its lock."""
     record = container.record
     parts.keep(container, replace(record, state=after(record.state, Verb.REMOVE)))
     try:
@@ -49,14 +55,15 @@ async def erase(parts: Parts, container: Container) -> None:
     _, problem = await asyncio.gather(container.settled.wait(), in_thread(_discard, parts, record.id))
     if problem is not None:
         _log.error("files of container %s stay until the next start of the engine: %s", record.id, problem)
+    await let_go(parts, record, anonymous=volumes)
     parts.roster.drop(container)
     parts.tell(container, "destroy")
     container.endings.removed(record.exit_code)
 
 
 def _refuse_alive(container: Container, *, force: bool) -> None:
-    if container.record.alive and not force:
-        state = container.record.state
+    state = container.record.state
+    if (container.record.alive or state is State.RESTARTING) and not force:
         hint = "unpause and then stop the container" if state is State.PAUSED else "stop the container"
         raise Conflict(
             f'cannot remove container "/{container.name}": container is {state}: {hint} before removing or force remove'
@@ -92,11 +99,14 @@ def _discard(parts: Parts, identifier: str) -> OSError | None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of the engine's own, which holds files only and which no container can reach."""
+    """Remove a folder of the engine's own, which no container can reach; what is gone already is no error."""
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
         return
     for entry in entries:
-        os.unlink(entry.path)  # noqa: PTH108  one call a file on the way of each removal
+        if entry.is_dir(follow_symlinks=False):
+            remove_folder(Path(entry.path))  # the log driver's own
+        else:
+            os.unlink(entry.path)  # noqa: PTH108  one call a file on the way of each removal
     os.rmdir(folder)  # noqa: PTH106

@@ -3,6 +3,7 @@
 import asyncio
 import socket
 from collections.abc import Sequence
+from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
 
@@ -11,6 +12,7 @@ from havre.networks.model import Attachment, Network, Wishes
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
+from havre.snapshots.contract import View
 
 
 class Life(Protocol):
@@ -131,6 +133,9 @@ class Trees(Protocol):
 
     def keys(self) -> tuple[str, ...]:
         """All trees in work."""
+
+    def mounted(self, key: str, view: View = View.WHOLE) -> AbstractContextManager[int]:
+        """A handle on the root of it as *view* says."""
 
     def usage(self, key: str) -> int:
         """Bytes that it holds by itself."""

@@ -147,8 +147,30 @@ class TmpfsOptions(_Part, frozen=True, omit_defaults=True):
     options: list[list[str]] | None = None
 
 
+class VolumeDriver(_Part, frozen=True, omit_defaults=True):
+    """Who makes the volume of a mount, and how."""
+
+    name: str = ""
+    options: dict[str, str] | None = None
+
+
+class VolumeOptions(_Part, frozen=True, omit_defaults=True):
+    """Of a mount of type volume."""
+
+    no_copy: bool = False
+    labels: dict[str, str] | None = None
+    driver_config: VolumeDriver | None = None
+    subpath: str = ""
+
+
+class ImageOptions(_Part, frozen=True, omit_defaults=True):
+    """Of a mount of type image."""
+
+    subpath: str = ""
+
+
 class MountWish(_Part, frozen=True, omit_defaults=True):
-    """A mount in the long form of `--mount`; options of kinds that are not offered are kept as they came."""
+    """A mount in the long form of `--mount`; options of clusters are kept as they came."""
 
     type: str = ""
     source: str = ""
@@ -156,8 +178,8 @@ class MountWish(_Part, frozen=True, omit_defaults=True):
     read_only: bool = False
     consistency: str = ""
     bind_options: BindOptions | None = None
-    volume_options: dict[str, object] | None = None
-    image_options: dict[str, object] | None = None
+    volume_options: VolumeOptions | None = None
+    image_options: ImageOptions | None = None
     tmpfs_options: TmpfsOptions | None = None
     cluster_options: dict[str, object] | None = None
 
@@ -266,7 +288,10 @@ _NESTED: Final = frozenset(
         "Healthcheck",
         "Mounts",
         "BindOptions",
+        "ImageOptions",
         "TmpfsOptions",
+        "VolumeOptions",
+        "DriverConfig",
         "Devices",
         "Ulimits",
         "BlkioWeightDevice",

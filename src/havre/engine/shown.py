@@ -3,7 +3,7 @@
 from collections.abc import Iterable
 
 from havre.base.numbers import parse_int
-from havre.engine.model import SHARED, BindMount, Record
+from havre.engine.model import SHARED, BindMount, ImageMount, Record, VolumeMount
 from havre.engine.settings import EndpointWish
 from havre.networks.model import Attachment
 from havre.wire.container_config import PortBinding
@@ -26,6 +26,30 @@ def mount_points(record: Record) -> list[MountPoint]:
                     "Mode": mount.mode,
                     "RW": mount.writable,
                     "Propagation": mount.propagation,
+                }
+            )
+        elif isinstance(mount, VolumeMount):
+            points.append(
+                {
+                    "Type": "volume",
+                    "Name": mount.name,
+                    "Source": mount.source,
+                    "Destination": mount.destination,
+                    "Driver": "local",
+                    "Mode": mount.mode,
+                    "RW": mount.writable,
+                    "Propagation": "",
+                }
+            )
+        elif isinstance(mount, ImageMount):
+            points.append(
+                {
+                    "Type": "image",
+                    "Source": mount.image,
+                    "Destination": mount.destination,
+                    "Mode": "",
+                    "RW": False,
+                    "Propagation": "",
                 }
             )
         elif mount.listed:
@@ -93,19 +117,31 @@ def _ipam(wish: EndpointWish) -> EndpointIPAMConfig | None:
 
 
 def ports_of(record: Record) -> list[Port]:
-    """The ports that a running container offers; none is published in this version."""
+    """The ports that a running container offers, and where they are published."""
     if not record.alive:
         return []
-    return [
-        {"PrivatePort": number, "Type": kind} for number, kind in sorted(exposed_ports(record.config.exposed_ports))
+    published = record.attachment.ports if record.attachment is not None else ()
+    rows: list[Port] = [
+        {"IP": one.host_ip, "PrivatePort": one.port, "PublicPort": one.host_port, "Type": one.protocol}
+        for one in sorted(published, key=lambda one: (one.port, one.protocol, one.host_ip))
     ]
+    led = {(one.port, one.protocol) for one in published}
+    bare = [one for one in sorted(exposed_ports(record.config.exposed_ports)) if one not in led]
+    return rows + [{"PrivatePort": number, "Type": kind} for number, kind in bare]
 
 
 def port_map(record: Record) -> dict[str, list[PortBinding] | None]:
     """The same, as `inspect` has it."""
     if not record.alive or record.host.network_mode == "host":
         return {}
-    return {f"{number}/{kind}": None for number, kind in sorted(exposed_ports(record.config.exposed_ports))}
+    shown: dict[str, list[PortBinding] | None] = {
+        f"{number}/{kind}": None for number, kind in sorted(exposed_ports(record.config.exposed_ports))
+    }
+    for one in record.attachment.ports if record.attachment is not None else ():
+        binding: PortBinding = {"HostIp": one.host_ip, "HostPort": str(one.host_port)}
+        key = f"{one.port}/{one.protocol}"
+        shown[key] = [*(shown.get(key) or []), binding]
+    return shown
 
 
 def exposed_ports(names: Iterable[str]) -> list[tuple[int, str]]:

@@ -7,13 +7,13 @@ import msgspec
 from havre.engine.device_nodes import Devices, block_number
 from havre.engine.host import HostFacts
 from havre.engine.limits_spec import DeviceNumber, resources
-from havre.engine.log_settings import log_attributes, max_files, max_size_bytes
-from havre.engine.model import HOST, SHARED, Record
+from havre.engine.log_target import log_target
+from havre.engine.model import HOST, SHARED, BindMount, Record
 from havre.engine.mounts_spec import mounts_of
 from havre.engine.places import Places
 from havre.engine.process_spec import container_process
 from havre.oci.runtime_spec import VERSION, Linux, Namespace, Root, Spec
-from havre.runtime.bundle import Bundle, LogTarget, Stdio
+from havre.runtime.bundle import Bundle, Stdio
 
 CGROUP_PARENT: Final = "/havre"
 _PRIVATE_NETWORK_SYSCTLS: Final = {
@@ -50,25 +50,11 @@ def build_bundle(record: Record, around: Surroundings) -> Bundle:
             console_height=height,
             console_width=width,
         ),
-        log=log_target(record, around.places),
+        log=log_target(record, around.places.log_path),
         seccomp_program=around.seccomp_program,
         user=config.user or "0",
         groups=list(host.group_add or ()),
         make_cwd=True,
-    )
-
-
-def log_target(record: Record, places: Places) -> LogTarget:
-    """Where the output is kept."""
-    settings = record.host.log_config
-    if settings.type == "none":
-        return LogTarget(driver="none")
-    return LogTarget(
-        driver="json-file",
-        path=places.log_path,
-        max_size_bytes=max_size_bytes(settings),
-        max_files=max_files(settings),
-        attrs=log_attributes(settings, record.config),
     )
 
 
@@ -89,6 +75,7 @@ def build_spec(record: Record, around: Surroundings, number_of: DeviceNumber = b
             cgroups_path=cgroup_path(record, around.cgroup_parent),
             namespaces=_namespaces(record, places),
             devices=around.devices.nodes or None,
+            rootfs_propagation=_root_propagation(record),
             masked_paths=list(host.masked_paths or ()) or None,
             readonly_paths=list(host.readonly_paths or ()) or None,
         ),
@@ -99,6 +86,14 @@ def cgroup_path(record: Record, parent: str = CGROUP_PARENT) -> str:
     """The container's cgroup: its id, below the parent that it or the engine asks for."""
     own = record.host.cgroup_parent or parent
     return f"/{own.strip('/')}/{record.id}"
+
+
+def _root_propagation(record: Record) -> str:
+    """What the mounts ask for reaches the host, or comes from there, only if the root lets it through."""
+    wanted = {mount.propagation.removeprefix("r") for mount in record.mounts if isinstance(mount, BindMount)}
+    if "shared" in wanted:
+        return "shared"
+    return "rslave" if "slave" in wanted else ""
 
 
 def _sysctls(record: Record) -> dict[str, str] | None:

@@ -1,6 +1,7 @@
 """Bringing a container to life, and recording how it ended."""
 
 import asyncio
+import logging
 from contextlib import AsyncExitStack
 from typing import Final
 
@@ -11,14 +12,17 @@ from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput,
 from havre.base.tasks import in_thread
 from havre.engine.attach import accompany, serve
 from havre.engine.clients import on_closed
+from havre.engine.container_volumes import unmount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.model import Record
 from havre.engine.parts import Parts
 from havre.engine.remove import erase
+from havre.engine.restart_policy import next_delay_s, starts_again
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.spec import build_bundle
+from havre.engine.staged import unstage
 from havre.engine.surroundings import connect, prepare
 from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
@@ -26,6 +30,7 @@ from havre.runtime.errors import NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, ShimGon
 
 _TASK: Final = "failed to create task for container: failed to create shim task: "
 _NS: Final = 1_000_000_000
+_log = logging.getLogger(__name__)
 _LOST: Final = Exit(code=255)
 _WITHOUT_RESTART: Final = frozenset({"", "no"})
 
@@ -44,16 +49,33 @@ async def start(parts: Parts, container: Container) -> None:
         if container.gone:
             raise NoSuchContainer(f"No such container: {container.id}")
         _check_state(container.record)
-        await container.settled.wait()
+        container.delay_s = 0.0
+        await _attempt(parts, container, restarts=0)
+
+
+async def start_again(parts: Parts, container: Container) -> None:
+    """The next run by a restart policy, unless somebody was faster. A failure is recorded, and ends it."""
+    async with container.lock:
+        if container.gone or container.record.state is not State.RESTARTING:
+            return
+        count = container.record.restart_count + 1
         try:
-            await _start(parts, container)
+            await _attempt(parts, container, restarts=count)
         except HavreError as failed:
-            await _record_failure(parts, container, failed)
-            raise
+            _log.error("container %s cannot be started again: %s", container.id, failed.message)
+
+
+async def _attempt(parts: Parts, container: Container, *, restarts: int) -> None:
+    await container.settled.wait()
+    try:
+        await _start(parts, container, restarts)
+    except HavreError as failed:
+        await _record_failure(parts, container, failed)
+        raise
 
 
 def _check_state(record: Record) -> None:
-    if record.state is State.RUNNING:
+    if record.state in {State.RUNNING, State.RESTARTING}:
         raise NotModified(f"Container {record.id} is already running")
     if record.state is State.PAUSED:
         raise Conflict("cannot start a paused container, try unpause instead")
@@ -61,7 +83,7 @@ def _check_state(record: Record) -> None:
         raise Conflict("container is marked for removal and cannot be started")
 
 
-async def _start(parts: Parts, container: Container) -> None:
+async def _start(parts: Parts, container: Container, restarts: int) -> None:
     record = container.record
     running = after(record.state, Verb.START)  # refuse before anything is touched
     clients = parts.clients.take(record.id)
@@ -88,6 +110,8 @@ async def _start(parts: Parts, container: Container) -> None:
         started_ns=shim.started_ns or clock.now_ns(),
         finished_ns=record.finished_ns,
         stopped_by_user=False,
+        restart_count=restarts,
+        health=None,
         attachment=attachment,
     )
     await _started(parts, container, started, shim)
@@ -116,6 +140,8 @@ async def _started(parts: Parts, container: Container, record: Record, shim: Shi
 
 def watch(parts: Parts, container: Container, shim: Shim) -> None:
     """From now on the end of *shim* is the end of *container*."""
+    for begin in parts.beginnings:
+        begin(container, shim)
     _ = parts.tasks.start(_watch(parts, container, shim), name=f"watch {container.id[:12]}")
 
 
@@ -141,19 +167,40 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
     finally:
         container.settled.set()
     tell_network(parts, container, "disconnect", record.attachment)
+    if container.record.state is State.RESTARTING:
+        plan_restart(parts, container)
     if record.host.auto_remove:
         async with container.lock:
             if not container.gone and not container.record.alive:
-                await erase(parts, container)
+                await erase(parts, container, volumes=True)
+
+
+def plan_restart(parts: Parts, container: Container, delay_s: float | None = None) -> None:
+    """Let a container that is to run again do so after its delay, if nobody changes that meanwhile."""
+    record = container.record
+    if delay_s is None:
+        delay_s = next_delay_s(container.delay_s, record.finished_ns - record.started_ns)
+    container.delay_s = delay_s
+    _ = parts.tasks.start(_restart_later(parts, container, delay_s), name=f"restart {container.id[:12]}")
+
+
+async def _restart_later(parts: Parts, container: Container, delay_s: float) -> None:
+    finished_ns = container.record.finished_ns
+    await asyncio.sleep(delay_s)
+    if container.record.finished_ns == finished_ns:
+        await start_again(parts, container)
 
 
 def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Future[None]":
     """The end, in memory and soon on the disk; those who wait for it are told at once."""
     record = container.record
     finished = ending.finished_ns or clock.now_ns()
+    state = after(record.state, Verb.EXIT)
+    if not parts.ending.is_set() and starts_again(record, ending.code):
+        state = after(state, Verb.RETRY)
     over = replace(
         record,
-        state=after(record.state, Verb.EXIT),
+        state=state,
         pid=0,
         exit_code=ending.code,
         oom_killed=ending.oom_killed,
@@ -176,6 +223,8 @@ async def give_back(parts: Parts, record: Record) -> None:
     both = await asyncio.gather(
         parts.networks.detach(record.id), parts.runtime.remove(record.id), return_exceptions=True
     )
+    await unstage(parts, record)
+    await unmount_all(parts, record)
     if record.host.ipc_mode == "shareable":
         await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
     for failed in both:
@@ -200,9 +249,12 @@ async def _record_failure(parts: Parts, container: Container, failed: HavreError
     code = NOT_STARTED
     if isinstance(failed.__cause__, StartFailed):
         code = failed.__cause__.exit_code
-    parts.change(container, replace(container.record, exit_code=code, failure=failed.message))
+    state = container.record.state
+    if state is State.RESTARTING:
+        state = after(state, Verb.GIVE_UP)
+    parts.change(container, replace(container.record, state=state, exit_code=code, failure=failed.message))
     if container.record.host.auto_remove:
-        await erase(parts, container)
+        await erase(parts, container, volumes=True)
 
 
 def _translated(failed: StartFailed) -> HavreError:

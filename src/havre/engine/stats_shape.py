@@ -6,7 +6,7 @@ from havre.base import clock
 from havre.kernel.cgroups import CgroupStats, IoEntry
 from havre.kernel.cgroups import CpuStats as CpuReading
 from havre.kernel.cgroups import MemoryStats as MemoryReading
-from havre.wire.stats import BlockEntry, BlockStats, ContainerStats, CpuStats, MemoryStats, NetworkStats
+from havre.wire.stats import BlockEntry, BlockStats, ContainerStats, CpuStats, CpuUsage, MemoryStats, NetworkStats
 
 _UNLIMITED_PIDS: Final = (1 << 64) - 1
 _NEVER: Final = "0001-01-01T00:00:00Z"
@@ -79,12 +79,15 @@ def shown(name: str, identifier: str, sample: Sample | None, before: Sample | No
 
 
 def _cpu(used: CpuReading, machine: Machine) -> CpuStats:
-    made: CpuStats = {
-        "cpu_usage": {
-            "total_usage": used.total_ns,
-            "usage_in_kernelmode": used.system_ns,
-            "usage_in_usermode": used.user_ns,
-        },
+    usage: CpuUsage = {
+        "total_usage": used.total_ns,
+        "usage_in_kernelmode": used.system_ns,
+        "usage_in_usermode": used.user_ns,
+    }
+    if used.per_cpu_ns:
+        usage["percpu_usage"] = list(used.per_cpu_ns)
+    return {
+        "cpu_usage": usage,
         "system_cpu_usage": machine.busy_ns,
         "online_cpus": machine.cpus,
         "throttling_data": {
@@ -93,9 +96,6 @@ def _cpu(used: CpuReading, machine: Machine) -> CpuStats:
             "throttled_time": used.throttled_ns,
         },
     }
-    if used.per_cpu_ns:
-        made["cpu_usage"]["percpu_usage"] = list(used.per_cpu_ns)
-    return made
 
 
 def _memory(used: MemoryReading, machine: Machine) -> MemoryStats:

@@ -2,6 +2,7 @@
 
 from typing import Final
 
+from havre.engine.health import STARTING
 from havre.engine.lifecycle import State
 from havre.engine.model import Record
 
@@ -12,7 +13,7 @@ def status_text(record: Record, now_ns: int) -> str:
     """How *record* stands at *now_ns*."""
     match record.state:
         case State.RUNNING:
-            return f"Up {duration_text(now_ns - record.started_ns)}"
+            return f"Up {duration_text(now_ns - record.started_ns)}{_health(record)}"
         case State.PAUSED:
             return f"Up {duration_text(now_ns - record.started_ns)} (Paused)"
         case State.RESTARTING:
@@ -25,6 +26,12 @@ def status_text(record: Record, now_ns: int) -> str:
             return "Created"
         case State.EXITED:
             return f"Exited ({record.exit_code}) {duration_text(now_ns - record.finished_ns)} ago"
+
+
+def _health(record: Record) -> str:
+    if record.health is None:
+        return ""
+    return " (health: starting)" if record.health.status == STARTING else f" ({record.health.status})"
 
 
 def duration_text(duration_ns: int) -> str:

@@ -23,6 +23,9 @@ async def stop(parts: Parts, container: Container, timeout_s: int | None, given:
     """Ask it to end, and make it after *timeout_s* (negative: never). Raises NotModified when it is not alive."""
     config = container.record.config
     number = parse_signal(given or config.stop_signal or str(int(DEFAULT_STOP)))
+    if give_up(parts, container):
+        parts.tell(container, "stop")
+        return
     if not container.record.alive:
         raise NotModified(f"Container {container.id} is already stopped")
     patience = timeout_s if timeout_s is not None else config.stop_timeout
@@ -35,6 +38,7 @@ async def end_all(parts: Parts, timeout_s: float) -> None:
 
     What is left after *timeout_s* is killed. Restart policies are not told that the user wanted it.
     """
+    parts.ending.set()
     living = [container for container in parts.roster if container.record.alive]
     async with asyncio.TaskGroup() as ending:
         for container in living:
@@ -54,6 +58,15 @@ async def _end_for_good(parts: Parts, container: Container, timeout_s: float) ->
         await container.settled.wait()
 
 
+def give_up(parts: Parts, container: Container) -> bool:
+    """Whether it was waiting for its next start, which it does no longer."""
+    record = container.record
+    if record.state is not State.RESTARTING:
+        return False
+    parts.change(container, replace(record, state=after(record.state, Verb.GIVE_UP), stopped_by_user=True))
+    return True
+
+
 async def end_if_alive(parts: Parts, container: Container, timeout_s: int | None, given: str | None) -> None:
     """The stop that a restart begins with."""
     with suppress(NotModified):
@@ -64,6 +77,8 @@ async def kill(parts: Parts, container: Container, ref: str, number: int) -> Non
     """Send a signal; SIGKILL also waits for the end. Raises Conflict when it is not alive."""
     if not is_deliverable(number):
         raise InvalidInput(f"Cannot kill container: {ref}: The linux daemon does not support signal {number}")
+    if give_up(parts, container):
+        return
     if not container.record.alive:
         raise Conflict(f"Cannot kill container: {ref}: Container {container.id} is not running")
     if number == KILL:

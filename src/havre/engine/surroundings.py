@@ -3,18 +3,23 @@
 import os
 from contextlib import AsyncExitStack
 
+from msgspec.structs import replace
+
 from havre.base.errors import Conflict, InvalidInput, NotSupported
 from havre.base.tasks import in_thread
+from havre.engine.container_volumes import mount_all
 from havre.engine.device_nodes import find_devices
 from havre.engine.model import HOST, NONE, SHARED, BindMount, Record
 from havre.engine.own_files import FILES, write_own_files
 from havre.engine.parts import Parts
 from havre.engine.places import Places
+from havre.engine.ports import port_wishes
 from havre.engine.process_spec import capabilities_of
 from havre.engine.roster import Container
 from havre.engine.security import parse_security
 from havre.engine.shared_memory import folder_of, mount_shared_memory, unmount_shared_memory
 from havre.engine.spec import Surroundings
+from havre.engine.staged import stage
 from havre.networks.model import Attachment, Wishes
 from havre.runtime import defaults
 
@@ -36,6 +41,8 @@ async def connect(parts: Parts, record: Record) -> Attachment:
         mac_address=(wish.mac_address if wish is not None else "") or record.config.mac_address,
         ip_address=wish.ipam_config.ipv4_address if wish is not None and wish.ipam_config is not None else "",
         any_source=host.privileged or bool(_NET_ADMIN & set(host.cap_add or ())),
+        name=record.name,
+        ports=port_wishes(record) if mode not in {HOST, NONE} else (),
     )
     return await parts.networks.attach(record.id, wishes)
 
@@ -47,13 +54,15 @@ async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: As
         write_own_files(parts, record, attachment)
     if any(isinstance(mount, BindMount) and mount.make_source for mount in record.mounts):
         await in_thread(_make_sources, record)
+    await mount_all(parts, record, undo)
+    staged = await stage(parts, record, undo)
     memory = await _shared_memory(parts, record, undo)
     simple = not (host.privileged or host.devices)
     devices = find_devices(host) if simple else await in_thread(find_devices, host)
     profile = parse_security(host.security_opt or (), privileged=host.privileged).seccomp
     return Surroundings(
         facts=parts.facts,
-        places=_places(parts, record, attachment, memory),
+        places=replace(_places(parts, record, attachment, memory), staged=staged),
         devices=devices,
         seccomp_program=await parts.filters.program(profile, capabilities_of(host, parts.facts)),
         cgroup_parent=parts.settings.cgroup_parent,

@@ -14,6 +14,7 @@ from havre.engine.listing import container_sizes, summary
 from havre.engine.log_settings import OFFERED
 from havre.engine.parts import Parts
 from havre.engine.validate import ALIASES, RUNTIME
+from havre.engine.volumes import VolumeService
 from havre.wire.containers import ContainerSummary
 from havre.wire.system import Commit, DiskUsage, Info, RegistryServiceConfig, SwarmInfo, Version
 from havre.wire.versions import ENGINE_VERSION, MAX_API, MIN_API
@@ -33,9 +34,10 @@ _NO_SWARM: Final[SwarmInfo] = {
 class System:
     """Answers about the engine as a whole."""
 
-    def __init__(self, parts: Parts, images: ImageService, engine_id: str) -> None:
+    def __init__(self, parts: Parts, images: ImageService, volumes: VolumeService, engine_id: str) -> None:
         self._parts = parts
         self._images = images
+        self._volumes = volumes
         self._engine_id = engine_id
 
     async def version(self) -> Version:
@@ -84,10 +86,10 @@ class System:
             "Driver": "overlay2",
             "DriverStatus": [["Supports d_type", "true"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
             "Plugins": {
-                "Volume": [],
+                "Volume": ["local"],
                 "Network": ["bridge", "host", "null"],
                 "Authorization": None,
-                "Log": [driver for driver in OFFERED if driver != "none"],
+                "Log": sorted(driver for driver in OFFERED if driver != "none"),
             },
             **_controllers(facts),
             **_ourselves(self._parts),
@@ -127,7 +129,7 @@ class System:
         }
 
     async def df(self) -> DiskUsage:
-        """What takes how much of the disk; the builder's cache and volumes are not offered yet, so they are empty."""
+        """What takes how much of the disk; the builder's cache is not offered yet, so it is empty."""
         parts = self._parts
         containers: list[ContainerSummary] = []
         for container in sorted(parts.roster, key=lambda one: -one.record.created_ns):
@@ -138,7 +140,7 @@ class System:
             "LayersSize": layers,
             "Images": rows,
             "Containers": containers,
-            "Volumes": [],
+            "Volumes": await self._volumes.usage(),
             "BuildCache": [],
             "BuilderSize": 0,
         }

@@ -115,8 +115,6 @@ def _check_kind(host: HostConfig) -> None:
         raise InvalidInput(f"Invalid isolation: \"{host.isolation[:64]}\" - linux only supports 'default'")
     if host.storage_opt:
         raise NotSupported("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
-    if host.volumes_from:
-        raise NotSupported("--volumes-from is not offered by this version of havre")
     if "" in (host.annotations or {}):
         raise InvalidInput("invalid Annotations: the empty string is not permitted as an annotation key")
     parent = host.cgroup_parent
@@ -156,7 +154,7 @@ def settled_host(host: HostConfig, facts: HostFacts, log: LogSettings) -> HostCo
         ipc_mode=host.ipc_mode or "private",
         cgroupns_mode=host.cgroupns_mode or (HOST if privileged_on_v1 else "private"),
         runtime=host.runtime or RUNTIME,
-        log_config=host.log_config if host.log_config.type else _default_log(host.log_config, log),
+        log_config=_default_log(host.log_config, log),
         restart_policy=host.restart_policy if host.restart_policy.name else RestartPolicy(name="no"),
         cap_add=_normal(host.cap_add, "CapAdd"),
         cap_drop=_normal(host.cap_drop, "CapDrop"),
@@ -176,4 +174,6 @@ def _paths(given: list[str] | None, default: list[str], *, bare: bool) -> list[s
 
 
 def _default_log(given: LogSettings, default: LogSettings) -> LogSettings:
-    return LogSettings(type=default.type, config=given.config or default.config)
+    if given.type in {"", default.type}:
+        return LogSettings(type=default.type, config={**default.config, **given.config})
+    return given

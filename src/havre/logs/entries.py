@@ -1,5 +1,8 @@
 """The reading half of a json-file log's line: bytes to values, whatever stands in the file."""
 
+import contextlib
+import os
+
 import msgspec
 
 from havre.base.clock import parse_rfc3339
@@ -9,6 +12,8 @@ ENTRY_LIMIT = 1 << 20
 """No line of ours is longer: 16 KiB of text, each byte escaped, and attributes."""
 
 _STREAMS = {"stdout": STDOUT, "stderr": STDERR}
+_UNREADABLE = (msgspec.MsgspecError, ValueError, KeyError, RecursionError, OverflowError)
+_BLOCK = 128 << 10
 _FIXED = len("2026-01-02T03:04:05")
 
 
@@ -38,35 +43,67 @@ class Decoder:
         self._skipping = False
         self._prefix = ""
         self._prefix_ns = 0
+        self._text = ""
+        self._moment = 0
 
     def feed(self, data: bytes) -> list[LogLine]:
         """The lines that *data* completes."""
-        *entries, rest = (self._rest + data).split(b"\n")
-        if self._skipping and entries:
-            del entries[0]
+        text = self._rest + data
+        end = text.rfind(b"\n") + 1
+        whole, rest = text[:end], text[end:]
+        if self._skipping and end:
+            whole = whole[whole.find(b"\n") + 1 :]
             self._skipping = False
         if len(rest) > ENTRY_LIMIT or self._skipping:
             rest = b""
             self._skipping = True
         self._rest = rest
-        return [line for entry in entries if entry and (line := self._line(entry)) is not None]
+        return self._lines(whole)
 
     def reset(self) -> None:
         """Forget a line begun: the next bytes are of another file."""
         self._rest = b""
         self._skipping = False
 
-    def _line(self, raw: bytes) -> LogLine | None:
+    def from_the_end(self, fd: int, wanted: int) -> tuple[int, int]:
+        """(how many of the last *wanted* entries the file *fd* holds, where the first of them begins)."""
+        at = size = os.fstat(fd).st_size
+        if wanted == 0:
+            return 0, size
+        seen = -1  # the newline that ends the last line begins none
+        if size and os.pread(fd, 1, size - 1) != b"\n":
+            seen = 0  # a line that is being written counts
+        while at > 0:
+            start = max(0, at - _BLOCK)
+            block = os.pread(fd, at - start, start)
+            here = block.count(b"\n")
+            if seen + here >= wanted:
+                place = len(block)
+                for _ in range(wanted - seen):
+                    place = block.rfind(b"\n", 0, place)
+                return wanted, start + place + 1
+            seen += here
+            at = start
+        return (seen + 1 if size else 0), 0
+
+    def _lines(self, text: bytes) -> list[LogLine]:
+        """All entries at once; one by one only where there is something between them that is none."""
         try:
-            entry = self._decoder.decode(raw)
-            time_ns = self._time(entry.time)
-            data = entry.log.encode()
-        except (msgspec.MsgspecError, ValueError, RecursionError, OverflowError):
-            return None
-        stream = _STREAMS.get(entry.stream)
-        if stream is None:
-            return None
-        return LogLine(time_ns, stream, data, not data.endswith(b"\n"), entry.attrs)
+            return [self._line(entry) for entry in self._decoder.decode_lines(text)]
+        except _UNREADABLE:
+            pass
+        found: list[LogLine] = []
+        for raw in text.split(b"\n"):
+            with contextlib.suppress(*_UNREADABLE):
+                if raw:
+                    found.append(self._line(self._decoder.decode(raw)))
+        return found
+
+    def _line(self, entry: _Entry) -> LogLine:
+        if entry.time != self._text:
+            self._moment, self._text = self._time(entry.time), entry.time
+        log = entry.log
+        return LogLine(self._moment, _STREAMS[entry.stream], log.encode(), log[-1:] != "\n", entry.attrs)
 
     def _time(self, text: str) -> int:
         """Nanoseconds; the common form is read by slices, since a log repeats its seconds."""

@@ -2,12 +2,28 @@
 
 import os
 from threading import Lock
+from typing import Protocol
 
 from havre.logs.entries import Decoder, LogLine
+from havre.logs.packed import unpacked
+from havre.logs.rotating import older_files
 
-_CHUNK = 128 << 10
+_CHUNK = 256 << 10
 _TRIES = 8
 _FLAGS = os.O_RDONLY | os.O_CLOEXEC | os.O_NOFOLLOW | os.O_NONBLOCK
+
+
+class EntryDecoder(Protocol):
+    """Turns the bytes of a log file, in any pieces, into its lines; what is not an entry is passed over."""
+
+    def feed(self, data: bytes) -> list[LogLine]:
+        """The lines that *data* completes."""
+
+    def reset(self) -> None:
+        """Forget an entry begun: the next bytes are of another file."""
+
+    def from_the_end(self, fd: int, wanted: int) -> tuple[int, int]:
+        """(how many of the last *wanted* entries the file *fd* holds, where the first of them begins)."""
 
 
 class LogFiles:
@@ -17,9 +33,9 @@ class LogFiles:
     unread. Safe to be closed while another thread reads.
     """
 
-    def __init__(self, path: str) -> None:
+    def __init__(self, path: str, decoder: EntryDecoder | None = None) -> None:
         self._path = path
-        self._decoder = Decoder()
+        self._decoder = decoder or Decoder()
         self._lock = Lock()
         self._fds: list[int] = []  # oldest first; reading goes on in the first
         self._end: int | None = None
@@ -89,7 +105,7 @@ class LogFiles:
 
     def _skip_to_tail(self, tail: int) -> None:
         for number in range(len(self._fds) - 1, -1, -1):
-            found, offset = _from_the_end(self._fds[number], tail)
+            found, offset = self._decoder.from_the_end(self._fds[number], tail)
             tail -= found
             os.lseek(self._fds[number], offset, os.SEEK_SET)
             if tail == 0:
@@ -99,34 +115,10 @@ class LogFiles:
                 return
 
 
-def _from_the_end(fd: int, wanted: int) -> tuple[int, int]:
-    """(how many of the last *wanted* lines this file holds, where the first of them begins)."""
-    at = size = os.fstat(fd).st_size
-    if wanted == 0:
-        return 0, size
-    seen = -1  # the newline that ends the last line begins none
-    if size and os.pread(fd, 1, size - 1) != b"\n":
-        seen = 0  # a line that is being written counts
-    while at > 0:
-        start = max(0, at - _CHUNK)
-        block = os.pread(fd, at - start, start)
-        here = block.count(b"\n")
-        if seen + here >= wanted:
-            place = len(block)
-            for _ in range(wanted - seen):
-                place = block.rfind(b"\n", 0, place)
-            return wanted, start + place + 1
-        seen += here
-        at = start
-    return (seen + 1 if size else 0), 0
-
-
 def _open_all(path: str) -> list[int]:
     """Descriptors of the log's files, oldest first, all of one moment between two rotations."""
     for last_try in [False] * _TRIES + [True]:
-        names = [path]
-        while os.path.lexists(f"{path}.{len(names)}"):
-            names.append(f"{path}.{len(names)}")
+        names = [path, *older_files(path)]
         fds: list[int] = []
         try:
             fds.extend(os.open(name, _FLAGS) for name in reversed(names))
@@ -134,7 +126,7 @@ def _open_all(path: str) -> list[int]:
         except FileNotFoundError:
             same = False
         if same or last_try:
-            return fds
+            return [_plain(name, fd) for name, fd in zip(reversed(names), fds, strict=False)]
         for fd in fds:
             os.close(fd)
     return []
@@ -142,3 +134,12 @@ def _open_all(path: str) -> list[int]:
 
 def _is(name: str, fd: int) -> bool:
     return os.path.samestat(os.stat(name, follow_symlinks=False), os.fstat(fd))  # noqa: PTH116  paths are text here
+
+
+def _plain(name: str, fd: int) -> int:
+    if not name.endswith(".gz"):
+        return fd
+    try:
+        return unpacked(fd)
+    finally:
+        os.close(fd)

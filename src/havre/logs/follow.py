@@ -12,7 +12,7 @@ import msgspec
 from havre.base.tasks import Tasks, in_thread
 from havre.kernel.libc import StrPath
 from havre.logs.entries import LogLine
-from havre.logs.files import LogFiles
+from havre.logs.files import EntryDecoder, LogFiles
 from havre.logs.frame import STDOUT
 from havre.logs.watch import FolderWatch
 
@@ -32,19 +32,26 @@ class LogWishes(msgspec.Struct, frozen=True):
     stdout: bool = True
     stderr: bool = True
 
+    @property
+    def wants_all(self) -> bool:
+        """Whether no line is left out."""
+        return self.stdout and self.stderr and not self.since_ns
+
     def wants(self, line: LogLine) -> bool:
         """Whether *line* is of a wanted stream and not too old."""
         return line.time_ns >= self.since_ns and (self.stdout if line.stream == STDOUT else self.stderr)
 
 
-async def read_logs(path: StrPath, wishes: LogWishes, ended: asyncio.Event) -> AsyncGenerator[LogLine, None]:
-    """The lines of the log at *path*, oldest first; a log that does not exist yet is empty.
+async def read_logs(
+    path: StrPath, wishes: LogWishes, ended: asyncio.Event, decoder: EntryDecoder | None = None
+) -> AsyncGenerator[list[LogLine], None]:
+    """The lines of the log at *path*, oldest first, as many at once as are there; one that is not there yet is empty.
 
     Following ends when *ended* is set and everything written before it was set is read, or when the moment
     *until_ns* has passed; close the generator to stop earlier. Rotation, a file emptied in place, cut lines and
-    garbage do not end it.
+    garbage do not end it. *decoder* is for files of another form than json-file's.
     """
-    files = LogFiles(os.fsdecode(path))
+    files = LogFiles(os.fsdecode(path), decoder)
     try:
         if wishes.follow:
             batches = _follow(files, Path(os.fsdecode(path)).parent, wishes, ended)
@@ -52,13 +59,23 @@ async def read_logs(path: StrPath, wishes: LogWishes, ended: asyncio.Event) -> A
             batches = _history(files, wishes)
         async with aclosing(batches):
             async for batch in batches:
-                for line in batch:
-                    if wishes.until_ns and line.time_ns > wishes.until_ns:
-                        return
-                    if wishes.wants(line):
-                        yield line
+                early = _early(batch, wishes.until_ns)
+                wanted = early if wishes.wants_all else [line for line in early if wishes.wants(line)]
+                if wanted:
+                    yield wanted
+                if len(early) < len(batch):
+                    return
     finally:
         files.close()
+
+
+def _early(batch: list[LogLine], until_ns: int) -> list[LogLine]:
+    """The lines before the first one that is too late."""
+    if until_ns:
+        for number, line in enumerate(batch):
+            if line.time_ns > until_ns:
+                return batch[:number]
+    return batch
 
 
 async def _history(files: LogFiles, wishes: LogWishes) -> AsyncGenerator[list[LogLine], None]:

@@ -5,15 +5,12 @@ import time
 from _json import encode_basestring
 from collections.abc import Mapping
 
-from havre.kernel.libc import KernelError, StrPath
-
-PARTIAL_LIMIT = 16 << 10
-"""A longer line is cut into pieces of this many bytes; all but the last have no newline in their `log`."""
+from havre.kernel.libc import StrPath
+from havre.logs.rotating import NO_LIMITS, Limits, RotatingFile
+from havre.logs.sink import PARTIAL_LIMIT
 
 _STREAMS = ("stdin", "stdout", "stderr")
 _NS = 1_000_000_000
-_FLAGS = os.O_RDWR | os.O_APPEND | os.O_CREAT | os.O_CLOEXEC | os.O_NOFOLLOW
-_MODE = 0o640
 
 
 def _escapes() -> dict[int, str]:
@@ -24,6 +21,17 @@ def _escapes() -> dict[int, str]:
 
 _ESCAPES = _escapes()
 _RARE = (b"\t", b"\b", b"\f")  # where the standard library's short forms differ from Docker's
+_COMMON = (
+    (b"\\", b"\\\\"),
+    (b'"', b'\\"'),
+    (b"<", b"\\u003c"),
+    (b">", b"\\u003e"),
+    (b"&", b"\\u0026"),
+    ("\u2028".encode(), b"\\u2028"),
+    ("\u2029".encode(), b"\\u2029"),
+)
+_CONTROLS = bytes(code for code in range(0x20) if code != ord("\n"))
+_MARKED = _CONTROLS + b'"\\<>&'
 
 
 def quoted(data: bytes) -> str:
@@ -43,23 +51,54 @@ def quoted(data: bytes) -> str:
     return result
 
 
-class JSONFileWriter:
-    """Appends what a container says to *path*, rotating to `path.1`, `path.2`… when it has grown to *max_size*.
+def escaped_lines(block: bytes) -> bytes:
+    """As `quoted`, without the quotes, but newlines stay: many lines at once, none longer than is looked at."""
+    if not block.isascii():
+        try:
+            block.decode()
+        except UnicodeDecodeError:
+            return block.decode("utf-8", "surrogateescape").translate(_LINE_ESCAPES).encode()
+        marked = True
+    else:
+        marked = len(block.translate(None, _MARKED)) != len(block)
+    if not marked:
+        return block
+    result = block
+    for plain, written in _COMMON:
+        if plain in block:
+            result = result.replace(plain, written)
+    if len(block.translate(None, _CONTROLS)) != len(block):
+        for code in set(block).intersection(_CONTROLS):
+            result = result.replace(bytes((code,)), _ESCAPES[code].encode())
+    return result
 
-    *max_files* counts the current one; 0 is no limit, as 0 is for *max_size*. *attrs* go into each line.
-    A file that cannot be opened at first raises KernelError; from then on nothing raises: a write that fails,
-    be it for a full disk, is given up, `lost_lines` and `lost_bytes` count what is missing, and the next
-    write is tried afresh.
+
+_LINE_ESCAPES = _ESCAPES | {ord("\n"): "\n"}
+
+
+class _Lines:
+    """Entries that end with a newline: see rotating.Format."""
+
+    def end_at_or_after(self, block: bytes, at: int) -> int:
+        return block.find(b"\n", at - 1) + 1 or len(block)
+
+    def end_before(self, block: bytes, at: int) -> int:
+        return block.rfind(b"\n", 0, at) + 1
+
+    def count(self, block: bytes) -> int:
+        return block.count(b"\n")
+
+    def mend(self, fd: int, size: int) -> int:
+        return size if os.pread(fd, 1, size - 1) == b"\n" else size + os.write(fd, b"\n")
+
+
+class JSONFileWriter:
+    """Appends what a container says to *path*; see RotatingFile for its end and its troubles.
+
+    *attrs* go into each line.
     """
 
-    def __init__(
-        self, path: StrPath, max_size: int = 0, max_files: int = 0, attrs: Mapping[str, str] | None = None
-    ) -> None:
-        self.lost_lines = 0
-        self.lost_bytes = 0
-        self._path = os.fsdecode(path)
-        self._max_size = max_size
-        self._max_files = max_files
+    def __init__(self, path: StrPath, limits: Limits = NO_LIMITS, attrs: Mapping[str, str] | None = None) -> None:
         extra = ",".join(f"{quoted(k.encode())}:{quoted(v.encode())}" for k, v in sorted((attrs or {}).items()))
         attributes = f',"attrs":{{{extra}}}' if extra else ""
         self._middles = [f',"stream":"{name}"{attributes},"time":"' for name in _STREAMS]
@@ -67,17 +106,40 @@ class JSONFileWriter:
         self._partial_since = [0 for _ in _STREAMS]
         self._second = -1
         self._moment = ""
-        self._torn = False
-        self._size = 0
-        try:
-            self._fd = self._open()
-        except OSError as error:
-            raise KernelError.of(error.errno or 0, f"open log {self._path}") from error
+        self._file = RotatingFile(path, _Lines(), limits)
+
+    @property
+    def lost_lines(self) -> int:
+        """How many lines could not be written."""
+        return self._file.lost_lines
+
+    @property
+    def lost_bytes(self) -> int:
+        """How many bytes of entries could not be written."""
+        return self._file.lost_bytes
 
     def write(self, stream: int, data: bytes, time_ns: int = 0) -> None:
         """Take *data* that *stream* (1 or 2) said at *time_ns* (0: now). Whole lines are written at once."""
-        *lines, rest = (self._rests[stream] + data).split(b"\n")
+        rest = self._rests[stream]
         now_ns = time_ns or time.time_ns()
+        end = data.rfind(b"\n")
+        if end >= 0 and not self._partial_since[stream] and _short(rest, data, end):
+            between = f'{self._middles[stream]}{self._time(now_ns)}"}}\n'.encode()
+            text = escaped_lines(rest + data[:end])
+            separator = b'\\n"' + between + b'{"log":"'
+            block = b'{"log":"' + text.replace(b"\n", separator) + b'\\n"' + between
+            rest = data[end + 1 :]
+            entries: list[str] = []
+            if len(rest) >= PARTIAL_LIMIT:
+                rest = self._cut(stream, rest, now_ns, entries)
+            self._rests[stream] = rest
+            self._file.append(block + "".join(entries).encode() if entries else block)
+            return
+        self._write_slowly(stream, rest + data, now_ns)
+
+    def _write_slowly(self, stream: int, data: bytes, now_ns: int) -> None:
+        """Line by line: there are long ones, or only a part of one."""
+        *lines, rest = data.split(b"\n")
         tail = f'{self._middles[stream]}{self._time(now_ns)}"}}\n'
         entries: list[str] = []
         for line in lines:
@@ -92,23 +154,29 @@ class JSONFileWriter:
             rest = self._cut(stream, rest, now_ns, entries)
         self._rests[stream] = rest
         if entries:
-            self._append(entries)
+            self._file.append("".join(entries).encode())
 
     def end(self, stream: int, time_ns: int = 0) -> None:
         """*stream* has ended: what it said after its last newline is written as it is."""
         rest, self._rests[stream] = self._rests[stream], b""
         if rest:
             moment = self._time(self._partial_since[stream] or time_ns or time.time_ns())
-            self._append([f'{{"log":{quoted(rest)}{self._middles[stream]}{moment}"}}\n'])
+            self._file.append(f'{{"log":{quoted(rest)}{self._middles[stream]}{moment}"}}\n'.encode())
         self._partial_since[stream] = 0
+
+    @property
+    def behind(self) -> int:
+        """See sink.Writer: a file takes what it is given, or it is lost."""
+        return -1
+
+    def catch_up(self) -> None:
+        """There is nothing to catch up with."""
 
     def close(self) -> None:
         """End both streams and close the file. Closing twice is no error."""
         for stream in range(len(_STREAMS)):
             self.end(stream)
-        if self._fd >= 0:
-            os.close(self._fd)
-            self._fd = -1
+        self._file.close()
 
     def _cut(self, stream: int, line: bytes, now_ns: int, entries: list[str]) -> bytes:
         """Move full pieces of *line* to *entries*; what is left. All pieces of a line carry the time of the first."""
@@ -127,82 +195,10 @@ class JSONFileWriter:
             self._moment = time.strftime("%Y-%m-%dT%H:%M:%S", time.gmtime(second))
         return f"{self._moment}.{nanos:09d}".rstrip("0") + "Z" if nanos else f"{self._moment}Z"
 
-    def _append(self, entries: list[str]) -> None:
-        """Write *entries* with one call, or entry by entry where a rotation comes between."""
-        block = "".join(entries).encode()
-        if not self._max_size or self._size + len(block) <= self._max_size:
-            self._put(block)
-            return
-        for entry in entries:
-            if self._size >= self._max_size:
-                self._rotate()
-            self._put(entry.encode())
 
-    def _put(self, block: bytes) -> None:
-        """Write whole lines; of those that do not fit nothing stays in the file."""
-        written = 0
-        try:
-            if self._fd < 0:
-                self._fd = self._open()
-            if self._torn:
-                self._size += os.write(self._fd, b"\n")
-                self._torn = False
-            written = os.write(self._fd, block)
-        except OSError:
-            pass  # counted below; the container goes on
-        if written == len(block):
-            self._size += written
-            return
-        whole = block.rfind(b"\n", 0, written) + 1
-        self._size += whole
-        self.lost_lines += block.count(b"\n", whole)
-        self.lost_bytes += len(block) - whole
-        if written > whole:
-            self._take_back(written - whole)
-
-    def _take_back(self, extra: int) -> None:
-        """Cut *extra* bytes of a line that was written in part off the file's end."""
-        try:
-            os.ftruncate(self._fd, self._size)
-        except OSError:
-            self._size += extra
-            self._torn = True
-
-    def _rotate(self) -> None:
-        """Move the files one name on and begin a new one; when that fails, the old one is gone on with."""
-        try:
-            self._shift()
-        except OSError:
-            return
-        if self._fd >= 0:
-            os.close(self._fd)
-        self._size = 0
-        try:
-            self._fd = self._open()
-        except OSError:
-            self._fd = -1  # _put tries again
-
-    def _shift(self) -> None:
-        last = self._max_files - 1
-        if last == 0:
-            os.unlink(self._path)  # noqa: PTH108  no pathlib in the shim
-            return
-        if last < 0:
-            last = 1
-            while os.path.lexists(f"{self._path}.{last}"):
-                last += 1
-        names = [self._path, *(f"{self._path}.{number}" for number in range(1, last + 1))]
-        for old, new in zip(names[-2::-1], names[:0:-1], strict=True):
-            if os.path.lexists(old):  # there may be fewer files than the limit so far
-                os.rename(old, new)  # noqa: PTH104  no pathlib in the shim
-
-    def _open(self) -> int:
-        """Open the current file for appending, closing off a line that an earlier writer was killed in."""
-        handle = os.open(self._path, _FLAGS, _MODE)
-        try:
-            self._size = os.fstat(handle).st_size
-            self._torn = self._size > 0 and os.pread(handle, 1, self._size - 1) != b"\n"
-        except OSError:
-            os.close(handle)
-            raise
-        return handle
+def _short(rest: bytes, data: bytes, end: int) -> bool:
+    """Whether no line of *rest* and *data* up to *end* is over half the limit or more; a few looks tell."""
+    step = PARTIAL_LIMIT // 2
+    if len(rest) >= step:
+        return False
+    return all(data.find(b"\n", at, at + step) >= 0 for at in range(0, end, step) if at + step <= end)

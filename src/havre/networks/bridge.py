@@ -26,7 +26,7 @@ _FORWARDING_PAUSE_S = 0.001
 
 @dataclass(frozen=True, slots=True)
 class BridgePlan:
-    """What a bridge shall be like."""
+    """What a bridge shall be like. *loopback_routed*: packets from 127.0.0.1 pass it; only behind a rule."""
 
     name: str
     network_id: str
@@ -34,6 +34,7 @@ class BridgePlan:
     mac: str
     mtu: int
     isolated: bool = False
+    loopback_routed: bool = False
 
 
 class Bridge:
@@ -70,8 +71,8 @@ class Bridge:
 
         *fresh* says that the namespace holds nothing but `lo`. Raises KernelError; then `unplug` clears away.
         """
-        isolate = [links.isolate_port(attachment.host_link)] if self._plan.isolated else []
-        self._netlink.send([*self._lay(attachment, netns_fd, CONTAINER_LINK_INDEX if fresh else 0), *isolate])
+        cable = self._lay(attachment, netns_fd, CONTAINER_LINK_INDEX if fresh else 0)
+        self._netlink.send([*cable, *self._port_settings(attachment)])
         run_in_netns(netns_fd, self._quieten_container_link)
         index = CONTAINER_LINK_INDEX if fresh else _link_named(inside, CONTAINER_LINK).index
         address, gateway = attachment.interface, IPv4Address(attachment.gateway)
@@ -83,10 +84,8 @@ class Bridge:
 
     def replug(self, attachment: Attachment) -> None:
         """Put our end of a cable back into a port of the bridge. Raises KernelError."""
-        requests = [links.change_link(attachment.host_link, LinkChange(master=self.index, up=True))]
-        if self._plan.isolated:
-            requests.append(links.isolate_port(attachment.host_link))
-        self._netlink.send(requests)
+        plugged = links.change_link(attachment.host_link, LinkChange(master=self.index, up=True))
+        self._netlink.send([plugged, *self._port_settings(attachment)])
 
     def silence(self, attachment: Attachment) -> None:
         """Cut a cable off at once, and let the host forget who had its address. The link goes with `unplug`."""
@@ -96,6 +95,12 @@ class Bridge:
     def unplug(self, attachment: Attachment) -> None:
         """Take the cable away; one that is gone is no error. Waits for the kernel, tens of milliseconds."""
         self._netlink.send([links.delete_link(attachment.host_link)])
+
+    def _port_settings(self, attachment: Attachment) -> list[Request]:
+        """With br_netfilter a sandbox's way to its own published port is bridged, back by the port it came from."""
+        name = attachment.host_link
+        isolate = [links.isolate_port(name)] if self._plan.isolated else []
+        return [*isolate, links.reflect_port(name)] if attachment.ports else isolate
 
     def _lay(self, attachment: Attachment, netns_fd: int, peer_index: int) -> list[Request]:
         pair = VethPair(
@@ -139,6 +144,8 @@ class Bridge:
         """No IPv6 on the bridge of an IPv4 network; what a sandbox announces changes nothing on the host."""
         self._write(f"net/ipv6/conf/{self._plan.name}/disable_ipv6", "1")
         self._write(f"net/ipv6/conf/{self._plan.name}/accept_ra", "0")
+        if self._plan.loopback_routed:
+            self._write(f"net/ipv4/conf/{self._plan.name}/route_localnet", "1")
 
     def _quieten_container_link(self) -> None:
         """The same inside; and eth0 tells neighbours when its card changes, so that none asks an old owner."""

@@ -5,22 +5,29 @@ sandbox more is an element more in a set, never a rule more. Nothing outside the
 """
 
 import json
-from collections.abc import Iterable, Mapping, Sequence
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass, field
 from ipaddress import IPv4Network
 
 from havre.kernel.nft import JSON, Command, Nft, NftRefused
+from havre.networks import nft_words as words
+from havre.networks.port_rules import (
+    DYNAMIC,
+    Forward,
+    add_forwards,
+    elements,
+    forward_tables,
+    loopback_rule,
+    remove_forwards,
+    returning_rules,
+)
 
-TABLE = "havre"
-_INET = {"family": "inet", "table": TABLE}
-_BRIDGE = {"family": "bridge", "table": TABLE}
-_SANDBOX_SETS = {"guarded", "sources"}
+TABLE = words.TABLE
+_SANDBOX_SETS = DYNAMIC | {"guarded", "sources"}
 _BEFORE_CONNTRACK = -300
 _AFTER_CONNTRACK = -150
 _FILTER = 0
 _SOURCE_NAT = 100
-_ACCEPT: Command = {"accept": None}
-_DROP: Command = {"drop": None}
 _KNOWN: Command = {"match": {"op": "in", "left": {"ct": {"key": "state"}}, "right": ["established", "related"]}}
 
 
@@ -55,6 +62,7 @@ class Wanted:
     bridges: tuple[BridgeRules, ...]
     strangers_dropped: bool = False
     guards: tuple[Guard, ...] | None = field(default=())
+    forwards: tuple[Forward, ...] = ()
 
 
 def replace_tables(wanted: Wanted) -> list[Command]:
@@ -68,7 +76,9 @@ def replace_tables(wanted: Wanted) -> list[Command]:
 
 def remove_tables() -> list[Command]:
     """The transaction after which our tables are gone; adding first makes the removal of an absent one no error."""
-    names: list[dict[str, JSON]] = [{"table": {"family": where["family"], "name": TABLE}} for where in (_INET, _BRIDGE)]
+    names: list[dict[str, JSON]] = [
+        {"table": {"family": where["family"], "name": TABLE}} for where in (words.INET, words.BRIDGE)
+    ]
     return [command for name in names for command in ({"add": name}, {"delete": name})]
 
 
@@ -110,6 +120,19 @@ class Firewall:
             if not error.names_nothing:
                 raise
 
+    def forward(self, forwards: Iterable[Forward]) -> None:
+        """Lead these ports to their sandboxes. Raises NftRefused."""
+        self._nft.run(add_forwards(forwards))
+
+    def unforward(self, forwards: Iterable[Forward]) -> None:
+        """Lead them no more; one that is not led is no error. Raises NftRefused."""
+        for each in forwards:
+            try:
+                self._nft.run(remove_forwards([each]))
+            except NftRefused as error:
+                if not error.names_nothing:
+                    raise
+
     def is_intact(self, wanted: Wanted) -> bool:
         """Whether the tables are still what `assert_all` made and `guard` added."""
         try:
@@ -118,7 +141,9 @@ class Firewall:
             if error.names_nothing:
                 return False
             raise
-        return _frame(listed) == self._frame and _guards(listed) == frozenset(wanted.guards or ())
+        if _frame(listed) != self._frame or _guards(listed) != frozenset(wanted.guards or ()):
+            return False
+        return _listed_elements(listed) == _wanted_elements(wanted.forwards)
 
     def _listed(self) -> list[dict[str, JSON]]:
         tables = self._nft.run([{"list": {"tables": None}}])
@@ -129,38 +154,43 @@ class Firewall:
 def _routed_tables(wanted: Wanted) -> list[Command]:
     bridges = wanted.bridges
     names: list[JSON] = [rules.bridge_name for rules in bridges]
-    homes = [_both(rules.bridge_name, _prefix(rules.subnet)) for rules in bridges]
+    homes = [words.both(rules.bridge_name, words.prefix(rules.subnet)) for rules in bridges]
     return [
-        _table(_INET),
-        *_set(_INET, "bridges", "ifname", names),
-        *_set(_INET, "subnets", "ipv4_addr", [_prefix(rules.subnet) for rules in bridges], interval=True),
-        *_set(_INET, "homes", ["ifname", "ipv4_addr"], homes, interval=True),
-        *_set(
-            _INET,
+        words.table(words.INET),
+        *words.named_set(words.INET, "bridges", "ifname", names),
+        *words.named_set(
+            words.INET, "subnets", "ipv4_addr", [words.prefix(rules.subnet) for rules in bridges], interval=True
+        ),
+        *words.named_set(words.INET, "homes", ["ifname", "ipv4_addr"], homes, interval=True),
+        *words.named_set(
+            words.INET,
             "talking",
             ["ifname", "ifname"],
-            [_both(rules.bridge_name, rules.bridge_name) for rules in bridges if rules.talking],
+            [words.both(rules.bridge_name, rules.bridge_name) for rules in bridges if rules.talking],
         ),
-        *_set(_INET, "outward", "ifname", [rules.bridge_name for rules in bridges if rules.outward]),
-        *_set(
-            _INET,
+        *words.named_set(words.INET, "outward", "ifname", [rules.bridge_name for rules in bridges if rules.outward]),
+        *words.named_set(
+            words.INET,
             "masqueraded",
             "ipv4_addr",
-            [_prefix(rules.subnet) for rules in bridges if rules.masquerade and rules.outward],
+            [words.prefix(rules.subnet) for rules in bridges if rules.masquerade and rules.outward],
             interval=True,
         ),
-        *_set(_INET, "published", ["ipv4_addr", "inet_proto", "inet_service"], []),
+        *words.named_set(words.INET, "published", ["ipv4_addr", "inet_proto", "inet_service"], []),
         *_arriving(routed_replies=any(not rules.masquerade for rules in bridges)),
         *_forwarded(strangers_dropped=wanted.strangers_dropped),
-        _base_chain(_INET, "leaving", "nat", "postrouting", _SOURCE_NAT),
-        _rule(
-            _INET,
+        words.base_chain(words.INET, "leaving", "nat", "postrouting", _SOURCE_NAT),
+        words.rule(
+            words.INET,
             "leaving",
-            _match(_field("ip", "saddr"), "@masqueraded"),
-            _match(_meta("oifname"), "lo", op="!="),
-            _match(_meta("oifname"), "@bridges", op="!="),
+            words.match(words.field("ip", "saddr"), "@masqueraded"),
+            words.match(words.meta("oifname"), "lo", op="!="),
+            words.match(words.meta("oifname"), "@bridges", op="!="),
             {"masquerade": None},
         ),
+        *returning_rules(),
+        loopback_rule(),
+        *forward_tables(wanted.forwards),
     ]
 
 
@@ -171,38 +201,42 @@ def _arriving(*, routed_replies: bool) -> list[Command]:
     masquerading, replies do name its addresses: then the same verdict must wait until they are known.
     """
     outside = [
-        _match(_meta("iifname"), "lo", op="!="),
-        _match(_field("ip", "daddr"), "@subnets"),
-        _match({"concat": [_meta("iifname"), _field("ip", "daddr")]}, "@homes", op="!="),
+        words.match(words.meta("iifname"), "lo", op="!="),
+        words.match(words.field("ip", "daddr"), "@subnets"),
+        words.match({"concat": [words.meta("iifname"), words.field("ip", "daddr")]}, "@homes", op="!="),
     ]
     if not routed_replies:
         return [
-            _base_chain(_INET, "arriving", "filter", "prerouting", _BEFORE_CONNTRACK),
-            _rule(_INET, "arriving", *outside, _DROP),
+            words.base_chain(words.INET, "arriving", "filter", "prerouting", _BEFORE_CONNTRACK),
+            words.rule(words.INET, "arriving", *outside, words.DROP),
         ]
     return [
-        _base_chain(_INET, "arriving", "filter", "prerouting", _AFTER_CONNTRACK),
-        _rule(_INET, "arriving", _KNOWN, _ACCEPT),
-        _rule(_INET, "arriving", *outside, _DROP),
+        words.base_chain(words.INET, "arriving", "filter", "prerouting", _AFTER_CONNTRACK),
+        words.rule(words.INET, "arriving", _KNOWN, words.ACCEPT),
+        words.rule(words.INET, "arriving", *outside, words.DROP),
     ]
 
 
 def _forwarded(*, strangers_dropped: bool) -> list[Command]:
-    port = {"concat": [_field("ip", "daddr"), _meta("l4proto"), _field("th", "dport")]}
-    ways = {"concat": [_meta("iifname"), _meta("oifname")]}
+    port = {"concat": [words.field("ip", "daddr"), words.meta("l4proto"), words.field("th", "dport")]}
+    ways = {"concat": [words.meta("iifname"), words.meta("oifname")]}
     return [
-        _chain(_INET, "inward"),
-        _rule(_INET, "inward", _KNOWN, _ACCEPT),
-        _rule(_INET, "inward", _match(ways, "@talking"), _ACCEPT),
-        _rule(_INET, "inward", _match(port, "@published"), _ACCEPT),
-        _rule(_INET, "inward", _DROP),
-        _chain(_INET, "outgoing"),
-        _rule(_INET, "outgoing", _KNOWN, _ACCEPT),
-        _rule(_INET, "outgoing", _match(_meta("iifname"), "@outward"), _ACCEPT),
-        _rule(_INET, "outgoing", _DROP),
-        _base_chain(_INET, "forwarded", "filter", "forward", _FILTER),
-        _rule(_INET, "forwarded", _match(_meta("oifname"), "@bridges"), {"goto": {"target": "inward"}}),
-        _rule(_INET, "forwarded", _match(_meta("iifname"), "@bridges"), {"goto": {"target": "outgoing"}}),
+        words.chain(words.INET, "inward"),
+        words.rule(words.INET, "inward", _KNOWN, words.ACCEPT),
+        words.rule(words.INET, "inward", words.match(ways, "@talking"), words.ACCEPT),
+        words.rule(words.INET, "inward", words.match(port, "@published"), words.ACCEPT),
+        words.rule(words.INET, "inward", words.DROP),
+        words.chain(words.INET, "outgoing"),
+        words.rule(words.INET, "outgoing", _KNOWN, words.ACCEPT),
+        words.rule(words.INET, "outgoing", words.match(words.meta("iifname"), "@outward"), words.ACCEPT),
+        words.rule(words.INET, "outgoing", words.DROP),
+        words.base_chain(words.INET, "forwarded", "filter", "forward", _FILTER),
+        words.rule(
+            words.INET, "forwarded", words.match(words.meta("oifname"), "@bridges"), {"goto": {"target": "inward"}}
+        ),
+        words.rule(
+            words.INET, "forwarded", words.match(words.meta("iifname"), "@bridges"), {"goto": {"target": "outgoing"}}
+        ),
         *(_strangers() if strangers_dropped else ()),
     ]
 
@@ -213,8 +247,14 @@ def _strangers() -> list[Command]:
     Those show up here too, where br_netfilter is loaded: in by a bridge and out by a bridge.
     """
     return [
-        _rule(_INET, "forwarded", _match(_meta("iifkind"), "bridge"), _match(_meta("oifkind"), "bridge"), _ACCEPT),
-        _rule(_INET, "forwarded", _match(_meta("nfproto"), "ipv4"), _DROP),
+        words.rule(
+            words.INET,
+            "forwarded",
+            words.match(words.meta("iifkind"), "bridge"),
+            words.match(words.meta("oifkind"), "bridge"),
+            words.ACCEPT,
+        ),
+        words.rule(words.INET, "forwarded", words.match(words.meta("nfproto"), "ipv4"), words.DROP),
     ]
 
 
@@ -222,22 +262,34 @@ def _port_tables(guards: Iterable[Guard]) -> list[Command]:
     """From a guarded port come IPv4 and ARP with the sandbox's own address, and nothing else."""
     guards = list(guards)
     ports: list[JSON] = [guard.port for guard in guards]
-    came_in, sent_by = _meta("iifname"), _field("ether", "saddr")
+    came_in, sent_by = words.meta("iifname"), words.field("ether", "saddr")
     return [
-        _table(_BRIDGE),
-        *_set(_BRIDGE, "guarded", "ifname", ports),
-        *_set(_BRIDGE, "sources", ["ifname", "ether_addr", "ipv4_addr"], [_sender(guard) for guard in guards]),
-        _base_chain(_BRIDGE, "ports", "filter", "prerouting", _BEFORE_CONNTRACK),
-        _rule(_BRIDGE, "ports", _match({"concat": [came_in, sent_by, _field("ip", "saddr")]}, "@sources"), _ACCEPT),
-        _rule(_BRIDGE, "ports", _match({"concat": [came_in, sent_by, _field("arp", "saddr ip")]}, "@sources"), _ACCEPT),
-        _rule(_BRIDGE, "ports", _match(came_in, "@guarded"), _DROP),
+        words.table(words.BRIDGE),
+        *words.named_set(words.BRIDGE, "guarded", "ifname", ports),
+        *words.named_set(
+            words.BRIDGE, "sources", ["ifname", "ether_addr", "ipv4_addr"], [_sender(guard) for guard in guards]
+        ),
+        words.base_chain(words.BRIDGE, "ports", "filter", "prerouting", _BEFORE_CONNTRACK),
+        words.rule(
+            words.BRIDGE,
+            "ports",
+            words.match({"concat": [came_in, sent_by, words.field("ip", "saddr")]}, "@sources"),
+            words.ACCEPT,
+        ),
+        words.rule(
+            words.BRIDGE,
+            "ports",
+            words.match({"concat": [came_in, sent_by, words.field("arp", "saddr ip")]}, "@sources"),
+            words.ACCEPT,
+        ),
+        words.rule(words.BRIDGE, "ports", words.match(came_in, "@guarded"), words.DROP),
     ]
 
 
 def _guard_elements(guard: Guard) -> list[dict[str, JSON]]:
     return [
-        {**_BRIDGE, "name": "guarded", "elem": [guard.port]},
-        {**_BRIDGE, "name": "sources", "elem": [_sender(guard)]},
+        {**words.BRIDGE, "name": "guarded", "elem": [guard.port]},
+        {**words.BRIDGE, "name": "sources", "elem": [_sender(guard)]},
     ]
 
 
@@ -263,10 +315,29 @@ def _frame(listed: Iterable[Mapping[str, JSON]]) -> frozenset[str]:
         for kind, body in entry.items():
             if kind == "metainfo" or not isinstance(body, Mapping):
                 continue
-            dropped = {"handle", "elem"} if kind == "set" and body.get("name") in _SANDBOX_SETS else {"handle"}
+            dropped = {"handle", "elem"} if kind in {"set", "map"} and body.get("name") in _SANDBOX_SETS else {"handle"}
             kept = {key: value for key, value in body.items() if key not in dropped}
             found.add(json.dumps({kind: kept}, sort_keys=True))
     return frozenset(found)
+
+
+def _listed_elements(listed: Iterable[Mapping[str, JSON]]) -> set[str]:
+    found: set[str] = set()
+    for entry in listed:
+        body = entry.get("map") or entry.get("set")
+        inside = body.get("elem") if isinstance(body, Mapping) and body.get("name") in DYNAMIC else None
+        if isinstance(body, Mapping) and isinstance(inside, list):
+            found.update(json.dumps([body["name"], element]) for element in inside)
+    return found
+
+
+def _wanted_elements(forwards: Iterable[Forward]) -> set[str]:
+    made: set[str] = set()
+    for each in forwards:
+        for element in elements(each):
+            inside = element["elem"]
+            made.update(json.dumps([element["name"], one]) for one in (inside if isinstance(inside, list) else []))
+    return made
 
 
 def _guards(listed: Iterable[Mapping[str, JSON]]) -> frozenset[Guard]:
@@ -283,49 +354,3 @@ def _guards(listed: Iterable[Mapping[str, JSON]]) -> frozenset[Guard]:
         elif body.get("name") == "sources":
             sources.update(guard for element in elements if (guard := _read_sender(element)) is not None)
     return frozenset(guard for guard in sources if guard.port in guarded)
-
-
-def _table(where: Mapping[str, str]) -> Command:
-    return {"add": {"table": {"family": where["family"], "name": TABLE}}}
-
-
-def _set(
-    where: Mapping[str, str], name: str, kind: str | list[str], elements: Sequence[JSON], *, interval: bool = False
-) -> list[Command]:
-    made: dict[str, JSON] = {**where, "name": name, "type": kind}
-    if interval:
-        made["flags"] = ["interval"]
-    filled: Command = {"add": {"element": {**where, "name": name, "elem": elements}}}
-    return [{"add": {"set": made}}, *([filled] if elements else [])]
-
-
-def _chain(where: Mapping[str, str], name: str) -> Command:
-    return {"add": {"chain": {**where, "name": name}}}
-
-
-def _base_chain(where: Mapping[str, str], name: str, kind: str, hook: str, priority: int) -> Command:
-    return {"add": {"chain": {**where, "name": name, "type": kind, "hook": hook, "prio": priority, "policy": "accept"}}}
-
-
-def _rule(where: Mapping[str, str], chain: str, *expression: Command) -> Command:
-    return {"add": {"rule": {**where, "chain": chain, "expr": expression}}}
-
-
-def _match(left: JSON, right: JSON, *, op: str = "==") -> Command:
-    return {"match": {"op": op, "left": left, "right": right}}
-
-
-def _meta(key: str) -> Command:
-    return {"meta": {"key": key}}
-
-
-def _field(protocol: str, name: str) -> Command:
-    return {"payload": {"protocol": protocol, "field": name}}
-
-
-def _both(first: JSON, second: JSON) -> Command:
-    return {"concat": [first, second]}
-
-
-def _prefix(subnet: IPv4Network) -> Command:
-    return {"prefix": {"addr": str(subnet.network_address), "len": subnet.prefixlen}}

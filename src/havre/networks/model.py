@@ -41,6 +41,30 @@ class NetworkFailed(HavreError):
     """The kernel refused a step of making, attaching or repairing a network."""
 
 
+class PortBusy(NetworkFailed):
+    """A port of the host that was asked for is taken."""
+
+
+class PublishedPort(msgspec.Struct, frozen=True):
+    """What arrives at this port of the host goes to *port* of the sandbox."""
+
+    host_ip: str
+    host_port: int
+    protocol: str
+    port: int
+
+
+@dataclass(frozen=True, slots=True)
+class PortWish:
+    """One port of the host between *first* and *last*, any when *first* is 0, the same at each of *host_ips*."""
+
+    host_ips: tuple[str, ...]
+    first: int
+    last: int
+    protocol: str
+    port: int
+
+
 @dataclass(frozen=True, slots=True)
 class AddressPool:
     """Where subnets for networks are cut from: *base* in pieces of prefix length *size*."""
@@ -125,6 +149,7 @@ class Attachment(msgspec.Struct, frozen=True):
     ipv6_gateway: str = ""
     host_link: str = ""
     any_source: bool = False
+    ports: tuple[PublishedPort, ...] = ()
 
     @property
     def interface(self) -> IPv4Interface:
@@ -144,6 +169,8 @@ class Wishes:
     mac_address: str = ""
     ip_address: str = ""
     any_source: bool = False
+    name: str = ""
+    ports: tuple[PortWish, ...] = ()
 
 
 @dataclass(frozen=True, slots=True)

@@ -20,6 +20,8 @@ from havre.networks.bridge import Bridge, BridgePlan
 from havre.networks.firewall import BridgeRules, Firewall, Wanted
 from havre.networks.ipam import check_range, choose_subnet, first_host
 from havre.networks.model import BRIDGE, HOST, NONE, Network, Settings
+from havre.networks.relay import Relay
+from havre.networks.reservations import Reservations
 from havre.networks.sandboxes import Undertaker, WarmPool
 from havre.networks.store import Store
 
@@ -43,6 +45,8 @@ class Plant:
     networks: Mapping[str, Network]
     rules: Wanted
     netns_folder: Path
+    reservations: Reservations
+    default_binding: str
     closing: ExitStack
 
     def close(self) -> None:
@@ -75,8 +79,25 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         pool = WarmPool(settings.warm)
         undo.callback(pool.close)
         rules = _rules(settings, networks[BRIDGE], strangers_dropped=ours)
+        relay = Relay()
+        undo.callback(relay.close)
+        held = Reservations(relay)
+        undo.callback(held.close)
         closing = undo.pop_all()
-    return Plant(store, netlink, bridge, firewall, pool, undertaker, networks, rules, netns_folder, closing)
+    return Plant(
+        store=store,
+        netlink=netlink,
+        bridge=bridge,
+        firewall=firewall,
+        pool=pool,
+        undertaker=undertaker,
+        networks=networks,
+        rules=rules,
+        netns_folder=netns_folder,
+        reservations=held,
+        default_binding=settings.default_binding,
+        closing=closing,
+    )
 
 
 def bridge_interface(
@@ -165,6 +186,7 @@ def _bridge_plan(settings: Settings, network: Network) -> BridgePlan:
         mac=network.bridge_mac,
         mtu=settings.mtu,
         isolated=not settings.icc,
+        loopback_routed=settings.firewall,
     )
 
 

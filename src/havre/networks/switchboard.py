@@ -24,11 +24,15 @@ from havre.networks.model import (
     AlreadyAttached,
     Attachment,
     Network,
+    PortBusy,
+    PortWish,
     Reconciled,
     Wishes,
     host_link_name,
 )
 from havre.networks.plant import Plant
+from havre.networks.port_rules import Forward
+from havre.networks.reservations import host_ips
 from havre.networks.sandboxes import Remains, Sandbox, open_sandbox
 from havre.networks.watch import Ours
 
@@ -45,6 +49,8 @@ class Switchboard:
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
         self._attachments = {each.sandbox_id: each for each in plant.store.attachments()}
+        for each in self._attachments.values():
+            plant.reservations.retake(each.sandbox_id, each.ports, each.ip_address)
         self._assert_rules()
 
     def close(self) -> None:
@@ -69,6 +75,9 @@ class Switchboard:
             raise AlreadyAttached(f"sandbox {sandbox_id} is attached to network {network.name} already")
         attachment = self._plan(sandbox_id, network, wishes)
         with ExitStack() as undo:
+            if wishes.ports and attachment.ip_address:
+                undo.callback(self._plant.reservations.release, sandbox_id)
+                attachment = self._reserve(attachment, wishes)
             undo.callback(self._plant.store.forget_attachment, sandbox_id)
             self._plant.store.save_attachment(attachment)
             if attachment.netns_path:
@@ -85,6 +94,8 @@ class Switchboard:
         if attachment.host_link:
             self._plant.bridge.silence(attachment)
             self._unguard(attachment)
+            self._unforward(attachment)
+        self._plant.reservations.release(sandbox_id)
         self._plant.store.forget_attachment(sandbox_id)
         del self._attachments[sandbox_id]
         if attachment.netns_path:
@@ -121,6 +132,22 @@ class Switchboard:
             repaired=tuple(sandbox_id for sandbox_id, good in mended.items() if good),
             lost=tuple(sandbox_id for sandbox_id, good in mended.items() if not good),
         )
+
+    def _reserve(self, attachment: Attachment, wishes: Wishes) -> Attachment:
+        owner, address = attachment.sandbox_id, attachment.ip_address
+        asked = [replace(wish, host_ips=self._host_ips(wish)) for wish in wishes.ports]
+        try:
+            ports = self._plant.reservations.reserve(owner, asked, address)
+        except PortBusy as busy:
+            where = f"endpoint {wishes.name or owner[:SHORT_LENGTH]} ({attachment.endpoint_id})"
+            raise PortBusy(
+                "failed to set up container networking: driver failed programming external connectivity on "
+                f"{where}: {busy.message}"
+            ) from busy
+        return msgspec.structs.replace(attachment, ports=ports)
+
+    def _host_ips(self, wish: PortWish) -> tuple[str, ...]:
+        return wish.host_ips or tuple(host_ips("", self._plant.default_binding))
 
     def _plan(self, sandbox_id: str, network: Network, wishes: Wishes) -> Attachment:
         """What the sandbox will have: chosen, not done."""
@@ -174,6 +201,8 @@ class Switchboard:
         self._guard(attachment)
         undo.callback(self._plant.bridge.unplug, attachment)
         self._plant.bridge.plug(attachment, sandbox.netns_fd, sandbox.inside, fresh=fresh)
+        undo.callback(self._unforward, attachment)
+        self._forward(attachment)
 
     def _mend(self, attachment: Attachment) -> bool:
         """Lay a cable anew into a sandbox that lives; tells whether that was possible."""
@@ -199,13 +228,22 @@ class Switchboard:
                 self._plant.undertaker.bury(Remains(netns_path=str(path)))
 
     def _wanted(self) -> Wanted:
-        if self._plant.rules.guards is None:
-            return self._plant.rules
-        return replace(self._plant.rules, guards=tuple(_guards(self.attachments())))
+        rules = replace(self._plant.rules, forwards=tuple(_forwards(self.attachments())))
+        if rules.guards is None:
+            return rules
+        return replace(rules, guards=tuple(_guards(self.attachments())))
 
     def _assert_rules(self) -> None:
         if self._plant.firewall is not None:
             self._plant.firewall.assert_all(self._wanted())
+
+    def _forward(self, attachment: Attachment) -> None:
+        if self._plant.firewall is not None and attachment.ports:
+            self._plant.firewall.forward(_forwards([attachment]))
+
+    def _unforward(self, attachment: Attachment) -> None:
+        if self._plant.firewall is not None and attachment.ports:
+            self._plant.firewall.unforward(_forwards([attachment]))
 
     def _guard(self, attachment: Attachment) -> None:
         if self._plant.firewall is not None and self._plant.rules.guards is not None:
@@ -216,6 +254,14 @@ class Switchboard:
         if self._plant.firewall is not None and self._plant.rules.guards is not None:
             for guard in _guards([attachment]):
                 self._plant.firewall.unguard(guard)
+
+
+def _forwards(attachments: Collection[Attachment]) -> Iterator[Forward]:
+    """The ports that the kernel leads on; those of IPv6 addresses are the relay's."""
+    for each in attachments:
+        for port in each.ports:
+            if ":" not in port.host_ip:
+                yield Forward(port.host_ip, port.host_port, port.protocol, each.ip_address, port.port)
 
 
 def _guards(attachments: Collection[Attachment]) -> Iterator[Guard]:

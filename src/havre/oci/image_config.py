@@ -84,6 +84,7 @@ class ImageConfig(
     comment: str = ""
     docker_version: str = ""
     parent: str = ""
+    container: str = ""
 
     @property
     def process(self) -> ProcessConfig:

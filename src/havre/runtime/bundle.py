@@ -1,10 +1,13 @@
 """The values that the runtime is handed and hands back: what to start, how to attach to it, how it ended."""
 
-from typing import Literal
+from typing import Literal, TypeAlias
 
 import msgspec
 
 from havre.oci.runtime_spec import Mount, Process, Spec
+
+Driver: TypeAlias = Literal["json-file", "local", "syslog", "journald", "none"]
+"""Where a container's output can go."""
 
 
 class _Value(msgspec.Struct, frozen=True, omit_defaults=True, kw_only=True, gc=False):
@@ -26,13 +29,23 @@ class Stdio(_Value, frozen=True):
 
 
 class LogTarget(_Value, frozen=True):
-    """Where what a container says is kept; 0 is no limit."""
+    """Where what a container says is kept; 0 is no limit.
 
-    driver: Literal["json-file", "none"] = "none"
+    For drivers that write elsewhere, *path* is that of the copy to read back, if any, and *options* are the driver's
+    own. With *max_buffer_bytes* the container never waits for such a driver: what is over that is lost.
+    """
+
+    driver: Driver = "none"
     path: str = ""
     max_size_bytes: int = 0
     max_files: int = 0
+    compress: bool = False
+    max_age_s: int = 0
+    min_free_bytes: int = 0
     attrs: dict[str, str] = {}
+    tag: str = ""
+    options: dict[str, str] = {}
+    max_buffer_bytes: int = 0
 
 
 class Bundle(_Value, frozen=True):

@@ -25,13 +25,14 @@ from havre.base.errors import InvalidInput
 from havre.content.reader import Readable
 from havre.content.space import exhaustion
 from havre.kernel.files import syncfs
+from havre.kernel.removing import remove_tree
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount
 from havre.snapshots import records
 from havre.snapshots.contract import KeyTaken, Layer, LayerInUse, NoSuchKey, NoSuchLayer, ParentMissing, View
 from havre.snapshots.layer import Applied, apply_layer
 from havre.snapshots.lowers import Lowers, private_mount
-from havre.snapshots.removal import Bin, remove_tree
+from havre.snapshots.removal import Bin
 from havre.snapshots.walk import tree_size
 
 _log = logging.getLogger(__name__)

@@ -14,8 +14,8 @@ from typing import TypeVar
 from havre.kernel.files import make_node
 from havre.kernel.inroot import make_folders_in_root, open_in_root
 from havre.kernel.libc import KernelError
+from havre.kernel.removing import remove_tree
 from havre.snapshots.budget import BadArchive
-from havre.snapshots.removal import remove_tree
 from havre.snapshots.tar import Kind, Member
 
 STAGED_FOLDER_MODE = 0o700

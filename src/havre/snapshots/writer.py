@@ -8,7 +8,7 @@ removed becomes `.wh.` entries (image-spec, layer.md).
 import errno
 import os
 import stat
-from collections.abc import Iterable, Iterator
+from collections.abc import Callable, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -32,18 +32,28 @@ class WriteWishes:
     """*overlay*: the tree is an overlay's upper folder. *root_entry*: begin with `./`, the root folder itself.
 
     *nanoseconds*: keep fractions of times, at the price of an extended header each; Docker cuts them.
-    *prefix* is put before each path (and stands for the root, whose entry needs *root_entry*).
+    *prefix* is put before each path (and stands for the root, whose entry needs *root_entry*); an empty one makes
+    paths absolute. *without* tells what to leave out, by path and status; what is below it stays.
+    Without *end* more members may follow.
     """
 
     overlay: bool = False
     root_entry: bool = False
     nanoseconds: bool = False
-    prefix: bytes = b""
+    prefix: bytes | None = None
+    without: Callable[[bytes, os.stat_result], bool] | None = None
+    end: bool = True
 
 
 def write_tar(root: int, wishes: WriteWishes | None = None) -> Iterator[bytes]:
     """The archive of the open folder *root* in pieces of a quarter of a megabyte; blocks, and leaves *root* open."""
     return _gathered(_Writer(root, wishes or WriteWishes()).members())
+
+
+def write_entry(folder: int, name: bytes, *, end: bool = True) -> Iterator[bytes]:
+    """The archive of one entry of the open folder *folder*, which is no folder itself; see `WriteWishes.end`."""
+    found = Found(folder, name, name, os.stat(name, dir_fd=folder, follow_symlinks=False))
+    return _gathered(_Writer(folder, WriteWishes(end=end)).one(found))
 
 
 class _Writer:
@@ -55,14 +65,25 @@ class _Writer:
     def members(self) -> Iterator[bytes]:
         if self._wishes.root_entry:
             numbers = self._numbers(os.fstat(self._root))
-            yield header(b"5", (self._wishes.prefix or b".") + b"/", numbers, xattrs=_xattrs(self._root))
+            prefix = b"." if self._wishes.prefix is None else self._wishes.prefix
+            yield header(b"5", prefix + b"/", numbers, xattrs=_xattrs(self._root))
+        without = self._wishes.without
         for found in walk(self._root):
+            if without is not None and without(found.path, found.status):
+                continue
             with suppress(FileNotFoundError):  # gone since it was listed
                 yield from self._member(found, self._path(found.path))
-        yield END_MARK
+        if self._wishes.end:
+            yield END_MARK
+
+    def one(self, found: Found) -> Iterator[bytes]:
+        """The member of *found* alone."""
+        yield from self._member(found, found.path)
+        if self._wishes.end:
+            yield END_MARK
 
     def _path(self, path: bytes) -> bytes:
-        return self._wishes.prefix + b"/" + path if self._wishes.prefix else path
+        return path if self._wishes.prefix is None else self._wishes.prefix + b"/" + path
 
     def _member(self, found: Found, path: bytes) -> Iterator[bytes]:
         status = found.status

@@ -6,17 +6,17 @@ from typing import TypedDict
 class PidsStats(TypedDict, total=False):
     """Processes and threads."""
 
-    current: int
-    limit: int
+    current: int | None
+    limit: int | None
 
 
 class BlockEntry(TypedDict, total=False):
     """A counter of one block device."""
 
-    major: int
-    minor: int
-    op: str
-    value: int
+    major: int | None
+    minor: int | None
+    op: str | None
+    value: int | None
 
 
 class BlockStats(TypedDict, total=False):
@@ -35,64 +35,64 @@ class BlockStats(TypedDict, total=False):
 class CpuUsage(TypedDict, total=False):
     """Time in nanoseconds; `percpu_usage` on cgroup v1 only."""
 
-    total_usage: int
-    percpu_usage: list[int]
-    usage_in_kernelmode: int
-    usage_in_usermode: int
+    total_usage: int | None
+    percpu_usage: list[int] | None
+    usage_in_kernelmode: int | None
+    usage_in_usermode: int | None
 
 
 class ThrottlingData(TypedDict, total=False):
     """How often and how long the quota stopped it."""
 
-    periods: int
-    throttled_periods: int
-    throttled_time: int
+    periods: int | None
+    throttled_periods: int | None
+    throttled_time: int | None
 
 
 class CpuStats(TypedDict, total=False):
     """The container's time and the machine's."""
 
-    cpu_usage: CpuUsage
-    system_cpu_usage: int
-    online_cpus: int
-    throttling_data: ThrottlingData
+    cpu_usage: CpuUsage | None
+    system_cpu_usage: int | None
+    online_cpus: int | None
+    throttling_data: ThrottlingData | None
 
 
 class MemoryStats(TypedDict, total=False):
     """Bytes; `max_usage` and `failcnt` on cgroup v1 only. Empty for a container that does not run."""
 
-    usage: int
-    max_usage: int
-    stats: dict[str, int]
-    failcnt: int
-    limit: int
+    usage: int | None
+    max_usage: int | None
+    stats: dict[str, int] | None
+    failcnt: int | None
+    limit: int | None
 
 
 class NetworkStats(TypedDict, total=False):
     """The counters of one interface."""
 
-    rx_bytes: int
-    rx_packets: int
-    rx_errors: int
-    rx_dropped: int
-    tx_bytes: int
-    tx_packets: int
-    tx_errors: int
-    tx_dropped: int
+    rx_bytes: int | None
+    rx_packets: int | None
+    rx_errors: int | None
+    rx_dropped: int | None
+    tx_bytes: int | None
+    tx_packets: int | None
+    tx_errors: int | None
+    tx_dropped: int | None
 
 
 class ContainerStats(TypedDict, total=False):
     """One line of statistics; `precpu_stats` is what `cpu_stats` was one sample before."""
 
-    name: str
-    id: str
-    read: str
-    preread: str
-    pids_stats: PidsStats
-    blkio_stats: BlockStats
-    num_procs: int
-    storage_stats: dict[str, int]
-    cpu_stats: CpuStats
-    precpu_stats: CpuStats
-    memory_stats: MemoryStats
-    networks: dict[str, NetworkStats]
+    name: str | None
+    id: str | None
+    read: str | None
+    preread: str | None
+    pids_stats: PidsStats | None
+    blkio_stats: BlockStats | None
+    num_procs: int | None
+    storage_stats: dict[str, int] | None
+    cpu_stats: CpuStats | None
+    precpu_stats: CpuStats | None
+    memory_stats: MemoryStats | None
+    networks: dict[str, NetworkStats] | None

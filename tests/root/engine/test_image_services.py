@@ -16,6 +16,7 @@ from havre.engine.containers import Containers
 from havre.engine.images import ImageService
 from havre.engine.lives import Lives
 from havre.engine.system import System
+from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.model import ImageInUse, NoSuchImage
 from havre.images.names import Names
@@ -40,7 +41,7 @@ class Bench:
         self.snapshots = snapshots
         self.images = ImageService(self.parts, images)
         self.archives = Archives(self.parts, images)
-        self.system = System(self.parts, self.images, "ENGINE-ID")
+        self.system = System(self.parts, self.images, VolumeService(self.parts), "ENGINE-ID")
         self.things = Containers(self.parts)
         self.rooms = rooms
 

@@ -8,6 +8,7 @@ import pytest
 from havre.kernel.mounts import MountFlag, mount
 from havre.kernel.namespaces import CLONE, unshare
 from havre.logs.json_file import JSONFileWriter
+from havre.logs.rotating import Limits
 from tests.support.forked import in_child
 
 pytestmark = pytest.mark.root
@@ -20,7 +21,7 @@ def test_a_full_disk_is_outlived_and_counted(tmp_path: Path, max_size: int, max_
         mount("none", "/", flags=MountFlag.REC | MountFlag.PRIVATE)
         mount("tmpfs", tmp_path, "tmpfs", data="size=64k")
         (tmp_path / "filler").write_bytes(bytes(44 << 10))
-        writer = JSONFileWriter(tmp_path / "log", max_size, max_files)
+        writer = JSONFileWriter(tmp_path / "log", Limits(max_size, max_files))
         for number in range(2000):
             writer.write(1, b"line %d\n" % number)
         stored = [

@@ -178,7 +178,8 @@ def test_stop_and_start_again(podman: Podman) -> None:
 
 
 def test_limits_and_the_cage(podman: Podman) -> None:
-    program = "grep -E 'CapEff|Seccomp:|NoNewPrivs' /proc/self/status; cat /sys/fs/cgroup/pids/pids.max; id -G"
+    most = "cat /sys/fs/cgroup/pids/pids.max /sys/fs/cgroup/pids.max"
+    program = f"grep -E 'CapEff|Seccomp:|NoNewPrivs' /proc/self/status; {most}; id -G"
     done = podman.run(
         *("--rm", "--memory", "32m", "--pids-limit", "50", "--cap-drop", "all", "--user", "alice"),
         *("--security-opt", "no-new-privileges", "busybox", "sh", "-c", program),

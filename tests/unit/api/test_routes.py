@@ -11,7 +11,21 @@ from typing import Any
 
 import pytest
 
-from havre.api.routes import attach, containers, events, exec, images, logs, networks, refused, stats, system  # noqa: A004
+from havre.api.routes import (
+    attach,
+    commit,
+    containers,
+    events,
+    exec,  # noqa: A004
+    files,
+    images,
+    logs,
+    networks,
+    refused,
+    stats,
+    system,
+    volumes,
+)
 from havre.api.routes.attach import AttachAsked
 from havre.api.routes.images import ImportWishes
 from havre.base.errors import Conflict, InvalidInput
@@ -20,6 +34,7 @@ from havre.logs.follow import LogWishes
 from havre.wire.stream import header
 from tests.fakes import engine as fakes
 from tests.fakes.engine import Asked
+from tests.fakes.files import FakeCommits, FakeFiles
 from tests.fakes.served import Answer, Served, Talk
 
 GONE_S = 5
@@ -47,9 +62,13 @@ class World:
                 *attach.routes(self.attaching),
                 *exec.routes(self.execs),
                 *events.routes(self.events),
+                *files.routes(FakeFiles(self.asked)),
+                *commit.routes(FakeCommits(self.asked)),
                 *images.archive_routes(self.images),
                 *images.routes(self.images),
                 *networks.routes(fakes.FakeNetworks()),
+                *volumes.routes(fakes.FakeVolumes()),
+                *volumes.routes(fakes.FakeVolumes()),
                 *system.routes(fakes.FakeSystem()),
                 *refused.routes(),
             ],
@@ -391,6 +410,13 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
 @pytest.mark.parametrize(
     ("method", "target", "status"),
     [
+        ("GET", "/volumes", 200),
+        ("GET", "/volumes/one", 200),
+        ("GET", "/volumes/x", 404),
+        ("DELETE", "/volumes/x", 404),
+        ("DELETE", "/volumes/x?force=1", 204),
+        ("PUT", "/volumes/one", 503),
+        ("POST", "/volumes/prune", 200),
         ("GET", "/networks", 200),
         ("GET", "/networks/bridge", 200),
         ("GET", "/networks/x", 404),
@@ -398,11 +424,6 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("POST", "/networks/create", 501),
         ("POST", "/networks/x/connect", 501),
         ("DELETE", "/networks/x", 501),
-        ("GET", "/volumes", 200),
-        ("GET", "/volumes/x", 404),
-        ("DELETE", "/volumes/x", 404),
-        ("POST", "/volumes/create", 501),
-        ("POST", "/volumes/prune", 200),
         ("GET", "/plugins", 200),
         ("GET", "/plugins/x/json", 404),
         ("GET", "/swarm", 503),
@@ -411,7 +432,6 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("POST", "/swarm/init", 501),
         ("POST", "/build", 501),
         ("POST", "/build/prune?filters=", 200),
-        ("POST", "/commit?container=c1", 501),
         ("POST", "/auth", 501),
         ("GET", "/images/search?term=x", 501),
         ("POST", "/images/a/b/push", 501),
@@ -419,7 +439,6 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("GET", "/containers/c1/stats?stream=0&one-shot=1", 200),
         ("GET", "/containers/c1/stats?one-shot=1", 400),
         ("POST", "/containers/c1/update", 400),
-        ("HEAD", "/containers/c1/archive?path=/", 501),
         ("GET", "/containers/c1/attach/ws", 400),
         ("GET", "/containers/c1/checkpoints", 501),
         ("GET", "/version", 200),
@@ -456,8 +475,11 @@ def test_every_endpoint_of_the_api_is_known() -> None:
             *attach.routes(fakes.FakeAttaching(asked)),
             *exec.routes(fakes.FakeExecs(asked)),
             *events.routes(fakes.FakeEvents(asked)),
+            *files.routes(FakeFiles(asked)),
+            *commit.routes(FakeCommits(asked)),
             *images.archive_routes(fakes.FakeImages(asked)),
             *images.routes(fakes.FakeImages(asked)),
+            *volumes.routes(fakes.FakeVolumes()),
             *networks.routes(fakes.FakeNetworks()),
             *system.routes(fakes.FakeSystem()),
             *refused.routes(),

@@ -29,11 +29,16 @@ FLAGS_NOT_YET = {
     "image ls": {"tree"},
     "system df": {"verbose"},
     "image pull": {"all-tags"},
+    "volume create": {  # of cluster volumes, which need a swarm
+        *("availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing", "type"),
+        *("topology-preferred", "topology-required"),
+    },
+    "volume ls": {"cluster"},
 }
 ROOMS_NOT_YET = (
     "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "image build", "image push", "manifest",
     "network connect", "network create", "network disconnect", "network prune", "network rm", "node", "plugin",
-    "secret", "service", "stack", "swarm", "trust", "volume",
+    "secret", "service", "stack", "swarm", "trust",
 )  # fmt: skip
 
 

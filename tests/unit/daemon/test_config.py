@@ -120,7 +120,7 @@ def test_an_empty_file_says_nothing(tmp_path: Path) -> None:
     "words",
     [
         ["--log-level", "loud"],
-        ["--log-driver", "syslog"],
+        ["--log-driver", "fluentd"],
         ["--log-format", "xml"],
         ["--label", "x"],
         ["--label", "a=1", "--label", "a=2"],

@@ -17,10 +17,12 @@ from havre.engine.attach import Streams, parse_detach_keys
 from havre.engine.containers import Containers
 from havre.engine.create import WrongPlatform
 from havre.engine.lives import Lives
+from havre.engine.model import VolumeMount
 from havre.engine.start import BadCommand, NotStarted
 from havre.images.model import NoSuchImage
 from havre.oci.image_config import Empty, ProcessConfig
 from havre.runtime.errors import StartFailed
+from havre.volumes.model import VolumeInUse
 from havre.wire.containers import CreateContainer
 from tests.fakes.rooms import FakeShim, Rooms, make_image, open_rooms
 
@@ -619,21 +621,17 @@ async def test_missing_sources_of_binds_are_made_at_the_start(bench: Bench, tmp_
     ]
 
 
-async def test_volumes_of_images_are_warned_of(tmp_path: Path) -> None:
+async def test_volumes_of_images_come_and_go_with_the_container(tmp_path: Path) -> None:
     process = ProcessConfig(cmd=["x"], volumes={"/data": Empty()})
     async with open_rooms(tmp_path, make_image("db", process)) as rooms:
-        made = await Containers(rooms.parts).create(cast("CreateContainer", {"Image": "db"}), None, None)
-        (warning,) = made.get("Warnings") or []
-        assert warning.startswith("volume /data is not offered")
-
-
-async def test_what_the_disk_refuses_leaves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
-    def refuse(*_: object) -> None:
-        raise OSError(28, "No space left on device")
-
-    monkeypatch.setattr(bench.rooms.trees, "prepare", refuse)
-    with pytest.raises(OSError, match=r"No space left"):
-        await bench.make("web")
-    monkeypatch.undo()
-    await bench.make("web")
-    assert len(await bench.rows()) == 1
+        things = Containers(rooms.parts)
+        made = await things.create(cast("CreateContainer", {"Image": "db"}), None, None)
+        (volume,) = rooms.volumes.list()
+        assert volume.anonymous
+        assert rooms.volumes.holders(volume.name) == {made["Id"]}
+        (mount,) = rooms.parts.roster.get(made["Id"] or "").record.mounts
+        assert mount == VolumeMount(destination="/data", name=volume.name, source=str(rooms.volumes.path(volume.name)))
+        with pytest.raises(VolumeInUse):
+            await rooms.volumes.remove(volume.name)
+        await things.remove(made["Id"] or "", force=False, volumes=True, link=False)
+        assert rooms.volumes.list() == []

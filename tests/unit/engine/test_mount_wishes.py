@@ -6,10 +6,10 @@ from typing import cast
 
 import pytest
 
-from havre.base.errors import InvalidInput, NotSupported
-from havre.engine.model import BindMount, TmpfsMount
-from havre.engine.mount_wishes import parse_bind, resolve_mounts, tmpfs_options, unserved_volumes
-from havre.engine.settings import Config, parse_config, parse_host
+from havre.base.errors import InvalidInput
+from havre.engine.model import BindMount, ResolvedMount, TmpfsMount, VolumeMount
+from havre.engine.mount_wishes import inherited, parse_bind, resolve_mounts, tmpfs_options
+from havre.engine.settings import parse_config, parse_host
 from havre.wire.containers import CreateContainer
 
 BIND = 'invalid mount config for type "bind": '
@@ -19,7 +19,7 @@ def exists(path: str) -> bool:
     return path != "/nope"
 
 
-def resolve(*, volumes: object = None, **host: object) -> tuple[BindMount | TmpfsMount, ...]:
+def resolve(*, volumes: object = None, **host: object) -> tuple[ResolvedMount, ...]:
     given = cast("CreateContainer", {"HostConfig": host, "Volumes": volumes})
     return resolve_mounts(parse_config(given), parse_host(given), exists)
 
@@ -111,17 +111,40 @@ def test_refusals_in_dockers_words(host: dict[str, object], message: str) -> Non
 
 
 @pytest.mark.parametrize(
-    "host",
+    ("host", "expected"),
     [
-        {"Binds": ["vol:/x"]},
-        {"Binds": ["/anonymous"]},
-        {"Mounts": [{"Type": "volume", "Source": "v", "Target": "/x"}]},
-        {"Mounts": [{"Type": "image", "Source": "v", "Target": "/x"}]},
+        ({"Binds": ["vol:/x"]}, VolumeMount(name="vol", destination="/x", mode="z")),
+        (
+            {"Binds": ["vol:/x/:ro,nocopy"]},
+            VolumeMount(name="vol", destination="/x", mode="ro,nocopy", writable=False, copy=False),
+        ),
+        ({"Binds": ["/x"]}, VolumeMount(destination="/x")),
+        (
+            {"Mounts": [{"Type": "volume", "Source": "vol", "Target": "/x", "ReadOnly": True}]},
+            VolumeMount(name="vol", destination="/x", mode="z", writable=False),
+        ),
+        (
+            {"Mounts": [{"Type": "volume", "Target": "/x", "VolumeOptions": {"NoCopy": True, "Labels": {"a": "b"}}}]},
+            VolumeMount(destination="/x", mode="z", copy=False, labels={"a": "b"}),
+        ),
     ],
 )
-def test_volumes_say_that_they_are_not_offered(host: dict[str, object]) -> None:
-    with pytest.raises(NotSupported):
-        resolve(**host)
+def test_volumes(host: dict[str, object], expected: VolumeMount) -> None:
+    assert resolve(**host) == (expected,)
+
+
+def test_volumes_from_give_what_is_not_there() -> None:
+    own = (BindMount(source="/s", destination="/a"), VolumeMount(destination="/b"))
+    donor = (
+        VolumeMount(name="v1", destination="/a"),
+        VolumeMount(name="v2", destination="/b", mode="z"),
+        TmpfsMount(destination="/t"),
+        BindMount(source="/s", destination="/c"),
+    )
+    assert inherited(own, donor, "ro") == [
+        VolumeMount(name="v2", destination="/b", mode="ro", writable=False),
+        BindMount(source="/s", destination="/c", mode="ro", writable=False),
+    ]
 
 
 def test_a_missing_source_of_the_short_form_will_be_made() -> None:
@@ -134,6 +157,7 @@ def test_a_missing_source_of_the_short_form_will_be_made() -> None:
 )
 def test_modes(text: str, writable: bool, propagation: str) -> None:  # noqa: FBT001  a row of the table
     mount = parse_bind(text)
+    assert isinstance(mount, BindMount)
     assert (mount.writable, mount.propagation, mount.mode) == (writable, propagation, text.split(":")[2])
 
 
@@ -175,9 +199,8 @@ def test_the_last_of_contradicting_options_counts(given: str, wanted: tuple[str,
     assert tmpfs_options([option for option in given.split(",") if option]) == wanted
 
 
-def test_volumes_that_no_mount_serves() -> None:
-    config = Config(volumes=parse_config(cast("CreateContainer", {"Volumes": {"/a": {}, "/b/": {}}})).volumes)
-    mounts = (BindMount(source="/s", destination="/b"),)
-    assert unserved_volumes(config, mounts) == ("/a",)
+def test_declared_volumes_that_no_mount_serves_become_anonymous() -> None:
+    mounts = resolve(volumes={"/a": {}, "/b/": {}}, Binds=["/s:/b"])
+    assert mounts[1:] == (VolumeMount(destination="/a"),)
     with pytest.raises(InvalidInput):
         resolve(volumes={"rel": {}})

@@ -180,13 +180,14 @@ def test_security_words() -> None:
 @pytest.mark.parametrize(
     ("options", "size", "files"),
     [
-        ({}, 0, 1),
+        ({}, 20_000_000, 5),
         ({"max-size": "10m"}, 10 << 20, 1),
         ({"max-size": "10M", "max-file": "3"}, 10 << 20, 3),
         ({"max-size": "1kb"}, 1 << 10, 1),
         ({"max-size": "7"}, 7, 1),
         ({"max-size": "-1"}, 0, 1),
-        ({"max-file": "3"}, 0, 1),
+        ({"max-file": "3"}, 20_000_000, 3),
+        ({"max-size": "1.5k"}, 1536, 1),
     ],
 )
 def test_log_sizes(options: dict[str, str], size: int, files: int) -> None:
@@ -197,4 +198,6 @@ def test_log_sizes(options: dict[str, str], size: int, files: int) -> None:
 def test_log_attributes() -> None:
     settings = LogSettings(type="json-file", config={"labels": "a, x", "env": "E", "tag": "t"})
     config = Config(labels={"a": "1", "b": "2"}, env=["E=5", "F=6"])
-    assert log_attributes(settings, config) == {"a": "1", "E": "5", "tag": "t"}
+    assert log_attributes(settings, config) == {"a": "1", "E": "5"}
+    by_pattern = LogSettings(type="json-file", config={"labels-regex": "^[ab]", "env-regex": "F"})
+    assert log_attributes(by_pattern, config) == {"a": "1", "b": "2", "F": "6"}

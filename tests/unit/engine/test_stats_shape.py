@@ -2,8 +2,13 @@
 
 from __future__ import annotations
 
+from typing import Any
+
+import msgspec
+
 from havre.engine.stats_shape import Machine, Sample, parse_busy_ns, parse_interfaces, shown
 from havre.kernel.cgroups import BlockStats, CgroupStats, CpuStats, IoEntry, MemoryStats
+from havre.wire.stats import ContainerStats
 
 NET = """Inter-|   Receive                                                |  Transmit
  face |bytes    packets errs drop fifo frame compressed multicast|bytes    packets errs drop fifo colls carrier compressed
@@ -21,8 +26,13 @@ def sample(version: int) -> Sample:
     return Sample(1_700_000_000_000_000_000, USED, Machine(50, 2, 1000, version), None)
 
 
+def plain(stats: ContainerStats) -> Any:
+    """As JSON has it: what a client sees."""
+    return msgspec.to_builtins(stats)
+
+
 def test_cgroup_v1() -> None:
-    line = shown("one", "id", sample(1))
+    line = plain(shown("one", "id", sample(1)))
     assert line["memory_stats"] == {"usage": 4, "max_usage": 6, "failcnt": 1, "stats": {"cache": 1}, "limit": 1000}
     assert line["cpu_stats"]["cpu_usage"]["percpu_usage"] == [2, 3]
     assert line["pids_stats"] == {"current": 0, "limit": 18446744073709551615}
@@ -31,7 +41,7 @@ def test_cgroup_v1() -> None:
 
 
 def test_cgroup_v2() -> None:
-    line = shown("one", "id", sample(2), sample(2))
+    line = plain(shown("one", "id", sample(2), sample(2)))
     assert line["memory_stats"] == {"usage": 4, "stats": {"cache": 1}, "limit": 1000}
     assert line["blkio_stats"]["io_service_bytes_recursive"] == [{"major": 8, "minor": 0, "op": "read", "value": 1}]
     assert line["blkio_stats"]["io_serviced_recursive"] is None
@@ -40,7 +50,7 @@ def test_cgroup_v2() -> None:
 
 
 def test_what_does_not_run_used_nothing() -> None:
-    line = shown("one", "id", None)
+    line = plain(shown("one", "id", None))
     assert (line["read"], line["memory_stats"], line["pids_stats"]) == ("0001-01-01T00:00:00Z", {}, {})
 
 

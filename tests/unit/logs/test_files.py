@@ -6,6 +6,7 @@ import pytest
 
 from havre.logs.files import LogFiles
 from havre.logs.json_file import JSONFileWriter
+from havre.logs.rotating import Limits
 from tests.support.forked import descriptors
 
 
@@ -37,7 +38,7 @@ def drain(files: LogFiles) -> list[int]:
 
 
 def write(path: Path, numbers: range, *, max_size: int = 0, max_files: int = 0) -> None:
-    writer = JSONFileWriter(path, max_size, max_files)
+    writer = JSONFileWriter(path, Limits(max_size, max_files))
     for number in numbers:
         writer.write(1, b"%d\n" % number)
     writer.close()
@@ -95,7 +96,7 @@ def test_reading_goes_on_through_rotations(path: Path, files: LogFiles) -> None:
     files.open(None, bounded=False)
     assert files.read() is None
     found: list[int] = []
-    writer = JSONFileWriter(path, 500, 4)
+    writer = JSONFileWriter(path, Limits(500, 4))
     for number in range(300):
         writer.write(1, b"%d\n" % number)
         if number % 7 == 0:

@@ -10,6 +10,7 @@ from havre.kernel.libc import KernelError
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes, read_logs
 from havre.logs.json_file import JSONFileWriter
+from havre.logs.rotating import Limits
 from tests.support.forked import descriptors
 
 SECOND = 1_000_000_000
@@ -43,7 +44,7 @@ def numbers(lines: list[LogLine]) -> list[int]:
 
 
 async def collect(path: Path, wishes: LogWishes, ended: asyncio.Event | None = None) -> list[LogLine]:
-    return [line async for line in read_logs(path, wishes, ended or asyncio.Event())]
+    return [line async for batch in read_logs(path, wishes, ended or asyncio.Event()) for line in batch]
 
 
 @pytest.mark.parametrize(
@@ -85,7 +86,7 @@ async def test_what_is_written_before_the_end_is_read(path: Path) -> None:
     async with asyncio.timeout(20), asyncio.TaskGroup() as group:
         reading = group.create_task(collect(path, LogWishes(follow=True), ended))
         await asyncio.sleep(0.05)
-        writer = JSONFileWriter(path, 300, 5)
+        writer = JSONFileWriter(path, Limits(300, 5))
         for number in range(12):
             writer.write(1, b"%d\n" % number)
         writer.close()
@@ -93,9 +94,10 @@ async def test_what_is_written_before_the_end_is_read(path: Path) -> None:
     assert numbers(reading.result()) == list(range(12))
 
 
-async def next_number(lines: AsyncIterator[LogLine]) -> int:
+async def next_number(batches: AsyncIterator[list[LogLine]]) -> int:
     async with asyncio.timeout(10):
-        return int((await anext(lines)).data)
+        (line,) = await anext(batches)
+        return int(line.data)
 
 
 @pytest.mark.parametrize("polling", [False, True])
@@ -109,7 +111,7 @@ async def test_following_wakes_for_each_line_and_rotation(
 
         monkeypatch.setattr(havre.logs.watch, "inotify_open", refuse)
         monkeypatch.setattr(havre.logs.watch, "_POLL_S", 0.01)
-    writer = JSONFileWriter(path, 200, 3)
+    writer = JSONFileWriter(path, Limits(200, 3))
     writer.write(1, b"0\n")
     lines = read_logs(path, LogWishes(follow=True), asyncio.Event())
     assert await next_number(lines) == 0

@@ -11,7 +11,9 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from havre.kernel.libc import KernelError
-from havre.logs.json_file import PARTIAL_LIMIT, JSONFileWriter, quoted
+from havre.logs.json_file import JSONFileWriter, escaped_lines, quoted
+from havre.logs.rotating import Limits
+from havre.logs.sink import PARTIAL_LIMIT
 from tests.support.forked import in_child
 
 TIME = 1_795_472_305_123_456_789
@@ -155,6 +157,12 @@ def test_nothing_said_is_lost(tmp_path_factory: pytest.TempPathFactory, said: li
         assert "".join(entry["log"] for entry in lines_of(path) if entry["stream"] == name) == whole.decode()
 
 
+@given(st.lists(st.one_of(st.binary(max_size=40), st.text(max_size=40).map(str.encode)), max_size=8))
+def test_many_lines_at_once_are_escaped_as_each_alone(lines: list[bytes]) -> None:
+    text = b"\n".join(lines)
+    assert escaped_lines(text) == b"\n".join(quoted(line)[1:-1].encode() for line in text.split(b"\n"))
+
+
 def test_attributes_go_into_each_line(path: Path) -> None:
     writer = JSONFileWriter(path, attrs={"service": 'we"b', "a": "1"})
     writer.write(1, b"x\n", TIME)
@@ -180,7 +188,7 @@ def names(path: Path) -> list[str]:
     ],
 )
 def test_rotation_keeps_the_newest_files(path: Path, max_files: int, kept: list[str]) -> None:
-    writer = JSONFileWriter(path, max_size=1000, max_files=max_files)
+    writer = JSONFileWriter(path, Limits(1000, max_files))
     for number in range(200):
         writer.write(1, b"line %d\n" % number, TIME)
     writer.close()
@@ -194,7 +202,7 @@ def test_rotation_keeps_the_newest_files(path: Path, max_files: int, kept: list[
 
 
 def test_one_write_may_fill_many_files(path: Path) -> None:
-    writer = JSONFileWriter(path, max_size=500, max_files=0)
+    writer = JSONFileWriter(path, Limits(500, 0))
     writer.write(1, b"".join(b"line %d\n" % number for number in range(100)), TIME)
     writer.close()
     files = sorted(path.parent.iterdir(), key=lambda item: int(item.suffix[1:]) if item.suffix != ".log" else 0)
@@ -205,7 +213,7 @@ def test_one_write_may_fill_many_files(path: Path) -> None:
 
 def test_a_size_reached_before_is_counted(path: Path) -> None:
     for number in range(3):
-        writer = JSONFileWriter(path, max_size=70, max_files=5)
+        writer = JSONFileWriter(path, Limits(70, 5))
         writer.write(1, b"start %d\n" % number, TIME)
         writer.close()
     assert names(path) == ["x-json.log", "x-json.log.1", "x-json.log.2"]
@@ -279,7 +287,7 @@ def test_a_batch_on_a_full_disk_keeps_whole_lines(path: Path) -> None:
 def test_a_folder_that_went_away_does_not_stop_the_writer(tmp_path: Path) -> None:
     folder = tmp_path / "gone"
     folder.mkdir()
-    writer = JSONFileWriter(folder / "x", max_size=50, max_files=3)
+    writer = JSONFileWriter(folder / "x", Limits(50, 3))
     writer.write(1, b"one\n")
     (folder / "x").unlink()
     folder.rmdir()

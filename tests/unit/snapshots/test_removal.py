@@ -7,7 +7,8 @@ from pathlib import Path
 
 import pytest
 
-from havre.snapshots.removal import Bin, remove_tree
+from havre.kernel.removing import remove_tree
+from havre.snapshots.removal import Bin
 
 
 def remove(parent: Path, name: str) -> None:

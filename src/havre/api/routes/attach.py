@@ -11,7 +11,7 @@ from havre.api import websocket
 from havre.api.request import Query, Request
 from havre.api.response import Answer, Hijack
 from havre.api.router import Route
-from havre.api.routes.logs import LineForm, content_type, gathered
+from havre.api.routes.logs import LineForm, content_type, written
 from havre.base.errors import HavreError
 from havre.logs.entries import LogLine
 
@@ -41,7 +41,7 @@ class Attachable(Protocol):
         """Whether it writes to a terminal."""
 
     @property
-    def logs(self) -> AsyncIterator[LogLine] | None:
+    def logs(self) -> AsyncIterator[list[LogLine]] | None:
         """What it said before, when that was asked for."""
 
     async def connect(self, connection: socket.socket, early: bytes) -> None:
@@ -121,7 +121,7 @@ def _joiner(streams: Attachable, asked: AttachAsked) -> Callable[[socket.socket,
     async def take(connection: socket.socket, early: bytes) -> None:
         if streams.logs is not None:
             connection.setblocking(False)
-            async with aclosing(gathered(streams.logs, LineForm(streams.tty or asked.mixed))) as pieces:
+            async with aclosing(written(streams.logs, LineForm(streams.tty or asked.mixed))) as pieces:
                 async for piece in pieces:
                     await asyncio.get_running_loop().sock_sendall(connection, piece)
         if asked.stream:

@@ -1,8 +1,7 @@
 """What a container said, and what it says now."""
 
-import asyncio
 from collections.abc import AsyncGenerator, AsyncIterator
-from typing import Final, Protocol
+from typing import Protocol
 
 from havre.api.request import Query, Request
 from havre.api.response import Answer, Stream
@@ -11,13 +10,10 @@ from havre.api.times import parse_moment
 from havre.base.clock import rfc3339_fixed
 from havre.base.errors import InvalidInput
 from havre.base.numbers import parse_int
-from havre.base.tasks import Tasks
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes
 from havre.wire.stream import MULTIPLEXED_STREAM, RAW_STREAM, header
 from havre.wire.versions import MULTIPLEXED_SINCE
-
-_GATHER_BYTES: Final = 256 << 10
 
 
 class LogStream(Protocol):
@@ -28,8 +24,8 @@ class LogStream(Protocol):
         """Whether it wrote to a terminal: then there is one stream only."""
 
     @property
-    def lines(self) -> AsyncIterator[LogLine]:
-        """What it said."""
+    def batches(self) -> AsyncIterator[list[LogLine]]:
+        """What it said, as many lines at once as are there."""
 
 
 class Logs(Protocol):
@@ -47,7 +43,7 @@ def routes(logs: Logs) -> list[Route]:
         wishes = parse_wishes(query)
         stream = await logs.logs(request.parameters["id"], wishes)
         form = LineForm(stream.tty, timestamps=query.flag("timestamps"), details=query.flag("details"))
-        return Stream(gathered(stream.lines, form), content_type(stream.tty, request.version))
+        return Stream(written(stream.batches, form), content_type(stream.tty, request.version))
 
     return [Route("GET", "/containers/{id}/logs", read, endless=True)]
 
@@ -73,71 +69,43 @@ def parse_wishes(query: Query) -> LogWishes:
 
 
 class LineForm:
-    """How a line is written: framed unless it comes from a terminal, with its time and its details before it."""
+    """How lines are written: framed unless they come from a terminal, with their time and their details before them."""
 
     def __init__(self, tty: bool, *, timestamps: bool = False, details: bool = False) -> None:  # noqa: FBT001
         self._tty, self._timestamps, self._details = tty, timestamps, details
+        self._moment, self._stamp = -1, b""
 
-    def bytes_of(self, line: LogLine) -> bytes:
-        """*line* as it goes to the client."""
+    def bytes_of(self, lines: list[LogLine]) -> bytes:
+        """*lines* as they go to the client, each in a frame of its own."""
+        if self._tty and not (self._details or self._timestamps):
+            return b"".join([line.data for line in lines])
+        pieces: list[bytes] = []
+        for line in lines:
+            data = self._written(line) if self._details or self._timestamps else line.data
+            if not self._tty:
+                pieces.append(header(line.stream, len(data)))
+            pieces.append(data)
+        return b"".join(pieces)
+
+    def _written(self, line: LogLine) -> bytes:
         data = line.data
         if self._details:
             data = b"%b %b" % (_details(line.attrs), data)
         if self._timestamps:
-            data = b"%b %b" % (rfc3339_fixed(line.time_ns).encode(), data)
-        return data if self._tty else header(line.stream, len(data)) + data
+            if line.time_ns != self._moment:
+                self._moment, self._stamp = line.time_ns, rfc3339_fixed(line.time_ns).encode()
+            data = b"%b %b" % (self._stamp, data)
+        return data
 
 
-async def gathered(lines: AsyncIterator[LogLine], form: LineForm) -> AsyncGenerator[bytes, None]:
-    """*lines* in pieces: as many at once as are there, so that a long log does not become as many small writes."""
-    box = _Box()
-    tasks = Tasks()
-    filling = tasks.start(_fill(box, lines, form), name="lines of a log")
+async def written(batches: AsyncIterator[list[LogLine]], form: LineForm) -> AsyncGenerator[bytes, None]:
+    """The lines of *batches* as the client gets them, a batch a piece."""
     try:
-        while (piece := await box.take()) is not None:
-            yield piece
-        await filling
+        async for batch in batches:
+            yield form.bytes_of(batch)
     finally:
-        await tasks.close()
-
-
-class _Box:
-    """What was read and not yet sent; bounded, so that a slow client slows the reader."""
-
-    def __init__(self) -> None:
-        self._filled, self._emptied = asyncio.Event(), asyncio.Event()
-        self._content = bytearray()
-        self._closed = False
-
-    async def put(self, data: bytes) -> None:
-        self._content += data
-        self._filled.set()
-        while len(self._content) > _GATHER_BYTES:
-            self._emptied.clear()
-            await self._emptied.wait()
-
-    def close(self) -> None:
-        self._closed = True
-        self._filled.set()
-
-    async def take(self) -> bytes | None:
-        await self._filled.wait()
-        if not self._content:
-            return None
-        piece = bytes(self._content)
-        self._content.clear()
-        self._emptied.set()
-        if not self._closed:
-            self._filled.clear()
-        return piece
-
-
-async def _fill(box: _Box, lines: AsyncIterator[LogLine], form: LineForm) -> None:
-    try:
-        async for line in lines:
-            await box.put(form.bytes_of(line))
-    finally:
-        box.close()
+        if isinstance(batches, AsyncGenerator):
+            await batches.aclose()
 
 
 def _details(attrs: dict[str, str]) -> bytes:

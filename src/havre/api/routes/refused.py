@@ -37,14 +37,6 @@ _NOT_YET: Final = (
     ("GET", "/images/search", "searching registries is"),
     ("POST", "/images/{name:*}/push", "pushing to registries is"),
     ("GET", "/distribution/{name:*}/json", "asking registries is"),
-    ("POST", "/commit", "committing containers is"),
-    ("POST", "/volumes/create", "creating volumes is"),
-    ("PUT", "/volumes/{name}", "changing volumes is"),
-    ("GET", "/containers/{id}/changes", "listing changed files is"),
-    ("GET", "/containers/{id}/export", "exporting containers is"),
-    ("GET", "/containers/{id}/archive", "copying files is"),
-    ("HEAD", "/containers/{id}/archive", "copying files is"),
-    ("PUT", "/containers/{id}/archive", "copying files is"),
     ("GET", "/containers/{id}/checkpoints", "checkpoints are"),
     ("POST", "/containers/{id}/checkpoints", "checkpoints are"),
     ("DELETE", "/containers/{id}/checkpoints/{checkpoint}", "checkpoints are"),
@@ -69,10 +61,6 @@ def routes() -> list[Route]:
         Route("GET", "/plugins", _no_plugins),
         Route("GET", "/plugins/{name:*}/json", _no_such_plugin),
         Route("DELETE", "/plugins/{name:*}", _no_such_plugin),
-        Route("GET", "/volumes", _no_volumes),
-        Route("GET", "/volumes/{name}", _no_such_volume),
-        Route("DELETE", "/volumes/{name}", _no_such_volume),
-        Route("POST", "/volumes/prune", _no_volumes_pruned),
         Route("POST", "/build/prune", _no_cache_pruned),
     ]
 
@@ -91,20 +79,6 @@ def _no_plugins(request: Request) -> Response:
 
 def _no_such_plugin(request: Request) -> NoReturn:
     raise NotFound(f'plugin "{request.parameters["name"]}" not found')
-
-
-def _no_volumes(request: Request) -> Response:
-    parse_filters(request.query.text("filters"))
-    return as_json({"Volumes": [], "Warnings": None})
-
-
-def _no_such_volume(request: Request) -> NoReturn:
-    raise NotFound(f"get {request.parameters['name']}: no such volume")
-
-
-def _no_volumes_pruned(request: Request) -> Response:
-    parse_filters(request.query.text("filters"))
-    return as_json({"VolumesDeleted": None, "SpaceReclaimed": 0})
 
 
 def _no_cache_pruned(request: Request) -> Response:

@@ -41,12 +41,11 @@ def _bytes(limit: int) -> str:
 
 
 def _memory(memory: MemoryLimits | None) -> list[Write]:
+    """Swappiness is v1's alone: like runc, and unlike a limit, it is passed over."""
     if memory is None:
         return []
     if memory.disable_oom_killer:
         raise NotSupported("the OOM killer cannot be disabled on cgroup v2")
-    if memory.swappiness is not None:
-        raise NotSupported("memory swappiness cannot be set on cgroup v2")
     writes = []
     swap = _swap_alone(memory)
     if swap is not None:

@@ -49,6 +49,7 @@ _VETH_INFO_PEER = 1
 _IFLA_INET6_ADDR_GEN_MODE = 8
 _ADDR_GEN_NONE = 1
 _IFLA_BRPORT_STATE = 1
+_IFLA_BRPORT_MODE = 4
 _IFLA_BRPORT_ISOLATED = 33
 _FORWARDING = 3
 _EXT_SKIP_STATS = 1 << 3
@@ -161,9 +162,18 @@ def change_link(link: int | str, change: LinkChange) -> Request:
 
 def isolate_port(name: str) -> Request:
     """Let this port of a bridge talk to the bridge itself and to no other isolated port."""
-    settings = nested(_IFLA_INFO_SLAVE_DATA, number(_IFLA_BRPORT_ISOLATED, 1, size=1))
+    return _set_port(name, _IFLA_BRPORT_ISOLATED, f"isolate bridge port {name}")
+
+
+def reflect_port(name: str) -> Request:
+    """Let a frame leave by the port it came from (hairpin mode)."""
+    return _set_port(name, _IFLA_BRPORT_MODE, f"reflect bridge port {name}")
+
+
+def _set_port(name: str, setting: int, what: str) -> Request:
+    settings = nested(_IFLA_INFO_SLAVE_DATA, number(setting, 1, size=1))
     about = nested(_IFLA_LINKINFO, text(_IFLA_INFO_SLAVE_KIND, "bridge"), settings)
-    return Request(RTM_NEWLINK, _link() + _name(name) + about, f"isolate bridge port {name}")
+    return Request(RTM_NEWLINK, _link() + _name(name) + about, what)
 
 
 def stop_link(link: int | str) -> Request:

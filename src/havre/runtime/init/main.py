@@ -93,8 +93,9 @@ class _Init:
             finish.make_cwd(root_fd, self._process.cwd)
         self._hooks_before_pivot()
         self._enter("pivot")
-        rootfs.finish_root(root_fd, self._linux.rootfs_propagation, readonly=self._root.readonly)
         rootfs.pivot(root_fd)
+        # Only now: pivot_root(2) refuses a root that is shared.
+        rootfs.finish_root(root_fd, self._linux.rootfs_propagation, readonly=self._root.readonly)
         audit.arm(self._report.failed, [*program.candidates, *self._hook_programs()])
         self._enter("stdio")
         finish.place_stdio(stdio)

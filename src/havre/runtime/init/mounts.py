@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 
+from havre.kernel.copying import copy_tree
 from havre.kernel.files import is_device, make_node
 from havre.kernel.inroot import make_file_in_root, make_folders_in_root, open_in_root
 from havre.kernel.libc import KernelError
@@ -21,7 +22,6 @@ from havre.kernel.mounts import (
 )
 from havre.oci.runtime_spec import Mount
 from havre.runtime.errors import StepFailed, strerror
-from havre.runtime.init.copy_up import copy_tree
 from havre.runtime.init.mount_options import Options, parse_options
 
 _READ_ONLY_EMPTY = int(MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC)

@@ -107,8 +107,11 @@ def pivot(root_fd: int) -> None:
 
     pivot_root(2), "pivot_root(".", ".")": old and new root lie on one another, and the upper one is taken off.
     """
+    old = os.open("/", os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     os.fchdir(root_fd)
     pivot_root(".", ".")
+    os.fchdir(old)  # from here `.` is the old root, and what is mounted in the new one stays as it was asked for
+    os.close(old)
     mount("", ".", flags=MountFlag.SLAVE | MountFlag.REC)  # so that taking it off is not seen outside
     umount(".", UMOUNT_DETACH)
     os.chdir("/")

@@ -15,7 +15,6 @@ from havre.kernel.cgroups import Cgroups
 from havre.kernel.channel import listen
 from havre.kernel.libc import KernelError
 from havre.kernel.procfs import Proc
-from havre.logs.json_file import JSONFileWriter
 from havre.oci.runtime_spec import Resources
 from havre.runtime.bundle import AttachWishes, ExecRequest, Exit, LogTarget, Stdio
 from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
@@ -25,6 +24,7 @@ from havre.runtime.messages import ExecState, Execute, Head, Memory, decode_bund
 from havre.runtime.run_dir import RunDir
 from havre.runtime.shim.attachment import Attachment, dup_socket
 from havre.runtime.shim.loop import Loop
+from havre.runtime.shim.output_log import open_log
 from havre.runtime.shim.session import Session, call_at_child_death, reap_strays, wait_for
 from havre.runtime.shim.streams import Streams
 from havre.runtime.spawn import Birth, Order, spawn, spawn_guest
@@ -87,7 +87,7 @@ class Container:
     def launch(self, head: Head, bundle: msgspec.Raw, attach: Callable[[Streams], None], told: Told) -> None:
         """Start the first process; *attach* joins the clients that were there before it."""
         self._head = head
-        streams = Streams(head.stdio, self._loop, head.log)
+        streams = Streams(head.stdio, self._loop, head.log, head.id)
         reap = self._reap if head.own_pids else wait_for
         session = self._first = Session("", streams, self._loop, reap)
         attach(streams)
@@ -124,7 +124,7 @@ class Container:
         self._head, self.started_ns, self.frozen = memory.head, memory.started_ns, memory.frozen
         self._codes = {known.id: known.code or 0 for known in memory.codes}
         self._group_fd = fds.get(_GROUP)
-        streams = Streams(memory.head.stdio, self._loop, memory.head.log)
+        streams = Streams(memory.head.stdio, self._loop, memory.head.log, memory.head.id)
         session = self._first = Session("", streams, self._loop, self._reap)
         session.on_exit = self._ended
         streams.resume(fds)
@@ -341,9 +341,9 @@ def join(
 
 def _try_log(target: LogTarget) -> None:
     """The log is opened at the first word; that it can be opened is to be known before."""
-    if target.driver == "none":
-        return
     try:
-        JSONFileWriter(target.path, target.max_size_bytes, target.max_files, target.attrs).close()
+        log = open_log(target)
     except KernelError as error:
         raise StartFailed(f"failed to initialize logging driver: {error}", before_runtime=True) from error
+    if log is not None:
+        log.close()

@@ -6,11 +6,12 @@ from collections.abc import Callable
 
 from havre.kernel.libc import KernelError
 from havre.kernel.pty import resize
-from havre.logs.json_file import JSONFileWriter
+from havre.logs.sink import Writer
 from havre.runtime.bundle import LogTarget, Stdio
 from havre.runtime.init.finish import Pipes, Terminal
 from havre.runtime.shim.attachment import PIECE, Attachment
 from havre.runtime.shim.loop import GONE, IN, OUT, Loop
+from havre.runtime.shim.output_log import open_log, tell_loss
 
 _STDOUT, _STDERR = 1, 2
 _LAST_READS = 64
@@ -20,11 +21,13 @@ _NAMES = {_STDOUT: "stdout", _STDERR: "stderr"}
 class Streams:
     """Never blocks on anyone: while one client has not taken its share, output is simply not read on."""
 
-    def __init__(self, stdio: Stdio, loop: Loop, log: LogTarget | None = None) -> None:
+    def __init__(self, stdio: Stdio, loop: Loop, log: LogTarget | None = None, name: str = "") -> None:
         self._stdio = stdio
         self._loop = loop
         self._log_target = log
-        self._log: JSONFileWriter | None = None
+        self._name = name
+        self._log: Writer | None = None
+        self._log_fd = -1
         self._outputs: dict[int, int] = {}
         self._input = -1
         self._unsent: bytes | memoryview = b""
@@ -86,10 +89,11 @@ class Streams:
     @property
     def quiet(self) -> bool:
         """Whether nobody listens and nothing is half done: no client, no unsent input, no line begun in the log."""
-        return not (self._attachments or self._unsent or self._line_open or self._finished)
+        return not (self._attachments or self._unsent or self._line_open or self._finished or self._log_fd >= 0)
 
     def remember(self) -> "tuple[dict[str, int], dict[str, int]]":
-        """(descriptors to watch, descriptors to keep) for another worker's `resume`."""
+        """(descriptors to watch, descriptors to keep) for another worker's `resume`; the log is given back."""
+        self._close_log()
         if self._master >= 0:
             return {"console": self._master}, {}
         watched = {_NAMES[stream]: fd for fd, stream in self._outputs.items()}
@@ -120,8 +124,7 @@ class Streams:
                     break
             if fd in self._outputs:
                 self._end_output(fd)
-        if self._log is not None:
-            self._log.close()
+        self._close_log()
         self._shut_input()
 
     def finish(self) -> None:
@@ -139,8 +142,7 @@ class Streams:
         for fd in list(self._outputs):
             self._end_output(fd)
         self._shut_input()
-        if self._log is not None:
-            self._log.close()
+        self._close_log()
 
     def take_input(self, data: bytes) -> bool:
         """See attachment.Process. What the program does not take now is kept, and no client is read meanwhile."""
@@ -163,7 +165,7 @@ class Streams:
 
     def drained(self) -> None:
         """A client has caught up: read on when all have."""
-        if self._halted and not any(attachment.pending for attachment in self._attachments):
+        if self._halted and not self._held_up:
             self._halted = False
             self._watch()
 
@@ -219,7 +221,7 @@ class Streams:
         for attachment in list(self._attachments):
             if attachment.wants(stream):
                 attachment.put(stream, data)
-        if not self._halted and any(attachment.pending for attachment in self._attachments):
+        if not self._halted and self._held_up:
             self._halted = True
             self._watch()
         return True
@@ -227,17 +229,54 @@ class Streams:
     def _write_log(self, stream: int, data: bytes) -> None:
         """Most containers that stand idle have said nothing: the log is opened at the first word."""
         if self._log is None:
-            target = self._log_target
-            if target is None or target.driver == "none":
-                self._log_target = None
-                return
             try:
-                self._log = JSONFileWriter(target.path, target.max_size_bytes, target.max_files, target.attrs)
+                self._log = open_log(self._log_target) if self._log_target is not None else None
             except KernelError:
                 return  # it could be opened at the start; the container goes on
+            if self._log is None:
+                self._log_target = None
+                return
         self._log.write(stream, data)
+        self._watch_log()
         bit = 1 << stream
         self._line_open = self._line_open & ~bit if data.endswith(b"\n") else self._line_open | bit
+
+    def _watch_log(self) -> None:
+        """A log that is behind is waited for; no more is read meanwhile unless it may lose lines."""
+        behind = self._log.behind if self._log is not None else -1
+        if behind == self._log_fd:
+            return
+        if self._log_fd >= 0:
+            self._loop.forget(self._log_fd)
+        self._log_fd = behind
+        if behind >= 0:
+            self._loop.watch(behind, OUT, self._log_ready)
+
+    def _log_ready(self, _events: int) -> None:
+        self._loop.forget(self._log_fd)  # it may be closed and opened anew in between
+        self._log_fd = -1
+        if self._log is not None:
+            self._log.catch_up()
+            self._watch_log()
+        self.drained()
+
+    @property
+    def _held_up(self) -> bool:
+        """Whether somebody has not taken his share: a client, or a log that must not lose a line."""
+        target = self._log_target
+        if self._log_fd >= 0 and target is not None and not target.max_buffer_bytes:
+            return True
+        return any(attachment.pending for attachment in self._attachments)
+
+    def _close_log(self) -> None:
+        if self._log_fd >= 0:
+            self._loop.forget(self._log_fd)
+            self._log_fd = -1
+        if self._log is not None:
+            self._log.close()
+            tell_loss(self._name, self._log)
+            self._log = None
+            self._log_target = None
 
     def _end_output(self, fd: int) -> None:
         stream = self._outputs.pop(fd)

@@ -91,7 +91,6 @@ def test_a_sum_needs_a_part(limit: int | None, swap: int) -> None:
 @pytest.mark.parametrize(
     "resources",
     [
-        Resources(memory=MemoryLimits(swappiness=0)),
         Resources(memory=MemoryLimits(disable_oom_killer=True)),
         Resources(cpu=CPULimits(realtime_runtime=1)),
         Resources(network=NetworkLimits(class_id=1)),
@@ -143,3 +142,7 @@ def test_only_limits_are_unified_resources(key: str) -> None:
 @pytest.mark.parametrize("limit", [0, -1])
 def test_pids_without_limit(limit: int) -> None:
     assert lines(Resources(pids=PidsLimit(limit=limit))) == [("pids.max", "max")]
+
+
+def test_swappiness_is_passed_over() -> None:
+    assert lines(Resources(memory=MemoryLimits(swappiness=60))) == []

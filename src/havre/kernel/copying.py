@@ -1,4 +1,4 @@
-"""A tree copied from one handle to another, for a tmpfs that begins with what the image has there."""
+"""A tree copied from one handle to another, for a mount that begins with what the image has there."""
 
 import os
 import stat
@@ -10,16 +10,19 @@ _DEPTH = 64
 
 
 def copy_tree(source_fd: int, target_fd: int, depth: int = 0) -> None:
-    """Copy folders, files and links below *source_fd* into *target_fd* with owners and modes; nothing is followed."""
+    """Copy folders, files and links below *source_fd* into *target_fd*, with owners, modes and times.
+
+    Nothing is followed.
+    """
     if depth > _DEPTH:
         raise KernelError.of(40, "copy up a tree deeper than 64 folders")
     reading = os.open(".", os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=source_fd)
     try:
-        _copy_owner(os.fstat(reading), target_fd)
         with os.scandir(reading) as entries:
             names = [entry.name for entry in entries]
         for name in names:
             _copy_one(name, reading, target_fd, depth)
+        _copy_owner(os.fstat(reading), target_fd)  # last: what comes into a folder changes its times
     finally:
         os.close(reading)
 
@@ -60,3 +63,4 @@ def _copy_file(name: str, source: int, target: int, status: os.stat_result) -> N
 def _copy_owner(status: os.stat_result, fd: int) -> None:
     os.chown(f"/proc/self/fd/{fd}", status.st_uid, status.st_gid)
     os.chmod(f"/proc/self/fd/{fd}", stat.S_IMODE(status.st_mode))  # noqa: PTH101  no pathlib in the launcher
+    os.utime(f"/proc/self/fd/{fd}", ns=(status.st_atime_ns, status.st_mtime_ns))

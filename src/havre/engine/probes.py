@@ -1,0 +1,147 @@
+"""The probes of containers that have a health check: run in turn, bounded in time and output, and judged."""
+
+import asyncio
+import contextlib
+import os
+import signal
+import socket
+from typing import Final
+
+from msgspec.structs import replace
+
+from havre.base import clock
+from havre.base.errors import HavreError, NotFound
+from havre.base.tasks import in_thread
+from havre.engine.execs import Execs
+from havre.engine.health import MAX_OUTPUT, TIMED_OUT, Health, ProbeResult, interval_s, judged, probe_command, timeout_s
+from havre.engine.lifecycle import State
+from havre.engine.parts import Parts
+from havre.engine.roster import Container
+from havre.engine.seams import Shim
+from havre.kernel.process import pidfd_open, pidfd_send_signal
+from havre.oci.image_config import Healthcheck
+from havre.wire.stream import HEADER_BYTES, parse_header
+
+_PIECE: Final = 16 << 10
+_SESSION_FIELD: Final = 3
+"""Of /proc/PID/stat, counted after the name: proc(5)."""
+
+
+class Probes:
+    """Watches over every container that asks for it, while it runs."""
+
+    def __init__(self, parts: Parts, execs: Execs) -> None:
+        self._parts = parts
+        self._execs = execs
+
+    def begin(self, container: Container, shim: Shim) -> None:
+        """The container runs on *shim*: probe it until that ends."""
+        command = probe_command(container.record.config)
+        check = container.record.config.healthcheck
+        if command and check is not None:
+            work = self._watch(container, shim, check, command)
+            _ = self._parts.tasks.start(work, name=f"health {container.id[:12]}")
+
+    async def _watch(self, container: Container, shim: Shim, check: Healthcheck, command: tuple[str, ...]) -> None:
+        if container.record.health is None:
+            self._parts.change(container, replace(container.record, health=Health()))
+        while container.shim is shim:
+            age_ns = clock.now_ns() - container.record.started_ns
+            try:
+                async with asyncio.timeout(interval_s(container.record.health or Health(), check, age_ns)):
+                    await container.stopped.wait()
+            except TimeoutError:
+                if container.shim is shim and container.record.state is State.RUNNING:
+                    await self._probe_once(container, shim, check, command)
+
+    async def _probe_once(self, container: Container, shim: Shim, check: Healthcheck, command: tuple[str, ...]) -> None:
+        started_ns = clock.now_ns()
+        try:
+            code, output = await self._run(container, shim, timeout_s(check), command)
+        except HavreError as failed:
+            code, output = TIMED_OUT, failed.message
+        record = container.record
+        if container.shim is not shim or not record.alive:
+            return  # it ended meanwhile: the answer is about nobody
+        result = ProbeResult(start_ns=started_ns, end_ns=clock.now_ns(), code=code, output=output)
+        before = record.health or Health()
+        health = judged(before, result, check, record.started_ns)
+        self._parts.change(container, replace(record, health=health))
+        if health.status != before.status:
+            self._parts.tell(container, f"health_status: {health.status}")
+
+    async def _run(self, container: Container, shim: Shim, limit_s: float, command: tuple[str, ...]) -> tuple[int, str]:
+        exec_id = await self._execs.create(
+            container.id, {"Cmd": list(command), "AttachStdout": True, "AttachStderr": True}
+        )
+        ours, theirs = socket.socketpair()
+        with ours:
+            ours.setblocking(False)
+            theirs.setblocking(False)
+            heard = _Output()
+            try:
+                async with asyncio.timeout(limit_s):
+                    await self._execs.start(exec_id, {}, theirs, b"")
+                    await heard.read_all(ours)
+                    code = await shim.wait_exec(exec_id)
+            except TimeoutError:
+                pid = (await self._execs.inspect(exec_id)).get("Pid") or 0
+                await _end_session(shim, pid)
+                return TIMED_OUT, f"Health check exceeded timeout ({limit_s:g}s): {heard.text()}".removesuffix(": ")
+        return code, heard.text()
+
+
+class _Output:
+    """What a probe says: the first bytes of it are kept, the rest is read and forgotten, so that it never blocks."""
+
+    def __init__(self) -> None:
+        self._framed = bytearray()
+        self._cut = False
+
+    async def read_all(self, connection: socket.socket) -> None:
+        loop = asyncio.get_running_loop()
+        while piece := await loop.sock_recv(connection, _PIECE):
+            if len(self._framed) < 2 * MAX_OUTPUT:
+                self._framed += piece
+            else:
+                self._cut = True
+
+    def text(self) -> str:
+        plain, rest = bytearray(), bytes(self._framed)
+        with contextlib.suppress(ValueError):
+            while rest:
+                _, length = parse_header(rest[:HEADER_BYTES])
+                plain += rest[HEADER_BYTES : HEADER_BYTES + length]
+                rest = rest[HEADER_BYTES + length :]
+        shown = bytes(plain[:MAX_OUTPUT]).decode(errors="replace")
+        return shown + "..." if self._cut or len(plain) > MAX_OUTPUT else shown
+
+
+async def _end_session(shim: Shim, leader: int) -> None:
+    """Kill a probe with all that it started: it leads a session in which none of the container's others are."""
+    if not leader:
+        return
+    with contextlib.suppress(NotFound):
+        pids = await shim.pids()
+        await in_thread(_kill_session, leader, pids)
+
+
+def _kill_session(leader: int, pids: list[int]) -> None:
+    for pid in {leader, *pids}:
+        try:
+            handle = pidfd_open(pid)
+        except OSError:
+            continue
+        try:
+            if _session_of(pid) == leader:
+                pidfd_send_signal(handle, signal.SIGKILL)
+        except OSError:
+            continue  # it ended by itself
+        finally:
+            os.close(handle)
+
+
+def _session_of(pid: int) -> int:
+    with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  proc(5)
+        fields = file.read().rpartition(b")")[2].split()
+    return int(fields[_SESSION_FIELD])

@@ -1,0 +1,153 @@
+"""What is mounted on the host for a container before it starts: parts of volumes, images, id-mapped folders.
+
+All other mounts are made by the container's own init. These few stand below `<exec-root>/mounts/<id>` while the
+container runs, out of everybody's reach.
+"""
+
+import os
+from contextlib import AsyncExitStack, suppress
+from pathlib import Path
+
+from havre.base.errors import InvalidInput
+from havre.base.tasks import in_thread
+from havre.engine.model import BindMount, IdMap, ImageMount, Record, ResolvedMount, TmpfsMount
+from havre.engine.parts import Parts
+from havre.kernel.id_mapped import id_mapped
+from havre.kernel.inroot import open_in_root
+from havre.kernel.libc import KernelError
+from havre.kernel.mounts import (
+    AT_EMPTY_PATH,
+    AT_FDCWD,
+    AT_RECURSIVE,
+    OPEN_TREE_CLONE,
+    UMOUNT_DETACH,
+    MountAttr,
+    move_mount,
+    open_tree,
+    umount,
+)
+from havre.kernel.overlays import detached_overlay
+from havre.oci.digest import Digest
+
+_PRIVATE = 0o700
+
+
+async def stage(parts: Parts, record: Record, undo: AsyncExitStack) -> dict[str, str]:
+    """Mount what is needed; where each such mount is to be taken from, by destination. Raises InvalidInput."""
+    mounts = _staged_mounts(record)
+    if not mounts:
+        return {}
+    undo.push_async_callback(in_thread, unstage_all, parts, record.id)
+    sources: dict[str, str] = {}
+    for number, mount in enumerate(mounts):
+        place = _folder(parts, record.id) / str(number)
+        await in_thread(_stage_one, parts, f"{record.id}-{number}", mount, place)
+        sources[mount.destination] = str(place)
+    return sources
+
+
+async def unstage(parts: Parts, record: Record) -> None:
+    """Its run is over."""
+    if _staged_mounts(record):
+        await in_thread(unstage_all, parts, record.id)
+
+
+def unstage_all(parts: Parts, identifier: str) -> None:
+    """Take down everything that stands for a container; what is not there is no error."""
+    folder = _folder(parts, identifier)
+    if not folder.exists():
+        return
+    for place in list(folder.iterdir()):
+        with suppress(KernelError):
+            umount(place, UMOUNT_DETACH)
+        parts.snapshots.discard(f"{identifier}-{place.name}")
+        with suppress(OSError):
+            if place.is_dir():
+                place.rmdir()
+            else:
+                place.unlink()
+    with suppress(OSError):
+        folder.rmdir()
+
+
+def _staged_mounts(record: Record) -> list[ResolvedMount]:
+    return [mount for mount in record.mounts if not isinstance(mount, TmpfsMount) and _needs_host(mount)]
+
+
+def _needs_host(mount: ResolvedMount) -> bool:
+    return isinstance(mount, ImageMount) or bool(getattr(mount, "subpath", "") or getattr(mount, "id_map", None))
+
+
+def _stage_one(parts: Parts, key: str, mount: ResolvedMount, place: Path) -> None:
+    if isinstance(mount, TmpfsMount):
+        return
+    if isinstance(mount, ImageMount):
+        _stage_image(parts, key, mount, place)
+        return
+    subpath = "" if isinstance(mount, BindMount) else mount.subpath
+    root = os.open(mount.source, os.O_PATH | os.O_CLOEXEC)
+    try:
+        found = _inside(root, subpath, mount.source) if subpath else os.dup(root)
+        try:
+            whole = AT_RECURSIVE if mount.id_map is None else 0
+            copy = open_tree(found, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | whole)
+            _put(copy if mount.id_map is None else _mapped(copy, mount.id_map, mount.source), place)
+        finally:
+            os.close(found)
+    finally:
+        os.close(root)
+
+
+def _mapped(tree: int, id_map: IdMap, source: str) -> int:
+    try:
+        return id_mapped(tree, id_map.user, id_map.group)
+    except KernelError as failed:
+        raise InvalidInput(f"the ids of {source} cannot be mapped on this file system and kernel: {failed}") from failed
+
+
+def _stage_image(parts: Parts, key: str, mount: ImageMount, place: Path) -> None:
+    parts.snapshots.discard(key)
+    (root,) = parts.snapshots.prepare(key, Digest.parse(mount.chain) if mount.chain else None)
+    below = next(option for option in root.options or () if option.startswith("lowerdir="))
+    layers = [str(parts.snapshots.diff_path(key)), *below.removeprefix("lowerdir=").split(":")]
+    whole = detached_overlay(layers, attributes=int(MountAttr.RDONLY | MountAttr.NODEV))
+    if not mount.subpath:
+        _put(whole, place)
+        return
+    beside = place.with_name(f"{place.name}-whole")
+    _put(whole, beside)
+    folder = os.open(beside, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
+    try:
+        found = _inside(folder, mount.subpath, mount.image)
+        try:
+            _put(open_tree(found, "", OPEN_TREE_CLONE | AT_EMPTY_PATH), place)
+        finally:
+            os.close(found)
+    finally:
+        os.close(folder)
+
+
+def _inside(root: int, subpath: str, what: str) -> int:
+    """A handle on *subpath*, which no link leads out of *root*."""
+    try:
+        return open_in_root(root, subpath, os.O_PATH)
+    except KernelError as missing:
+        why = os.strerror(missing.errno or 0).lower()
+        raise InvalidInput(f"cannot access path {subpath} of {what}: {why}") from None
+
+
+def _put(tree: int, place: Path) -> None:
+    """Mount the detached *tree* at *place*, which becomes a file or a folder as that is."""
+    try:
+        place.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)
+        if Path(f"/proc/self/fd/{tree}").is_dir():
+            place.mkdir(exist_ok=True)
+        else:
+            place.touch()
+        move_mount(tree, AT_FDCWD, place)
+    finally:
+        os.close(tree)
+
+
+def _folder(parts: Parts, identifier: str) -> Path:
+    return parts.folders.exec_root / "mounts" / identifier

@@ -1,0 +1,1 @@
+"""Volumes: folders with a name that outlive the containers which use them."""

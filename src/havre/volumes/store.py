@@ -1,0 +1,94 @@
+"""Volumes on the disk: `<data-root>/volumes/<name>/` holds `_data` and, in `volume.json`, the record.
+
+A volume is made under a name with a dot and renamed when it is whole; it goes by a rename to such a name and is then
+emptied. So at any instruction a volume is there with its record or not there, and what a crash leaves bears a dot.
+"""
+
+import errno
+import logging
+import os
+from pathlib import Path
+from typing import Final
+
+import msgspec
+
+from havre.base.atomic import sync_folder, write_file
+from havre.kernel.removing import remove_tree
+from havre.volumes.driver import is_mounted
+from havre.volumes.model import Volume
+
+DATA: Final = "_data"
+_RECORD: Final = "volume.json"
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_log = logging.getLogger(__name__)
+_decode = msgspec.json.Decoder(Volume).decode
+_encode = msgspec.json.Encoder().encode
+
+
+class Store:
+    """The folder of all volumes. Every call blocks."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+
+    def open(self) -> list[Volume]:
+        """Every volume, and what a crash left is gone. One whose record cannot be read is left alone and not listed."""
+        self._root.mkdir(mode=0o701, parents=True, exist_ok=True)
+        found: list[Volume] = []
+        for folder in sorted(self._root.iterdir()):
+            if folder.name.startswith("."):
+                self._empty(folder.name)
+            elif (volume := _read(folder)) is not None:
+                found.append(volume)
+        return found
+
+    def path(self, name: str) -> Path:
+        """Where its content is."""
+        return self._root / name / DATA
+
+    def add(self, volume: Volume) -> None:
+        """Make it, durably and at once. Raises FileExistsError."""
+        staged = self._root / f".new-{os.urandom(8).hex()}"
+        staged.mkdir(mode=0o701)
+        try:
+            (staged / DATA).mkdir(mode=0o755)
+            write_file(staged / _RECORD, _encode(volume))
+            staged.rename(self._root / volume.name)
+        except OSError:
+            self._empty(staged.name)
+            raise
+        sync_folder(self._root)
+
+    def drop(self, name: str) -> None:
+        """Let it go with all that is in it; what is gone already is no error.
+
+        Raises OSError when something is still mounted on it: that belongs to somebody else.
+        """
+        if is_mounted(self.path(name)):
+            raise OSError(errno.EBUSY, os.strerror(errno.EBUSY), str(self.path(name)))
+        gone = f".gone-{os.urandom(8).hex()}"
+        try:
+            (self._root / name).rename(self._root / gone)
+        except FileNotFoundError:
+            return
+        sync_folder(self._root)
+        self._empty(gone)
+
+    def _empty(self, name: str) -> None:
+        handle = os.open(self._root, _FOLDER)
+        try:
+            remove_tree(handle, name)
+        except OSError:
+            # It stays under its name with a dot and is tried again at the next start.
+            _log.exception("cannot remove %s", self._root / name)
+        finally:
+            os.close(handle)
+
+
+def _read(folder: Path) -> Volume | None:
+    try:
+        volume = _decode((folder / _RECORD).read_bytes())
+    except (OSError, msgspec.MsgspecError, UnicodeDecodeError) as broken:
+        _log.error("the record of volume %s cannot be read; it is left alone: %s", folder.name, broken)
+        return None
+    return volume if volume.name == folder.name else None

@@ -1,0 +1,145 @@
+"""The volumes of this host, and who holds them."""
+
+import asyncio
+import os
+from collections.abc import Callable
+from pathlib import Path
+from typing import Final
+
+from havre.base import clock
+from havre.base.tasks import in_thread
+from havre.kernel.copying import copy_tree
+from havre.kernel.removing import empty_folder
+from havre.volumes.driver import mount_volume, unmount_volume
+from havre.volumes.model import NameTaken, NoSuchVolume, Volume, VolumeInUse, parse_name, parse_options
+from havre.volumes.store import Store
+
+_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+class Volumes:
+    """All verbs on volumes. A *holder* is whoever must not lose it: the id of a container.
+
+    Changes of one volume wait for one another; looking needs no disk.
+    """
+
+    def __init__(self, root: Path) -> None:
+        self._store = Store(root)
+        self._volumes: dict[str, Volume] = {}
+        self._holders: dict[str, set[str]] = {}
+        self._users: dict[str, set[str]] = {}
+        self._lock = asyncio.Lock()
+
+    async def open(self) -> None:
+        """Read what is there."""
+        self._volumes = {volume.name: volume for volume in await in_thread(self._store.open)}
+
+    def list(self) -> list[Volume]:
+        """Every volume, by name."""
+        return [self._volumes[name] for name in sorted(self._volumes)]
+
+    def get(self, name: str) -> Volume:
+        """One volume. Raises NoSuchVolume."""
+        try:
+            return self._volumes[name]
+        except KeyError:
+            raise NoSuchVolume(f"get {name}: no such volume") from None
+
+    def find(self, name: str) -> Volume | None:
+        """One volume, if it is there."""
+        return self._volumes.get(name)
+
+    def path(self, name: str) -> Path:
+        """Where the content of a volume is, or would be."""
+        return self._store.path(name)
+
+    async def create(self, name: str, labels: dict[str, str], options: dict[str, str]) -> tuple[Volume, bool]:
+        """The volume of this name, and whether it is new. Raises InvalidInput, NameTaken for other options."""
+        wanted = parse_options(parse_name(name), options)
+        async with self._lock:
+            there = self._volumes.get(name)
+            if there is not None:
+                if wanted and wanted != there.options:
+                    raise NameTaken(f"volume {name} exists with other options: {there.options}")
+                return there, False
+            made = Volume(name=name, created_ns=clock.now_ns(), labels=labels, options=wanted)
+            await in_thread(self._store.add, made)
+            self._volumes[name] = made
+            return made, True
+
+    async def remove(self, name: str) -> Volume:
+        """Let a volume go with its content. Raises NoSuchVolume, VolumeInUse."""
+        async with self._lock:
+            volume = self.get(name)
+            if holders := self._holders.get(name):
+                raise VolumeInUse(f"remove {name}: volume is in use - [{', '.join(sorted(holders))}]")
+            # A mount that a crash left must not be emptied with the folder.
+            await in_thread(unmount_volume, self._store.path(name))
+            await in_thread(self._store.drop, name)
+            del self._volumes[name]
+            return volume
+
+    async def fill(self, name: str, open_source: Callable[[], int | None]) -> None:
+        """Copy the tree that *open_source* opens into the volume, if that is empty and nobody uses it.
+
+        *open_source* is called in a thread; None for a tree that is not there. Its handle is closed here.
+        """
+        volume = self.get(name)
+        async with self._lock:
+            if not self._users.get(name) and not volume.mounts:
+                await in_thread(_fill, self._store.path(name), open_source)
+
+    def hold(self, name: str, holder: str) -> None:
+        """Keep the volume from going."""
+        self._holders.setdefault(name, set()).add(holder)
+
+    def release(self, name: str, holder: str) -> None:
+        """The opposite of `hold`."""
+        if (holders := self._holders.get(name)) is not None:
+            holders.discard(holder)
+            if not holders:
+                del self._holders[name]
+
+    def holders(self, name: str) -> frozenset[str]:
+        """Who holds it."""
+        return frozenset(self._holders.get(name, ()))
+
+    async def mount(self, name: str, user: str) -> None:
+        """Make its content accessible for *user*. Raises NoSuchVolume, InternalError when it cannot be mounted."""
+        volume = self.get(name)
+        async with self._lock:
+            if volume.mounts:
+                await in_thread(mount_volume, volume, self._store.path(name))
+            self._users.setdefault(name, set()).add(user)
+
+    async def unmount(self, name: str, user: str) -> None:
+        """*user* needs its content no more; idempotent."""
+        async with self._lock:
+            users = self._users.get(name, set())
+            users.discard(user)
+            if users:
+                return
+            self._users.pop(name, None)
+            volume = self._volumes.get(name)
+            if volume is not None and volume.mounts:
+                await in_thread(unmount_volume, self._store.path(name))
+
+
+def _fill(target: Path, open_source: Callable[[], int | None]) -> None:
+    into = os.open(target, _FOLDER)
+    try:
+        with os.scandir(into) as entries:
+            if next(entries, None) is not None:
+                return
+        source = open_source()
+        if source is None:
+            return
+        try:
+            copy_tree(source, into)
+        except BaseException:
+            empty_folder(into)  # half a copy would pass for the volume's own content the next time
+            raise
+        finally:
+            os.close(source)
+    finally:
+        os.close(into)

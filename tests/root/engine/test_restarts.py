@@ -1,0 +1,112 @@
+"""Restart policies, with real containers and a real client."""
+
+from __future__ import annotations
+
+import json
+import time
+from collections.abc import Callable, Iterator
+
+import pytest
+
+from tests.support.engines import Havre
+
+pytestmark = pytest.mark.root
+_DEADLINE_S = 30
+
+
+@pytest.fixture(autouse=True)
+def nothing_left(havre: Havre) -> Iterator[None]:
+    yield
+    for container in havre.out("ps", "-aq").split():
+        havre.docker("rm", "-fv", container, check=True)
+
+
+def inspect(havre: Havre, name: str) -> dict[str, object]:
+    (found,) = json.loads(havre.out("inspect", name))
+    state: dict[str, object] = found["State"]
+    return {**state, "RestartCount": found["RestartCount"]}
+
+
+def until(havre: Havre, name: str, wanted: Callable[[dict[str, object]], object]) -> dict[str, object]:
+    deadline = time.monotonic() + _DEADLINE_S
+    while not wanted(state := inspect(havre, name)):
+        assert time.monotonic() < deadline, state
+        time.sleep(0.05)
+    return state
+
+
+def test_on_failure_tries_as_often_as_it_was_told(havre: Havre) -> None:
+    made = havre.out("run", "-d", "--name", "one", "--restart", "on-failure:3", "busybox", "sh", "-c", "exit 5")
+    state = until(havre, "one", lambda state: state["RestartCount"] == 3 and state["Status"] == "exited")
+    assert state["ExitCode"] == 5
+    deaths = havre.out(
+        "events",
+        "--since",
+        "1h",
+        "--until",
+        f"{time.time():.9f}",
+        "--filter",
+        f"container={made}",
+        "--filter",
+        "event=die",
+    )
+    assert len(deaths.splitlines()) == 4
+
+
+def test_a_clean_end_is_no_failure(havre: Havre) -> None:
+    havre.docker("run", "-d", "--name", "one", "--restart", "on-failure", "busybox", "true", check=True)
+    havre.docker("wait", "one", check=True)
+    assert until(havre, "one", lambda state: state["Status"] == "exited")["RestartCount"] == 0
+
+
+def test_always_goes_on_until_it_is_stopped(havre: Havre) -> None:
+    havre.docker("run", "-d", "--name", "one", "--restart", "always", "busybox", "true", check=True)
+    until(havre, "one", lambda state: int(str(state["RestartCount"])) >= 2)
+    havre.docker("stop", "one", check=True)
+    state = until(havre, "one", lambda state: state["Status"] == "exited")
+    assert not state["Restarting"]
+    count = state["RestartCount"]
+    havre.docker("start", "one", check=True)
+    assert until(havre, "one", lambda state: state["RestartCount"] != count)
+
+
+def test_what_waits_for_its_restart_is_shown_and_refuses(havre: Havre) -> None:
+    havre.docker("run", "-d", "--name", "one", "--restart", "always", "busybox", "sh", "-c", "exit 3", check=True)
+    until(havre, "one", lambda state: state["Status"] == "restarting" and int(str(state["RestartCount"])) >= 4)
+    assert "Restarting (3)" in havre.out("ps", "-a", "--format", "{{.Status}}")
+    assert b"is restarting, wait until the container is running" in havre.docker("exec", "one", "true").stderr
+    assert (
+        b"container is restarting: stop the container before removing or force remove"
+        in havre.docker("rm", "one").stderr
+    )
+    havre.docker("kill", "one", check=True)
+    assert inspect(havre, "one")["Status"] == "exited"
+    havre.docker("rm", "one", check=True)
+
+
+def test_a_killed_engine_starts_what_should_run_once(havre: Havre) -> None:
+    for policy in ("always", "unless-stopped", "no"):
+        havre.docker(
+            "run", "-d", "--name", f"runs-{policy}", "--restart", policy, "busybox", "sleep", "300", check=True
+        )
+        havre.docker(
+            "run", "-d", "--name", f"ends-{policy}", "--restart", policy, "busybox", "sleep", "300", check=True
+        )
+        havre.docker(
+            "run", "-d", "--name", f"stop-{policy}", "--restart", policy, "busybox", "sleep", "300", check=True
+        )
+        havre.docker("stop", "-t", "0", f"stop-{policy}", check=True)
+    pids = {name: inspect(havre, name)["Pid"] for name in ("runs-always", "runs-unless-stopped", "runs-no")}
+    ending = [int(str(inspect(havre, f"ends-{policy}")["Pid"])) for policy in ("always", "unless-stopped", "no")]
+    havre.kill()
+    for pid in ending:
+        havre.host.run("kill", "-9", str(pid))
+    havre.start()
+    assert {name: inspect(havre, name)["Pid"] for name in pids} == pids
+    for name in ("ends-always", "ends-unless-stopped", "stop-always"):
+        until(havre, name, lambda state: state["Status"] == "running")
+        assert inspect(havre, name)["RestartCount"] == 1
+    assert inspect(havre, "stop-unless-stopped")["Status"] == "exited"
+    for name in ("ends-no", "stop-no"):
+        assert inspect(havre, name)["Status"] == "exited"
+    assert inspect(havre, "ends-no")["ExitCode"] == 137
