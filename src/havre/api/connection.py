@@ -267,7 +267,7 @@ class Connection(asyncio.Protocol):
             raise ConnectionResetError("the client is gone")
         self._pause()
         self._transport.set_write_buffer_limits(0)
-        self._transport.write(self._house.heads.hijack(answer.content_type, upgrade=self._upgrade))
+        self._transport.write(self._house.heads.hijack(answer, upgrade=self._upgrade))
         while self._transport.get_write_buffer_size() and not self._transport.is_closing():
             await (self._writable if self._writable is not None else asyncio.sleep(0))
         if self._transport.is_closing():

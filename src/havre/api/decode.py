@@ -1,7 +1,8 @@
 """JSON from outside into the types of `wire`, as laxly as Go reads it and no laxer.
 
 Null stands for a field that is not there, unknown fields are passed over, one text may stand for a list of
-arguments. Numbers past 64 bits and NUL characters are refused here once for all fields.
+arguments, and the case of a field's letters does not matter. Numbers past 64 bits and NUL characters are refused
+here once for all fields.
 """
 
 import re
@@ -9,10 +10,12 @@ from typing import Final, TypeVar, cast
 
 import msgspec
 
+from havre.api.field_names import named
 from havre.api.request import Request
 from havre.base.errors import InvalidInput
 
 _T = TypeVar("_T")
+_SMALL_FIELD: Final = re.compile(rb'"[a-z]\w*"\s*:')
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
 _INT64: Final = 1 << 63
 _TEXT_OR_LIST: Final = ("Cmd", "Entrypoint", "Shell")
@@ -47,9 +50,9 @@ def _decode(body: bytes, kind: type[_T]) -> _T:
     decoder = _decoder(kind)
     try:
         try:
-            value = decoder.decode(body)
+            value = _decode_loosely(body, kind) if _SMALL_FIELD.search(body) else decoder.decode(body)
         except msgspec.ValidationError:
-            value = _decode_with_texts(body, kind)
+            value = _decode_loosely(body, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as broken:
         raise InvalidInput(f"invalid JSON: {str(broken)[:512]}") from None
     return cast("_T", {}) if value is None else value
@@ -69,9 +72,9 @@ def _or_null(kind: type[_T]) -> "type[_T | None]":
     return cast("type[_T | None]", kind | None)
 
 
-def _decode_with_texts(body: bytes, kind: type[_T]) -> _T | None:
-    """The slow way, for the clients that send `"Cmd": "date"`."""
-    loose: object = msgspec.json.decode(body)
+def _decode_loosely(body: bytes, kind: type[_T]) -> _T | None:
+    """The slow way, for the clients that send `"Cmd": "date"` or `"detachKeys"`."""
+    loose = named(msgspec.json.decode(body), kind)
     if isinstance(loose, dict):
         for field in _TEXT_OR_LIST:
             if isinstance(text := loose.get(field), str):

@@ -45,10 +45,12 @@ class Hijack:
     """The connection itself: after the head it belongs to *take*, which also gets the bytes that came early.
 
     *take* owns the socket and may keep it when it returns; when it raises, the socket is closed here.
+    With *headers* the answer is 101 with these, for a protocol that the route itself has agreed on.
     """
 
     content_type: str
     take: Callable[[socket.socket, bytes], Awaitable[None]]
+    headers: Mapping[str, str] = field(default_factory=lambda: _NO_HEADERS)
 
 
 Answer: TypeAlias = Response | Stream | Hijack
@@ -104,8 +106,11 @@ class Heads:
             head += b"Transfer-Encoding: chunked\r\n"
         return head + (b"Connection: close\r\n\r\n" if close else b"\r\n")
 
-    def hijack(self, content_type: str, *, upgrade: bool) -> bytes:
+    def hijack(self, answer: Hijack, *, upgrade: bool) -> bytes:
         """The last words of HTTP on a connection."""
+        content_type = answer.content_type
+        if answer.headers:
+            return _status_line(101) + _fields("", answer.headers) + self.common() + b"\r\n"
         if not upgrade:
             return _status_line(200) + _fields(content_type, _NO_HEADERS) + self.common() + b"\r\n"
         fields = _fields(content_type, {"Connection": "Upgrade", "Upgrade": "tcp"})

@@ -49,6 +49,10 @@ class AttachAsked(Protocol):
     def detach_keys(self) -> str:
         """What ends the attachment; empty for the usual."""
 
+    @property
+    def mixed(self) -> bool:
+        """Whether it reads all output as one stream, without frames."""
+
 
 @dataclass(frozen=True, slots=True)
 class LogStream:
@@ -99,7 +103,7 @@ class Attachable:
             stdin=self._asked.stdin and config.open_stdin,
             stdout=self._asked.stdout,
             stderr=self._asked.stderr,
-            framed=not config.tty,
+            framed=not (config.tty or self._asked.mixed),
             detach_keys=self._keys if config.tty else b"",
             early=early,
         )

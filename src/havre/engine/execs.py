@@ -79,7 +79,7 @@ class Execs:
             if len(console) == 2:
                 session.wish = replace(session.wish, height=console[0], width=console[1])
             request = await self._request(session)
-            client = None if connection is None else (connection, _attach_wishes(session.wish, early))
+            client = None if connection is None else (connection, _attach_wishes(session.wish, wanted, early))
             await self._launch(session, shim, request, client)
             undo.pop_all()
         self._sessions.begun(session, shim, connection)
@@ -204,12 +204,13 @@ def _check_startable(session: Session) -> Shim:
     return shim
 
 
-def _attach_wishes(wanted: ExecWish, early: bytes) -> AttachWishes:
+def _attach_wishes(wanted: ExecWish, start: ExecStart, early: bytes) -> AttachWishes:
+    """How the client of *start* is served: it alone says whether it reads frames, as in Docker."""
     return AttachWishes(
         stdin=wanted.stdin,
         stdout=wanted.stdout,
         stderr=wanted.stderr,
-        framed=not wanted.tty,
+        framed=not start.get("Tty"),
         detach_keys=parse_detach_keys(wanted.detach_keys) if wanted.tty else b"",
         early=early,
     )

@@ -153,7 +153,7 @@ def settled_host(host: HostConfig, facts: HostFacts, log: LogSettings) -> HostCo
         shm_size=host.shm_size or DEFAULT_SHM_BYTES,
         ipc_mode=host.ipc_mode or "private",
         cgroupns_mode=host.cgroupns_mode or (HOST if privileged_on_v1 else "private"),
-        runtime=RUNTIME,
+        runtime=host.runtime or RUNTIME,
         log_config=_default_log(host.log_config, log),
         restart_policy=host.restart_policy if host.restart_policy.name else RestartPolicy(name="no"),
         cap_add=_normal(host.cap_add, "CapAdd"),

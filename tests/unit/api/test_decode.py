@@ -123,3 +123,11 @@ def test_what_is_no_object(body: bytes) -> None:
 def test_a_document_has_a_limit() -> None:
     with pytest.raises(BodyTooLarge):
         read(ExecStart, b" " * (4 << 20) + b"{}")
+
+
+def test_the_case_of_field_names_does_not_matter() -> None:
+    body = b'{"detachKeys": "ctrl-x", "cmd": "date", "ENV": ["a=b"]}'
+    assert read(ExecConfig, body) == {"DetachKeys": "ctrl-x", "Cmd": ["date"], "Env": ["a=b"]}
+    nested = b'{"hostConfig": {"memory": 5, "logConfig": {"type": "none"}}, "Labels": {"memory": "kept"}}'
+    wanted = {"HostConfig": {"Memory": 5, "LogConfig": {"Type": "none"}}, "Labels": {"memory": "kept"}}
+    assert read(CreateContainer, nested) == wanted

@@ -442,7 +442,7 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("GET", "/containers/c1/stats?stream=0&one-shot=1", 200),
         ("GET", "/containers/c1/stats?one-shot=1", 400),
         ("POST", "/containers/c1/update", 400),
-        ("GET", "/containers/c1/attach/ws", 501),
+        ("GET", "/containers/c1/attach/ws", 400),
         ("GET", "/containers/c1/checkpoints", 501),
         ("GET", "/version", 200),
         ("GET", "/info", 200),

@@ -35,6 +35,7 @@ class Asked:
     stdout: bool = True
     stderr: bool = True
     detach_keys: str = ""
+    mixed: bool = False
 
 
 class Bench:

@@ -37,7 +37,6 @@ _NOT_YET: Final = (
     ("GET", "/images/search", "searching registries is"),
     ("POST", "/images/{name:*}/push", "pushing to registries is"),
     ("GET", "/distribution/{name:*}/json", "asking registries is"),
-    ("GET", "/containers/{id}/attach/ws", "attaching through a WebSocket is"),
     ("GET", "/containers/{id}/checkpoints", "checkpoints are"),
     ("POST", "/containers/{id}/checkpoints", "checkpoints are"),
     ("DELETE", "/containers/{id}/checkpoints/{checkpoint}", "checkpoints are"),
