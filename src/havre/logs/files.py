@@ -5,7 +5,7 @@ from threading import Lock
 from typing import Protocol
 
 from havre.logs.entries import Decoder, LogLine
-from havre.logs.packed import unpacked
+from havre.logs.packed import packed_inode, unpacked
 from havre.logs.rotating import older_files
 
 _CHUNK = 256 << 10
@@ -26,6 +26,34 @@ class EntryDecoder(Protocol):
         """(how many of the last *wanted* entries the file *fd* holds, where the first of them begins)."""
 
 
+class _File:
+    """An open file. *identity* tells which one it is; of a packed one, which one it was before that."""
+
+    def __init__(self, name: str) -> None:
+        self._fd = os.open(name, _FLAGS)
+        self._packed = name.endswith(".gz")
+        self._opened = os.fstat(self._fd)
+        inode = packed_inode(self._fd) if self._packed else 0
+        self.identity = (self._opened.st_dev, inode or self._opened.st_ino)
+
+    @property
+    def fd(self) -> int:
+        """The descriptor to read its text from; a packed one is unpacked at the first wish."""
+        if self._packed:
+            packed, self._fd = self._fd, unpacked(self._fd)
+            os.close(packed)
+            self._packed = False
+        return self._fd
+
+    def still(self, name: str) -> bool:
+        """Whether *name* leads to it. Raises FileNotFoundError."""
+        return os.path.samestat(os.stat(name, follow_symlinks=False), self._opened)  # noqa: PTH116  paths are text here
+
+    def close(self) -> None:
+        """Give it back."""
+        os.close(self._fd)
+
+
 class LogFiles:
     """Reads the entries of the log at *path* from the oldest file on; `open` comes first, `close` last.
 
@@ -37,15 +65,15 @@ class LogFiles:
         self._path = path
         self._decoder = decoder or Decoder()
         self._lock = Lock()
-        self._fds: list[int] = []  # oldest first; reading goes on in the first
+        self._files: list[_File] = []  # oldest first; reading goes on in the first
         self._end: int | None = None
 
     def open(self, tail: int | None, *, bounded: bool) -> None:
         """Stand before the last *tail* entries (None: before the first). *bounded*: end where the log ends now."""
         with self._lock:
-            self._fds = _open_all(self._path)
+            self._files = _open_all(self._path)
             if bounded:
-                self._end = os.fstat(self._fds[-1]).st_size if self._fds else 0
+                self._end = os.fstat(self._files[-1].fd).st_size if self._files else 0
             if tail is not None and tail >= 0:
                 self._skip_to_tail(tail)
 
@@ -56,8 +84,8 @@ class LogFiles:
                 data = self._piece()
                 if data:
                     return self._decoder.feed(data)
-                if len(self._fds) > 1:
-                    os.close(self._fds.pop(0))
+                if len(self._files) > 1:
+                    self._files.pop(0).close()
                     self._decoder.reset()
                 elif self._end is not None or not self._follow_rotation():
                     return None
@@ -65,14 +93,14 @@ class LogFiles:
     def close(self) -> None:
         """Give the files back. Closing twice is no error."""
         with self._lock:
-            while self._fds:
-                os.close(self._fds.pop())
+            while self._files:
+                self._files.pop().close()
 
     def _piece(self) -> bytes:
-        if not self._fds:
+        if not self._files:
             return b""
-        current = self._fds[0]
-        if len(self._fds) > 1:
+        current = self._files[0].fd
+        if len(self._files) > 1:
             return os.read(current, _CHUNK)
         at = os.lseek(current, 0, os.SEEK_CUR)
         if self._end is not None:
@@ -86,60 +114,48 @@ class LogFiles:
 
     def _follow_rotation(self) -> bool:
         """Whether there is more to read since the newest file known was rotated, or the first one came."""
-        if not self._fds:
-            self._fds = _open_all(self._path)
-            return bool(self._fds)
-        own = os.fstat(self._fds[0])
+        if not self._files:
+            self._files = _open_all(self._path)
+            return bool(self._files)
+        own = self._files[0]
         try:
-            if os.path.samestat(os.stat(self._path, follow_symlinks=False), own):  # noqa: PTH116  paths are text here
+            if own.still(self._path):
                 return False
         except FileNotFoundError:
             return False  # between two steps of a rotation, or removed for good
         files = _open_all(self._path)
-        place = next((n for n, fd in enumerate(files) if os.path.samestat(os.fstat(fd), own)), -1)
-        for fd in files[: place + 1]:
-            os.close(fd)
+        # While it is open no later file gets its number; an earlier one may have had it, so the newest is meant.
+        place = max((n for n, file in enumerate(files) if file.identity == own.identity), default=-1)
+        for file in files[: place + 1]:
+            file.close()
         # The own file stays first: what was written to it just before its rotation is still to be read.
-        self._fds += files[place + 1 :]
-        return len(self._fds) > 1
+        self._files += files[place + 1 :]
+        return len(self._files) > 1
 
     def _skip_to_tail(self, tail: int) -> None:
-        for number in range(len(self._fds) - 1, -1, -1):
-            found, offset = self._decoder.from_the_end(self._fds[number], tail)
+        for number in range(len(self._files) - 1, -1, -1):
+            found, offset = self._decoder.from_the_end(self._files[number].fd, tail)
             tail -= found
-            os.lseek(self._fds[number], offset, os.SEEK_SET)
+            os.lseek(self._files[number].fd, offset, os.SEEK_SET)
             if tail == 0:
-                for fd in self._fds[:number]:
-                    os.close(fd)
-                del self._fds[:number]
+                for file in self._files[:number]:
+                    file.close()
+                del self._files[:number]
                 return
 
 
-def _open_all(path: str) -> list[int]:
-    """Descriptors of the log's files, oldest first, all of one moment between two rotations."""
+def _open_all(path: str) -> list[_File]:
+    """The log's files, oldest first, all of one moment between two rotations."""
     for last_try in [False] * _TRIES + [True]:
-        names = [path, *older_files(path)]
-        fds: list[int] = []
+        names = [path, *older_files(path)][::-1]
+        files: list[_File] = []
         try:
-            fds.extend(os.open(name, _FLAGS) for name in reversed(names))
-            same = all(_is(name, fd) for name, fd in zip(reversed(names), fds, strict=True))
+            files.extend(_File(name) for name in names)
+            same = all(file.still(name) for name, file in zip(names, files, strict=True))
         except FileNotFoundError:
             same = False
         if same or last_try:
-            return [_plain(name, fd) for name, fd in zip(reversed(names), fds, strict=False)]
-        for fd in fds:
-            os.close(fd)
+            return files
+        for file in files:
+            file.close()
     return []
-
-
-def _is(name: str, fd: int) -> bool:
-    return os.path.samestat(os.stat(name, follow_symlinks=False), os.fstat(fd))  # noqa: PTH116  paths are text here
-
-
-def _plain(name: str, fd: int) -> int:
-    if not name.endswith(".gz"):
-        return fd
-    try:
-        return unpacked(fd)
-    finally:
-        os.close(fd)

@@ -6,6 +6,7 @@ import pytest
 
 from havre.logs.files import LogFiles
 from havre.logs.json_file import JSONFileWriter
+from havre.logs.packed import pack
 from havre.logs.rotating import Limits
 from tests.support.forked import descriptors
 
@@ -148,3 +149,26 @@ def test_a_file_emptied_in_place(path: Path, files: LogFiles) -> None:
     os.truncate(path, 0)
     write(path, range(2))
     assert drain(files) == [0, 1]
+
+
+def test_reading_goes_on_where_a_file_was_packed_meanwhile(path: Path, files: LogFiles) -> None:
+    files.open(None, bounded=False)
+    assert files.read() is None
+    found: list[int] = []
+    writer = JSONFileWriter(path, Limits(3000, 50, compress=True))
+    for number in range(1000):
+        writer.write(1, b"%d\n" % number)
+        if number % 53 == 0:
+            found += drain(files)
+    writer.close()
+    assert found + drain(files) == list(range(1000))
+    assert any(name.endswith(".gz") for name in os.listdir(path.parent))
+
+
+@pytest.mark.parametrize("count", [1, 60, 200])
+def test_packed_files_are_read_like_others(path: Path, files: LogFiles, count: int) -> None:
+    write(path, range(200), max_size=3000)
+    for number in (1, 2):
+        pack(f"{path}.{number}")
+    files.open(count, bounded=True)
+    assert drain(files) == list(range(200 - count, 200))
