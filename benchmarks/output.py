@@ -19,9 +19,8 @@ from tests.support.hosts import new_host
 from tests.support.images import busybox_tar
 
 SAID_MB: Final = 32
-_LINE: Final = "x" * 99
-_SCRIPT: Final = f"yes {_LINE} | head -c {SAID_MB}000000"
-_HEADER: Final = 8
+_LINE: Final = b"x" * 99 + b"\n"
+_SAID: Final = "said.txt"
 _FRAME_BYTES: Final = SAID_MB * 1_000_000
 
 
@@ -70,10 +69,13 @@ def measure_attached(driver: str, engine: Engine) -> float:
 
 
 def _create(engine: Engine, driver: str) -> str:
-    host = {"NetworkMode": "none", "LogConfig": {"Type": driver}}
-    made = engine.api().post(
-        "/containers/create", {"Image": "busybox", "Cmd": ["sh", "-c", _SCRIPT], "HostConfig": host}
-    )
+    said = engine.folder / _SAID
+    if not said.exists():
+        said.write_bytes(_LINE * (_FRAME_BYTES // len(_LINE)))
+    # A file that is in memory, since a program that makes its lines would be what is measured.
+    host = {"NetworkMode": "none", "LogConfig": {"Type": driver}, "Binds": [f"{said}:/{_SAID}:ro"]}
+    body = {"Image": "busybox", "Cmd": ["cat", f"/{_SAID}"], "HostConfig": host}
+    made = engine.api().post("/containers/create", body)
     assert made.status == 201, made.body
     return str(made.json["Id"])
 
