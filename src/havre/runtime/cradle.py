@@ -57,11 +57,19 @@ class Cradle:
         self._channel = channel
         self._group = place.group
 
-    def take(self, bundle: Bundle, packed: Raw, stdio: Pipes | Terminal) -> Birth | None:
-        """Let the child become *bundle*, which is *packed* too; None when it cannot, and then it is buried."""
+    def show(self, packed: Raw) -> None:
+        """Let the child read what it may become, while others do."""
+        with contextlib.suppress(ChannelClosed):  # then it cannot be taken
+            self._channel.send(bytes(packed))
+
+    def take(self, bundle: Bundle, stdio: Pipes | Terminal, meanwhile: Callable[[], None]) -> Birth | None:
+        """Let the child become *bundle*, which it was shown; None when it cannot, and then it is buried.
+
+        *meanwhile* is called once the child is at work, and before it may execute the user's program.
+        """
         try:
             if fits(bundle, self._place.group.rpartition("/")[0]):
-                self._hand_over(bundle, packed, stdio)
+                self._hand_over(bundle, stdio, meanwhile)
                 return self._birth
         except (OSError, HavreError, ChannelClosed):
             pass  # it is born in the ordinary way, which meets the same and tells it
@@ -74,11 +82,12 @@ class Cradle:
         with contextlib.suppress(OSError, HavreError):
             self._place.cgroups.remove(self._group)
 
-    def _hand_over(self, bundle: Bundle, packed: Raw, stdio: Pipes | Terminal) -> None:
+    def _hand_over(self, bundle: Bundle, stdio: Pipes | Terminal, meanwhile: Callable[[], None]) -> None:
         linux = bundle.spec.linux or Linux()
         with ExitStack() as handles:
-            order, fds = _order(bundle, packed, stdio, handles)
+            order, fds = _order(bundle, stdio, handles)
             self._channel.send(encode(order), fds)
+        meanwhile()
         cgroups = self._place.cgroups
         cgroups.rename(self._group, linux.cgroups_path)
         self._group = linux.cgroups_path
@@ -169,7 +178,7 @@ def _binds(bundle: Bundle) -> "list[tuple[int, Mount, Options]]":
     return [one for one in every if one[2].bind]
 
 
-def _order(bundle: Bundle, packed: Raw, stdio: Pipes | Terminal, handles: ExitStack) -> "tuple[Bear, list[int]]":
+def _order(bundle: Bundle, stdio: Pipes | Terminal, handles: ExitStack) -> "tuple[Bear, list[int]]":
     """The message and its descriptors; what is opened for it here is closed with *handles*."""
     fds = [_root(bundle.rootfs_mounts[0])]
     handles.callback(os.close, fds[0])
@@ -186,7 +195,7 @@ def _order(bundle: Bundle, packed: Raw, stdio: Pipes | Terminal, handles: ExitSt
         handles.callback(os.close, fds[-1])
         sources.append(number)
     own = own_namespaces([(entry.type, entry.path) for entry in namespaces])
-    return Bear(packed, sorted(own), bool(network), sources), fds
+    return Bear(sorted(own), bool(network), sources), fds
 
 
 def _root(entry: Mount) -> int:

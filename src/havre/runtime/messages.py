@@ -243,13 +243,12 @@ class GoOn(_Message, frozen=True):
 
 
 class Bear(_Message, frozen=True):
-    """The container that a waiting child becomes: *bundle* is a packed Bundle, *own* as sysctls ask for it.
+    """A waiting child that has seen its Bundle becomes that container. *own* are its own namespaces, by type.
 
     Along come its root, a detached mount; its three pipes unless it has a terminal; with *network* that namespace;
     and the detached sources of the mounts numbered in *sources*.
     """
 
-    bundle: msgspec.Raw
     own: list[str]
     network: bool
     sources: list[int]

@@ -3,6 +3,8 @@
 import os
 from typing import NamedTuple, NoReturn
 
+from msgspec import Raw
+
 from havre.kernel.cgroups import Cgroups
 from havre.kernel.channel import Channel, ChannelClosed
 from havre.kernel.namespaces import CLONE
@@ -47,9 +49,10 @@ def wait(crib: Crib) -> NoReturn:
 
 
 def _take_order(crib: Crib, stage: Stage) -> main.Newborn:
+    packed, _ = crib.channel.receive()
+    bundle = decode_bundle(Raw(packed))
     data, fds = crib.channel.receive()
     order = decode_bear(data)
-    bundle = decode_bundle(order.bundle)
     fds.reverse()
     root = fds.pop()
     stdio: finish.Pipes | finish.Terminal
