@@ -20,6 +20,7 @@ from havre.kernel.mounts import MountFlag
 from havre.kernel.namespaces import CLONE, clone3
 from havre.kernel.overlay_options import takes_layers
 from havre.kernel.overlays import detached_overlay
+from havre.kernel.process import start_time
 from havre.kernel.procfs import Proc
 from havre.oci.runtime_spec import Linux, Mount, Resources
 from havre.runtime.bundle import Bundle
@@ -34,6 +35,7 @@ from havre.runtime.init.sysctls import own_namespaces
 from havre.runtime.messages import Bear, Ready, decode_from_init, encode
 from havre.runtime.spawn import CREATE_FAILED, Birth
 
+_SPARE = "spare-"
 _BINDS = 48  # they travel in one message: channel.DESCRIPTOR_LIMIT
 _RULES = list(DEVICE_RULES)
 
@@ -113,6 +115,20 @@ def make_cradle(place: Place) -> Cradle | None:
     return cradle
 
 
+def sweep(cgroups: Cgroups, parent: str) -> None:
+    """Take away what cradles in *parent* left whose launchers are no more."""
+    for path in cgroups.children(parent):
+        number = path.rpartition("/")[2].removeprefix(_SPARE)
+        if number.isdecimal() and start_time(int(number)) is None:
+            with contextlib.suppress(OSError, HavreError):
+                cgroups.remove(path)
+
+
+def group_of(launcher_pid: int, parent: str) -> str:
+    """The cgroup of a launcher's cradle: one at a time has it."""
+    return f"{parent}/{_SPARE}{launcher_pid}"
+
+
 def _fork(place: Place) -> Cradle:
     progress = Progress(place.fail_at)
     ours, theirs = Channel.pair()
@@ -155,7 +171,7 @@ def fits(bundle: Bundle, parent: str) -> bool:
 def _namespaces_fit(linux: Linux) -> bool:
     made = {entry.type for entry in linux.namespaces or () if not entry.path}
     joined = {entry.type for entry in linux.namespaces or () if entry.path}
-    return made == child.MADE_TYPES and joined <= {"network"}
+    return made - {"network"} == child.MADE_TYPES and joined <= {"network"}
 
 
 def _mounts_fit(bundle: Bundle) -> bool:
@@ -185,9 +201,9 @@ def _order(bundle: Bundle, stdio: Pipes | Terminal, handles: ExitStack) -> "tupl
     if not isinstance(stdio, Terminal):
         fds += stdio
     namespaces = (bundle.spec.linux or Linux()).namespaces or ()
-    network = next((entry.path for entry in namespaces if entry.type == "network"), "")
-    if network:
-        fds.append(os.open(network, os.O_RDONLY | os.O_CLOEXEC))
+    path = next((entry.path for entry in namespaces if entry.type == "network"), None)
+    if path:
+        fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         handles.callback(os.close, fds[-1])
     sources = []
     for number, entry, options in _binds(bundle):
@@ -195,7 +211,7 @@ def _order(bundle: Bundle, stdio: Pipes | Terminal, handles: ExitStack) -> "tupl
         handles.callback(os.close, fds[-1])
         sources.append(number)
     own = own_namespaces([(entry.type, entry.path) for entry in namespaces])
-    return Bear(sorted(own), bool(network), sources), fds
+    return Bear(sorted(own), "host" if path is None else "join" if path else "make", sources), fds
 
 
 def _root(entry: Mount) -> int:

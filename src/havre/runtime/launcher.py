@@ -3,12 +3,13 @@
 Started by `runtime.sealed`; ends when havred's end of its channel closes. Shims have sessions of their own and stay.
 """
 
+import contextlib
 import gc
 import os
 import select
 import signal
 import sys
-from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SCM_RIGHTS, SOL_SOCKET, socket, socketpair
+from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SCM_RIGHTS, SHUT_WR, SOL_SOCKET, socket, socketpair
 from typing import NoReturn
 
 from havre.kernel.cgroups import open_cgroups
@@ -16,11 +17,13 @@ from havre.kernel.channel import Channel
 from havre.kernel.namespaces import fork_bare
 from havre.kernel.process import set_dumpable, set_name
 from havre.kernel.procfs import open_mounted_proc
+from havre.runtime.cradle import group_of, sweep
 from havre.runtime.shim.container import Tools
 from havre.runtime.shim.main import serve
 from havre.runtime.title import set_title
 
 _CALM_MS = 30
+_DISMISSED_WITHIN_S = 2.0
 _ORDER, _RIGHTS, _CLOEXEC = 16, CMSG_SPACE(4), int(MSG_CMSG_CLOEXEC)
 
 
@@ -35,8 +38,11 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o022)
     os.chdir("/")
-    spare_group = f"{cgroup_parent}/spare-{os.getpid()}" if cgroup_parent else ""
-    tools = Tools(open_cgroups(), open_mounted_proc(), fail_at, spare_group)
+    cgroups, spare_group = open_cgroups(), ""
+    if cgroup_parent:
+        sweep(cgroups, cgroup_parent)
+        spare_group = group_of(os.getpid(), cgroup_parent)
+    tools = Tools(cgroups, open_mounted_proc(), fail_at, spare_group)
     orders = socket(fileno=fd)
     os.set_inheritable(fd, False)
     gc.collect()
@@ -66,9 +72,18 @@ class _Zygote:
                 self._spare = self._fork(ahead=True)
             data, ancillary, _, _ = self._orders.recvmsg(_ORDER, _RIGHTS, _CLOEXEC)
             if not data:
+                self._dismiss()
                 return
             if ancillary:
                 self._hand_over(int.from_bytes(ancillary[0][2], sys.byteorder))
+
+    def _dismiss(self) -> None:
+        """Nobody needs the spare shim any more; wait until it is gone with all that it had prepared."""
+        if self._spare is not None:
+            with contextlib.suppress(OSError):
+                self._spare.settimeout(_DISMISSED_WITHIN_S)
+                self._spare.shutdown(SHUT_WR)
+                self._spare.recv(1)
 
     def _hand_over(self, fd: int) -> None:
         """Havred learns that no shim took the launch from the end of the shim's channel."""
