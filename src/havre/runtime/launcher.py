@@ -12,6 +12,7 @@ import sys
 from _socket import CMSG_SPACE, MSG_CMSG_CLOEXEC, MSG_NOSIGNAL, SCM_RIGHTS, SHUT_WR, SOL_SOCKET, socket, socketpair
 from typing import NoReturn
 
+from havre.base.errors import HavreError
 from havre.kernel.cgroups import open_cgroups
 from havre.kernel.channel import Channel
 from havre.kernel.namespaces import fork_bare
@@ -84,6 +85,9 @@ class _Zygote:
                 self._spare.settimeout(_DISMISSED_WITHIN_S)
                 self._spare.shutdown(SHUT_WR)
                 self._spare.recv(1)
+        if self._tools.spare_group:
+            with contextlib.suppress(OSError, HavreError):  # a shim that was killed has left it
+                self._tools.cgroups.remove(self._tools.spare_group)
 
     def _hand_over(self, fd: int) -> None:
         """Havred learns that no shim took the launch from the end of the shim's channel."""

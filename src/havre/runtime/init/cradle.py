@@ -39,6 +39,8 @@ def wait(crib: Crib) -> NoReturn:
         set_parent_death_signal(_SIGKILL)
         join_group(crib.cgroups, crib.group)
         stage = Stage(crib.cgroups, crib.group)
+        # With copies of other ends, the end of who holds them would not be seen; nor is any of it ours to keep.
+        finish.keep_only([crib.channel.fileno(), crib.proc.fd, stage.fileno()])
         set_name("havre-cradle")
         crib.channel.send(encode(Ready()))
         newborn = _take_order(crib, stage)
