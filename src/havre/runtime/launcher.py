@@ -16,7 +16,7 @@ from havre.base.errors import HavreError
 from havre.kernel.cgroups import open_cgroups
 from havre.kernel.channel import Channel
 from havre.kernel.namespaces import fork_bare
-from havre.kernel.process import set_dumpable, set_name
+from havre.kernel.process import boot_id, set_dumpable, set_name
 from havre.kernel.procfs import open_mounted_proc
 from havre.runtime.cradle import group_of, sweep
 from havre.runtime.shim.container import Tools
@@ -44,6 +44,7 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
         sweep(cgroups, cgroup_parent)
         spare_group = group_of(os.getpid(), cgroup_parent)
     tools = Tools(cgroups, open_mounted_proc(), fail_at, spare_group)
+    boot_id()  # read once for all shims
     orders = socket(fileno=fd)
     os.set_inheritable(fd, False)
     gc.collect()
