@@ -13,8 +13,10 @@ from typing import Final
 import msgspec
 
 from havre.base.atomic import sync_folder, write_file
+from havre.base.errors import HavreError
 from havre.kernel.removing import remove_tree
-from havre.volumes.driver import is_mounted
+from havre.volumes.driver import is_mounted, unmount_volume
+from havre.volumes.image import make_image
 from havre.volumes.model import Volume
 
 DATA: Final = "_data"
@@ -47,14 +49,16 @@ class Store:
         return self._root / name / DATA
 
     def add(self, volume: Volume) -> None:
-        """Make it, durably and at once. Raises FileExistsError."""
+        """Make it, durably and at once. Raises FileExistsError, NotSupported for a size that this host cannot hold."""
         staged = self._root / f".new-{os.urandom(8).hex()}"
         staged.mkdir(mode=0o701)
         try:
             (staged / DATA).mkdir(mode=0o755)
+            if volume.limit_bytes:
+                make_image(staged / DATA, volume.limit_bytes)
             write_file(staged / _RECORD, _encode(volume))
             staged.rename(self._root / volume.name)
-        except OSError:
+        except (OSError, HavreError):
             self._empty(staged.name)
             raise
         sync_folder(self._root)
@@ -66,6 +70,10 @@ class Store:
         write_file(self._root / name / _RECORD, _encode(renamed))
         sync_folder(self._root)
         return renamed
+
+    def change(self, volume: Volume) -> None:
+        """Write its record anew."""
+        write_file(self._root / volume.name / _RECORD, _encode(volume))
 
     def drop(self, name: str) -> None:
         """Let it go with all that is in it; what is gone already is no error.
@@ -85,6 +93,7 @@ class Store:
     def _empty(self, name: str) -> None:
         handle = os.open(self._root, _FOLDER)
         try:
+            unmount_volume(self._root / name / DATA)  # a crash while it was made
             remove_tree(handle, name)
         except OSError:
             # It stays under its name with a dot and is tried again at the next start.
