@@ -2,11 +2,14 @@
 
 A volume is made under a name with a dot and renamed when it is whole; it goes by a rename to such a name and is then
 emptied. So at any instruction a volume is there with its record or not there, and what a crash leaves bears a dot.
+First content is copied beside `_data`, and takes its place when it is whole.
 """
 
 import errno
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -19,6 +22,7 @@ from havre.volumes.model import Volume
 
 DATA: Final = "_data"
 _RECORD: Final = "volume.json"
+_HALF: Final = ".half"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(Volume).decode
@@ -39,6 +43,7 @@ class Store:
             if folder.name.startswith("."):
                 self._empty(folder.name)
             elif (volume := _read(folder)) is not None:
+                self._clear_half(folder.name)
                 found.append(volume)
         return found
 
@@ -58,6 +63,26 @@ class Store:
             self._empty(staged.name)
             raise
         sync_folder(self._root)
+
+    @contextmanager
+    def replacement(self, name: str) -> Iterator[int]:
+        """A handle on a folder that becomes the content of volume *name*, which is empty, all at once at the end.
+
+        When the block raises, or the process dies in it, the volume stays as it was.
+        """
+        self._clear_half(name)
+        half = self._root / name / _HALF
+        half.mkdir(mode=0o755)
+        try:
+            handle = os.open(half, _FOLDER)
+            try:
+                yield handle
+            finally:
+                os.close(handle)
+            half.rename(self.path(name))  # in the place of an empty folder: rename(2)
+        except BaseException:
+            self._clear_half(name)
+            raise
 
     def rename(self, volume: Volume, name: str) -> Volume:
         """Give it another name: that of the folder counts, whatever the record says."""
@@ -81,6 +106,10 @@ class Store:
             return
         sync_folder(self._root)
         self._empty(gone)
+
+    def _clear_half(self, name: str) -> None:
+        if (self._root / name / _HALF).exists():
+            self._empty(f"{name}/{_HALF}")
 
     def _empty(self, name: str) -> None:
         handle = os.open(self._root, _FOLDER)

@@ -4,17 +4,13 @@ import asyncio
 import os
 from collections.abc import Callable
 from pathlib import Path
-from typing import Final
 
 from havre.base import clock
 from havre.base.tasks import in_thread
 from havre.kernel.copying import copy_tree
-from havre.kernel.removing import empty_folder
 from havre.volumes.driver import mount_volume, unmount_volume
 from havre.volumes.model import NameTaken, NoSuchVolume, Volume, VolumeInUse, parse_name, parse_options
 from havre.volumes.store import Store
-
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Volumes:
@@ -99,7 +95,7 @@ class Volumes:
         volume = self.get(name)
         async with self._lock:
             if not self._users.get(name) and not volume.mounts:
-                await in_thread(_fill, self._store.path(name), open_source)
+                await in_thread(_fill, self._store, name, open_source)
 
     def hold(self, name: str, holder: str) -> None:
         """Keep the volume from going."""
@@ -137,21 +133,15 @@ class Volumes:
                 await in_thread(unmount_volume, self._store.path(name))
 
 
-def _fill(target: Path, open_source: Callable[[], int | None]) -> None:
-    into = os.open(target, _FOLDER)
-    try:
-        with os.scandir(into) as entries:
-            if next(entries, None) is not None:
-                return
-        source = open_source()
-        if source is None:
+def _fill(store: Store, name: str, open_source: Callable[[], int | None]) -> None:
+    with os.scandir(store.path(name)) as entries:
+        if next(entries, None) is not None:
             return
-        try:
+    source = open_source()
+    if source is None:
+        return
+    try:
+        with store.replacement(name) as into:
             copy_tree(source, into)
-        except BaseException:
-            empty_folder(into)  # half a copy would pass for the volume's own content the next time
-            raise
-        finally:
-            os.close(source)
     finally:
-        os.close(into)
+        os.close(source)
