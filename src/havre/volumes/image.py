@@ -17,7 +17,9 @@ from havre.kernel.libc import KernelError
 from havre.kernel.loop import attach_loop, loop_path, notice_size
 from havre.kernel.mounts import UMOUNT_DETACH, MountFlag, mount, umount
 
-_IMAGE: Final = "image"
+IMAGE: Final = "image"
+"""The name of the file, beside the folder."""
+
 _BLOCK_BYTES: Final = 4096
 _MAKE: Final = ("mke2fs", "-q", "-F", "-t", "ext4", "-m", "0", "-b", str(_BLOCK_BYTES))
 _LAZY: Final = ("-E", "nodiscard,lazy_itable_init=1,lazy_journal_init=1")
@@ -32,7 +34,7 @@ _PATH: Final = "/usr/sbin:/usr/bin:/sbin:/bin"
 
 def make_image(folder: Path, size_bytes: int) -> None:
     """A new, empty file system of *size_bytes* for *folder*. Raises NotSupported, InternalError."""
-    image = folder.parent / _IMAGE
+    image = folder.parent / IMAGE
     handle = os.open(image, os.O_RDWR | os.O_CREAT | os.O_EXCL | os.O_CLOEXEC, 0o600)
     try:
         os.ftruncate(handle, size_bytes)
@@ -53,7 +55,7 @@ def make_image(folder: Path, size_bytes: int) -> None:
 def mount_image(folder: Path) -> None:
     """Mount the file system on *folder*; the loop device goes with the mount. Raises KernelError, OSError."""
     with ExitStack() as undo:
-        handle = os.open(folder.parent / _IMAGE, os.O_RDWR | os.O_CLOEXEC)
+        handle = os.open(folder.parent / IMAGE, os.O_RDWR | os.O_CLOEXEC)
         undo.callback(os.close, handle)
         path, device = attach_loop(handle)
         undo.callback(os.close, device)
@@ -62,7 +64,7 @@ def mount_image(folder: Path) -> None:
 
 def grow(folder: Path, size_bytes: int, *, mounted: bool) -> None:
     """Make the file system larger. Raises Conflict for a *mounted* one where that is not allowed, InternalError."""
-    image = folder.parent / _IMAGE
+    image = folder.parent / IMAGE
     os.truncate(image, size_bytes)
     if not mounted:
         _run((*_CHECK, str(image)), fine=(0, _MENDED))
@@ -78,7 +80,7 @@ def grow(folder: Path, size_bytes: int, *, mounted: bool) -> None:
 
 def taken_bytes(folder: Path) -> int:
     """What the file system takes of the disk below it."""
-    return (folder.parent / _IMAGE).stat().st_blocks * 512
+    return (folder.parent / IMAGE).stat().st_blocks * 512
 
 
 def _grow_mounted(folder: Path, size_bytes: int) -> None:

@@ -2,11 +2,14 @@
 
 A volume is made under a name with a dot and renamed when it is whole; it goes by a rename to such a name and is then
 emptied. So at any instruction a volume is there with its record or not there, and what a crash leaves bears a dot.
+First content is copied beside `_data`, and takes its place when it is whole.
 """
 
 import errno
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
@@ -16,11 +19,12 @@ from havre.base.atomic import sync_folder, write_file
 from havre.base.errors import HavreError
 from havre.kernel.removing import remove_tree
 from havre.volumes.driver import is_mounted, unmount_volume
-from havre.volumes.image import make_image
+from havre.volumes.image import IMAGE, make_image, mount_image
 from havre.volumes.model import Volume
 
 DATA: Final = "_data"
 _RECORD: Final = "volume.json"
+_HALF: Final = ".half"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(Volume).decode
@@ -41,6 +45,7 @@ class Store:
             if folder.name.startswith("."):
                 self._empty(folder.name)
             elif (volume := _read(folder)) is not None:
+                self._clear_half(folder.name)
                 found.append(volume)
         return found
 
@@ -62,6 +67,33 @@ class Store:
             self._empty(staged.name)
             raise
         sync_folder(self._root)
+
+    @contextmanager
+    def replacement(self, volume: Volume) -> Iterator[int]:
+        """A handle on a folder that becomes the content of *volume*, which is empty and unused, all at once at the end.
+
+        When the block raises, or the process dies in it, the volume stays as it was.
+        """
+        place = self._root / volume.name
+        self._clear_half(volume.name)
+        half = place / _HALF / DATA
+        half.mkdir(mode=0o755, parents=True)
+        try:
+            if volume.limit_bytes:
+                make_image(half, volume.limit_bytes)
+                mount_image(half)
+            handle = os.open(half, _FOLDER)
+            try:
+                yield handle
+            finally:
+                os.close(handle)
+            if volume.limit_bytes:
+                unmount_volume(half)
+                (half.parent / IMAGE).rename(place / IMAGE)
+            else:
+                half.rename(place / DATA)  # in the place of an empty folder: rename(2)
+        finally:
+            self._clear_half(volume.name)
 
     def rename(self, volume: Volume, name: str) -> Volume:
         """Give it another name: that of the folder counts, whatever the record says."""
@@ -89,6 +121,10 @@ class Store:
             return
         sync_folder(self._root)
         self._empty(gone)
+
+    def _clear_half(self, name: str) -> None:
+        if (self._root / name / _HALF).exists():
+            self._empty(f"{name}/{_HALF}")
 
     def _empty(self, name: str) -> None:
         handle = os.open(self._root, _FOLDER)

@@ -5,7 +5,6 @@ import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
 
 import msgspec
 
@@ -14,7 +13,6 @@ from havre.base.errors import Conflict
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.kernel.copying import copy_tree
-from havre.kernel.removing import empty_folder
 from havre.volumes.driver import mount_volume, unmount_volume
 from havre.volumes.image import grow
 from havre.volumes.model import (
@@ -28,8 +26,6 @@ from havre.volumes.model import (
     parse_size,
 )
 from havre.volumes.store import Store
-
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Volumes:
@@ -111,17 +107,10 @@ class Volumes:
 
         *open_source* is called in a thread; None for a tree that is not there. Its handle is closed here.
         """
-        volume, content = self.get(name), self._store.path(name)
+        volume = self.get(name)
         async with self._lock:
-            if volume.foreign or self._users.get(name):
-                return
-            if volume.mounts:
-                await in_thread(mount_volume, volume, content)
-            try:
-                await in_thread(_fill, content, open_source)
-            finally:
-                if volume.mounts:
-                    await in_thread(unmount_volume, content)
+            if not volume.foreign and not self._users.get(name):
+                await in_thread(_fill, self._store, volume, open_source)
 
     async def resize(self, name: str, size: str) -> Volume:
         """Let a volume with a size hold more.
@@ -188,21 +177,26 @@ async def used(volumes: Volumes, name: str) -> AsyncIterator[Path]:
         await volumes.unmount(name, user)
 
 
-def _fill(target: Path, open_source: Callable[[], int | None]) -> None:
-    into = os.open(target, _FOLDER)
+def _fill(store: Store, volume: Volume, open_source: Callable[[], int | None]) -> None:
+    if not _is_empty(store, volume):
+        return
+    source = open_source()
+    if source is None:
+        return
     try:
-        with os.scandir(into) as entries:
-            if next(entries, None) is not None:
-                return
-        source = open_source()
-        if source is None:
-            return
-        try:
+        with store.replacement(volume) as into:
             copy_tree(source, into)
-        except BaseException:
-            empty_folder(into)  # half a copy would pass for the volume's own content the next time
-            raise
-        finally:
-            os.close(source)
     finally:
-        os.close(into)
+        os.close(source)
+
+
+def _is_empty(store: Store, volume: Volume) -> bool:
+    content = store.path(volume.name)
+    if volume.mounts:
+        mount_volume(volume, content)
+    try:
+        with os.scandir(content) as entries:
+            return next(entries, None) is None
+    finally:
+        if volume.mounts:
+            unmount_volume(content)
