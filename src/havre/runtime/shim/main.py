@@ -9,7 +9,7 @@ from msgspec.structs import replace
 from havre.kernel.channel import Channel
 from havre.kernel.process import set_parent_death_signal, set_subreaper
 from havre.runtime.messages import decode_memory, encode
-from havre.runtime.shim.container import Container, Tools
+from havre.runtime.shim.container import Container, Tools, prepared
 from havre.runtime.shim.keeper import Held, Keeper, keep
 from havre.runtime.shim.loop import Loop
 from havre.runtime.shim.server import Server
@@ -36,6 +36,7 @@ class _Worker:
 
     def __init__(self, tools: Tools, keeper: Keeper, *, ahead: bool) -> None:
         self._ahead = ahead
+        self._tools = tools
         self._keeper = keeper
         self._loop = Loop()
         self._container = Container(tools, self._loop, keeper.reap)
@@ -61,11 +62,12 @@ class _Worker:
         _set_name(_SPARE)
         set_parent_death_signal(_SIGKILL)  # without its keeper it is of no use
         if self._ahead:
-            self._container.prepare()
+            self._container.cradle = prepared(self._tools, self._keeper.reap)
         with socket.socket(fileno=fd) as orders:
             _, fds, _, _ = socket.recv_fds(orders, 1, 1, _CLOEXEC)
             if not fds:
-                self._container.abandon()  # the launcher waits for the end of *orders*
+                if self._container.cradle is not None:
+                    self._container.cradle.bury()  # the launcher waits for the end of *orders*
                 self._over()
                 return
         _set_name(_WORKER)
