@@ -51,8 +51,8 @@ class Tools(NamedTuple):
 class Container:
     """Born by `launch`, or taken over from an earlier worker by `resume`.
 
-    *cradle* is a child that waits for the launch, if there is one. When its first process has ended, `on_exit` is called, and `on_over` when all is done. *reap* waits for the
-    first process, which is the keeper's child.
+    *cradle* is a child that waits for the launch, if there is one. When the first process has ended, `on_exit` is
+    called, and `on_over` when all is done. *reap* waits for it: it is the keeper's child.
     """
 
     def __init__(self, tools: Tools, loop: Loop, reap: Callable[[int], int]) -> None:
