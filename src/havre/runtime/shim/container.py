@@ -63,6 +63,8 @@ class Container:
         self.on_exec_exit: Callable[[str, int], None] | None = None
         self.on_listening: Callable[[int], None] | None = None
         self.on_over: Callable[[], None] | None = None
+        self.on_launch: Callable[[], None] | None = None
+        self.launched = False
         self._tools = tools
         self._loop = loop
         self._reap = reap
@@ -91,6 +93,9 @@ class Container:
     def launch(self, head: Head, bundle: msgspec.Raw, attach: Callable[[Streams], None], told: Told) -> None:
         """Start the first process; *attach* joins the clients that were there before it."""
         self._head = head
+        self.launched = True
+        if self.on_launch is not None:
+            self.on_launch()
         if self.cradle is not None:
             self.cradle.show(bundle)
         streams = Streams(head.stdio, self._loop, head.log, head.id)
@@ -133,6 +138,7 @@ class Container:
 
     def resume(self, memory: Memory, fds: "dict[str, int]") -> None:
         """Go on where an earlier worker stopped."""
+        self.launched = True
         self._head, self.started_ns, self.frozen = memory.head, memory.started_ns, memory.frozen
         self._codes = {known.id: known.code or 0 for known in memory.codes}
         self._group_fd = fds.get(_GROUP)

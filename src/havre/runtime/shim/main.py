@@ -1,8 +1,8 @@
 """A shim's life: forked by the launcher, a keeper that forks workers, each of which serves while something happens."""
 
 import os
-import socket
 from _signal import SIG_DFL, SIGCHLD, signal  # type: ignore[import-not-found]  # the wrappers around it use enums: see keeper
+from _socket import socket
 
 from msgspec.structs import replace
 
@@ -16,12 +16,11 @@ from havre.runtime.shim.server import Server
 
 _SIGKILL = 9
 _QUIET_S = 0.5
-_CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
 _SPARE, _WORKER = b"havre-spare", b"havre-worker"
 
 
 def serve(fd: int, tools: Tools, *, ahead: bool) -> None:
-    """Wait on the socket *fd* for havred's channel, launch what its first message says, and stay until it is over.
+    """Launch what the first message on the channel *fd* says, and stay until it is over.
 
     With *ahead* there is time to prepare: no launch is under way.
     """
@@ -58,21 +57,19 @@ class _Worker:
         self._loop.run()
 
     def _await_launch(self, fd: int) -> None:
-        """Everything is loaded and warm; the launcher may never have a use for it."""
-        _set_name(_SPARE)
-        set_parent_death_signal(_SIGKILL)  # without its keeper it is of no use
+        """Havred's channel is there; with *ahead* it may never have a use for it."""
         if self._ahead:
+            _set_name(_SPARE)
+            set_parent_death_signal(_SIGKILL)  # without its keeper it is of no use
             self._container.cradle = prepared(self._tools, self._keeper.reap)
-        with socket.socket(fileno=fd) as orders:
-            _, fds, _, _ = socket.recv_fds(orders, 1, 1, _CLOEXEC)
-            if not fds:
-                if self._container.cradle is not None:
-                    self._container.cradle.bury()  # the launcher waits for the end of *orders*
-                self._over()
-                return
+            self._container.on_launch = self._taken
+        else:
+            _set_name(_WORKER)
+        self._server.add(Channel(socket(fileno=fd)))
+
+    def _taken(self) -> None:
         _set_name(_WORKER)
         set_parent_death_signal(0)
-        self._server.add(Channel(socket.socket(fileno=fds[0])))
 
     def _settled(self) -> None:
         self._loop.cancel(self._timer)
@@ -88,6 +85,8 @@ class _Worker:
         self._loop.stopped = True
 
     def _over(self) -> None:
+        if self._container.cradle is not None:
+            self._container.cradle.bury()  # before the channel is closed: havred waits for that
         self._server.close()
         self._keeper.end()
         self._loop.stopped = True
