@@ -14,8 +14,6 @@ from havre.runtime.cradle import fits, group_of
 
 _LAYERS = ["lowerdir=/l", "upperdir=/u", "workdir=/w"]
 _OVERLAY = Mount(destination="/", type="overlay", source="overlay", options=_LAYERS)
-    destination="/", type="overlay", source="overlay", options=["lowerdir=/l", "upperdir=/u", "workdir=/w"]
-)
 _PARENT = "/havre"
 
 
