@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from havre.api.routes.attach import AttachAsked
-from havre.api.routes.images import ImportWishes
+from havre.api.routes.images import ImportWishes, PullWishes, PushWishes
 from havre.base.errors import Conflict, HavreError, NotFound, NotModified
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes
@@ -29,7 +29,17 @@ from havre.wire.containers import (
 from havre.wire.events import EventMessage
 from havre.wire.exec import ExecConfig, ExecInspect, ExecStart
 from havre.wire.filters import Filters
-from havre.wire.images import DeleteItem, HistoryItem, ImageInspect, ImageSummary, PruneImagesReport
+from havre.wire.images import (
+    AuthConfig,
+    AuthResponse,
+    DeleteItem,
+    DistributionInspect,
+    HistoryItem,
+    ImageInspect,
+    ImageSummary,
+    PruneImagesReport,
+    SearchResult,
+)
 from havre.wire.networks import Network
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
@@ -339,12 +349,38 @@ class FakeImages:
         self.asked.note("import", b"".join([piece async for piece in archive]), wishes)
         return "sha256:2"
 
-    async def ensure_hello(self) -> None:
-        self.asked.note("ensure_hello")
+    async def pull(self, asked: PullWishes) -> AsyncIterator[ProgressLine]:
+        self.asked.note("pull", asked)
+        if asked.reference == "no/such":
+            raise NotFound("manifest for no/such:latest not found")
+        yield {"status": "Pulling from x", "id": "latest"}
+
+    async def push(self, asked: PushWishes) -> AsyncIterator[ProgressLine]:
+        self.asked.note("push", asked)
+        yield {"status": "The push refers to repository [x]"}
+        if asked.reference == "x:nosuch":
+            raise NotFound("tag does not exist: x:nosuch")
 
     async def list(self, filters: Filters, *, every: bool, shared_size: bool) -> list[ImageSummary]:
         self.asked.note("list", filters, every, shared_size)
         return [{"Id": "sha256:1"}]
+
+
+class FakeRegistries:
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+
+    async def login(self, auth: AuthConfig) -> AuthResponse:
+        self.asked.note("login", auth)
+        return {"Status": "Login Succeeded", "IdentityToken": ""}
+
+    async def search(self, term: str, limit: int | None, filters: Filters, auth: AuthConfig) -> list[SearchResult]:
+        self.asked.note("search", term, limit, filters, auth)
+        return []
+
+    async def distribution(self, name: str, auth: AuthConfig) -> DistributionInspect:
+        self.asked.note("distribution", name, auth)
+        return {"Platforms": []}
 
 
 class FakeVolumes:

@@ -16,6 +16,7 @@ from havre.api.routes import (
     logs,
     networks,
     refused,
+    registries,
     stats,
     system,
     volume_copies,
@@ -25,7 +26,7 @@ from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
 from havre.daemon.config import Config
-from havre.daemon.settings import engine_settings, network_settings
+from havre.daemon.settings import engine_settings, network_settings, registry_settings
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
@@ -42,16 +43,19 @@ from havre.engine.parts import Parts
 from havre.engine.places import Folders
 from havre.engine.probes import Probes
 from havre.engine.records import Records
+from havre.engine.registries import RegistryService
 from havre.engine.seccomp_filters import Filters, check_profile
 from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
+from havre.engine.transfers import Transfers
 from havre.engine.volume_copies import VolumeCopies
 from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.names import Names
 from havre.kernel.cgroups import Cgroups, open_cgroups
 from havre.networks.networks import Networks
+from havre.registry.client.registries import Registries
 from havre.runtime.runtime import Runtime
 from havre.snapshots.overlay import Overlay
 from havre.volumes.volumes import Volumes
@@ -63,6 +67,7 @@ class _Joined:
 
     parts: Parts
     images: Images
+    registries: Registries
     networks: Networks
     engine_id: str
     cgroups: Cgroups
@@ -85,7 +90,8 @@ class _Joined:
             *files.routes(Files(parts)),
             *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
-            *images.archive_routes(Archives(parts, self.images)),
+            *images.archive_routes(Archives(parts, self.images), Transfers(parts, self.images, self.registries)),
+            *registries.routes(RegistryService(parts, self.registries)),
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts.roster)),
             *volumes.routes(volume_service),
@@ -106,6 +112,8 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
     check_profile(settings.seccomp)
     async with AsyncExitStack() as undo:
         snapshots, pictures = await _open_images(config, undo)
+        registry_client = Registries(registry_settings(config))
+        undo.push_async_callback(registry_client.close)
         cables = Networks(config.data_root / "networks", config.exec_root, network_settings(config.network))
         undo.push_async_callback(cables.close)
         await cables.open()
@@ -142,7 +150,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         await end_freezes(parts)
         await in_thread(snapshots.sweep)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs)
+        yield _Joined(parts, pictures, registry_client, cables, records.fact("engine-id", new_id), cgroups, execs)
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:

@@ -17,6 +17,7 @@ from havre.engine.images import ImageService
 from havre.engine.lives import Lives
 from havre.engine.system import System
 from havre.engine.volumes import VolumeService
+from havre.images.hello import ensure_hello
 from havre.images.images import Images
 from havre.images.model import ImageInUse, NoSuchImage
 from havre.images.names import Names
@@ -39,6 +40,7 @@ class Bench:
     def __init__(self, rooms: Rooms, images: Images, snapshots: Overlay) -> None:
         self.parts = replace(rooms.parts, images=images, snapshots=snapshots)
         self.snapshots = snapshots
+        self.library = images
         self.images = ImageService(self.parts, images)
         self.archives = Archives(self.parts, images)
         self.system = System(self.parts, self.images, VolumeService(self.parts), "ENGINE-ID")
@@ -46,7 +48,7 @@ class Bench:
         self.rooms = rooms
 
     async def bring(self, *names: str) -> str:
-        await self.archives.ensure_hello()
+        await ensure_hello(self.library)
         for name in names:
             await self.images.tag("hello-world", name)
         return (await self.images.inspect("hello-world")).get("Id") or ""
