@@ -12,6 +12,7 @@ from havre.base.errors import InvalidInput
 from havre.content.errors import DamagedBlob, DigestMismatch, NoSuchBlob
 from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
+from havre.content.partials import Partials
 from havre.content.reader import BlobReader, Readable
 from havre.content.space import exhaustion
 from havre.oci.descriptor import OCI_INDEX, Descriptor
@@ -28,7 +29,8 @@ class Content:
     """Blobs under their digest, in `blobs/<algorithm>/<hex>`; a name there means the whole blob, on the disk.
 
     All calls block and may come from any thread; one process at a time owns the folder. What a dead
-    owner left half-written is removed when the next one opens the store.
+    owner left half-written is removed when the next one opens the store, but for `partials`: blobs that
+    arrive over several lives of the process.
 
     Nothing keeps a blob but a lease, while work is in progress, and the records of whoever calls
     `sweep`: so work holds a lease from before it looks for or writes its blobs until the record that
@@ -40,6 +42,7 @@ class Content:
         self._staging = root / "ingest"
         self._lost = root / "lost+found"
         self._leases = Leases()
+        self.partials = Partials(root / "partial", self._placer)
         with exhaustion(f"opening the blob store {root}"):
             self._lay_out()
 
@@ -49,13 +52,7 @@ class Content:
 
     def writer(self, *, algorithm: str = "sha256", lease: Lease | None = None) -> BlobWriter:
         """A context in which one blob is written piece by piece; it appears at `commit` or not at all."""
-
-        def place(digest: Digest) -> Path:
-            if lease is not None:
-                lease.hold(digest)
-            return self._path(digest)
-
-        return BlobWriter(self._staging / os.urandom(16).hex(), place, algorithm)
+        return BlobWriter(self._staging / os.urandom(16).hex(), self._placer(lease), algorithm)
 
     def ingest(
         self,
@@ -159,6 +156,14 @@ class Content:
             raise DamagedBlob(f"{self._root}/index.json: {error}") from error
         return tuple(index.manifests)
 
+    def _placer(self, lease: Lease | None) -> Callable[[Digest], Path]:
+        def place(digest: Digest) -> Path:
+            if lease is not None:
+                lease.hold(digest)
+            return self._path(digest)
+
+        return place
+
     def _path(self, digest: Digest) -> Path:
         return self._root / "blobs" / digest.algorithm / digest.value
 
@@ -166,6 +171,7 @@ class Content:
         for algorithm in _ALGORITHMS:
             (self._root / "blobs" / algorithm).mkdir(mode=0o755, parents=True, exist_ok=True)
         self._staging.mkdir(mode=0o700, exist_ok=True)
+        self.partials.lay_out()
         for leftover in self._staging.iterdir():
             leftover.unlink()
         if not (self._root / "oci-layout").exists():
