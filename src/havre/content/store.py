@@ -1,5 +1,6 @@
 """The blob store: an OCI image layout (image-spec, image-layout.md) that other tools read as it is."""
 
+import io
 import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -83,6 +84,11 @@ class Content:
             except FileNotFoundError:
                 raise NoSuchBlob(f"no such blob: {digest}") from None
         return BlobReader(handle, digest)
+
+    def open_file(self, digest: Digest) -> io.FileIO:
+        """The blob's file as it lies there, for the kernel to send: who receives it verifies. Raises NoSuchBlob."""
+        reader = self.open(digest)
+        return io.FileIO(reader.detach_handle())
 
     def read_bytes(self, digest: Digest, limit: int) -> bytes:
         """The whole blob, verified. Raises NoSuchBlob, DamagedBlob, or InvalidInput beyond *limit* bytes."""
