@@ -37,7 +37,11 @@ from havre.registry.server.refusal import Code, Refusal, refusal_of
 Verb: TypeAlias = Callable[[Exchange], Awaitable[web.StreamResponse]]
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
-_API: Final = {"Docker-Distribution-Api-Version": "registry/2.0", "X-Content-Type-Options": "nosniff", "Server": "havre"}
+_API: Final = {
+    "Docker-Distribution-Api-Version": "registry/2.0",
+    "X-Content-Type-Options": "nosniff",
+    "Server": "havre",
+}
 _CLIENT_GONE: Final = 499
 _OPEN_PATHS: Final = frozenset({TOKEN_PATH, "/v1/_ping", "/"})
 _CATALOG_PATHS: Final = frozenset({"/v2/_catalog", "/metrics"})
@@ -111,10 +115,15 @@ class Dispatcher:
             return Caller()
         scopes = scopes_of(exchange.target, exchange.request.method)
         caller = await self._door.identify(exchange.header("Authorization"), exchange.origin, scopes)
-        if not scopes and not caller.user and caller.claims is None and not self._door.is_open:
+        named = caller.user or caller.claims is not None or self._door.is_open
+        if not scopes and not named and not self._shows_search(exchange.target):
             raise self._door.challenge("authentication required", exchange.origin)
         self._door.check(caller, scopes, exchange.origin)
         return caller
+
+    def _shows_search(self, target: Target) -> bool:
+        """Whether *target* is the search, and there are repositories that everybody may find."""
+        return target == Plain("/v1/search") and self._door.rules.any_anonymous()
 
     async def _answer(self, exchange: Exchange) -> web.StreamResponse:
         verbs = self._verbs(exchange.target)
