@@ -1,5 +1,7 @@
 """Blobs on their way that outlive the process: what arrived is kept until the rest comes, or until it is too old."""
 
+import io
+import os
 import re
 import time
 from collections.abc import Callable
@@ -51,6 +53,16 @@ class Partials:
         except FileNotFoundError:
             raise NoSuchBlob(f"no such partial blob: {name}") from None
         return Partial(name, state.st_size, max(0.0, time.time() - state.st_mtime))
+
+    def open_file(self, name: str) -> io.FileIO:
+        """What is there of *name*, to be read while more arrives; it stays readable when it becomes a blob.
+
+        Raises NoSuchBlob.
+        """
+        try:
+            return io.FileIO(os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
+        except FileNotFoundError:
+            raise NoSuchBlob(f"no such partial blob: {name}") from None
 
     def list(self) -> tuple[Partial, ...]:
         """All of them, in no order."""

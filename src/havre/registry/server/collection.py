@@ -4,6 +4,7 @@ from dataclasses import dataclass
 from functools import partial
 
 from havre.base.clock import now_ns
+from havre.oci.digest import Digest
 from havre.registry.server.repositories import Repositories
 
 _NS = 1_000_000_000
@@ -18,16 +19,27 @@ class Collected:
     size: int = 0
 
 
-def collect(repositories: Repositories, untagged_after_s: float | None = None) -> Collected:
+@dataclass(frozen=True, slots=True)
+class Ages:
+    """From which age manifests are garbage (seconds; None: never): those *untagged*, and those *unused*."""
+
+    untagged: float | None = None
+    unused: float | None = None
+
+
+def collect(repositories: Repositories, ages: Ages) -> Collected:
     """Remove what is not needed, records first, then bytes; blocks, and may run beside any number of pushes.
 
-    With *untagged_after_s*, manifests that are so old, that no tag names and no index lists, go too.
+    Untagged is a manifest that no tag names, no index lists, and that is about no other one.
     """
     records, manifests = repositories.records, 0
     for name in records.lists.all_names():
-        if untagged_after_s is not None:
-            old = records.manifests.untagged(name, now_ns() - int(untagged_after_s * _NS))
-            manifests += sum(records.manifests.remove(name, digest) for digest in old)
+        old: set[Digest] = set()
+        if ages.untagged is not None:
+            old.update(records.manifests.untagged(name, now_ns() - int(ages.untagged * _NS)))
+        if ages.unused is not None:
+            old.update(records.manifests.older(name, now_ns() - int(ages.unused * _NS)))
+        manifests += sum(records.manifests.remove(name, digest) for digest in old)
 
         unneeded = records.blobs.unneeded(name)
         repositories.needs.unless_needed(name, unneeded, partial(records.blobs.remove_unneeded, name))

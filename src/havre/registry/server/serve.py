@@ -19,7 +19,7 @@ from havre.registry.server.auth.htpasswd import Htpasswd
 from havre.registry.server.auth.service import PATH as TOKEN_PATH
 from havre.registry.server.auth.service import TokenService
 from havre.registry.server.auth.tokens import Signer, Verifier, load_trust
-from havre.registry.server.collection import collect
+from havre.registry.server.collection import Ages, collect
 from havre.registry.server.config.document import Tls
 from havre.registry.server.config.durations import parse_duration
 from havre.registry.server.config.settings import Settings
@@ -33,12 +33,15 @@ from havre.registry.server.http.uploads import UploadRoutes
 from havre.registry.server.metrics import Metrics, Sample
 from havre.registry.server.needs import Needs
 from havre.registry.server.notices import Board
+from havre.registry.server.proxy.cache import Cache
+from havre.registry.server.proxy.upstream import Upstream
 from havre.registry.server.records.blobs import BlobRecords
 from havre.registry.server.records.database import Database
 from havre.registry.server.records.lists import Lists
 from havre.registry.server.records.manifests import ManifestRecords
 from havre.registry.server.repositories import Records, Repositories
 from havre.registry.server.uploads import Uploads
+from havre.registry.server.webhooks import Webhooks
 
 _READ_BUFFER: Final = 512 << 10
 _SHUTDOWN_S: Final = 10.0
@@ -94,9 +97,13 @@ async def build(settings: Settings, undo: AsyncExitStack) -> Parts:
     undo.callback(uploads.close)
     door, tokens = await in_thread(_door, settings)
     board = Board()
-    source: Source = Own(repositories)
-    metrics = Metrics(lambda: _samples(repositories, uploads))
+    hooks = Webhooks(settings.webhooks, settings.public_url or str(settings.address))
+    hooks.start()
+    undo.push_async_callback(hooks.close)
+    board.listen(hooks.tell)
+    metrics = Metrics(lambda: (*_samples(repositories, uploads), *_hook_samples(hooks)))
     board.listen(lambda notice: metrics.action(notice.action))
+    source = _source(settings, repositories, undo)
     routes = Routes(
         blobs=BlobRoutes(repositories, source, board),
         uploads=UploadRoutes(uploads, repositories, door, board),
@@ -112,6 +119,15 @@ async def build(settings: Settings, undo: AsyncExitStack) -> Parts:
     )
     dispatcher = Dispatcher(door, routes, policy, metrics)
     return Parts(repositories=repositories, uploads=uploads, dispatcher=dispatcher, tokens=tokens)
+
+
+def _source(settings: Settings, repositories: Repositories, undo: AsyncExitStack) -> Source:
+    if settings.proxy is None:
+        return Own(repositories)
+    upstream, tasks = Upstream(settings.proxy), Tasks()
+    undo.push_async_callback(upstream.close)
+    undo.push_async_callback(tasks.close)
+    return Cache(repositories, upstream, tasks, parse_duration(settings.proxy.ttl, "ttl"))
 
 
 def _door(settings: Settings) -> tuple[Door, TokenService | None]:
@@ -158,9 +174,11 @@ def _unchanging(settings: Settings) -> str:
 
 def _start_housekeeping(parts: Parts, settings: Settings, tasks: Tasks) -> None:
     times = settings.times
+    unused = parse_duration(settings.proxy.ttl, "ttl") if settings.proxy is not None else None
+    ages = Ages(untagged=times.untagged_after, unused=unused)
 
     async def clean() -> None:
-        done = await in_own_thread(lambda: collect(parts.repositories, times.untagged_after))
+        done = await in_own_thread(lambda: collect(parts.repositories, ages))
         if done.manifests or done.blobs:
             _log.info("collected %d manifests, %d blobs, %d bytes", done.manifests, done.blobs, done.size)
 
@@ -192,4 +210,15 @@ def _samples(repositories: Repositories, uploads: Uploads) -> Iterable[Sample]:
         Sample("blobs", "gauge", "Blobs, each counted once", counts.blobs),
         Sample("blob_bytes", "gauge", "Bytes of all blobs", counts.blob_bytes),
         Sample("uploads", "gauge", "Uploads under way", len(uploads)),
+    )
+
+
+def _hook_samples(hooks: Webhooks) -> Iterable[Sample]:
+    return (
+        Sample(
+            "webhook_delivered_total", "counter", "Notices that webhooks took", sum(h.delivered for h in hooks.hooks)
+        ),
+        Sample("webhook_failed_total", "counter", "Attempts that failed", sum(h.failed for h in hooks.hooks)),
+        Sample("webhook_dropped_total", "counter", "Notices dropped", sum(h.dropped for h in hooks.hooks)),
+        Sample("webhook_waiting", "gauge", "Notices that wait", sum(len(h) for h in hooks.hooks)),
     )

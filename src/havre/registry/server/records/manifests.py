@@ -9,17 +9,18 @@ import msgspec
 from havre.base.clock import now_ns
 from havre.oci.digest import Digest
 from havre.registry.server.described import Described
-from havre.registry.server.records.database import Database, repository_id
+from havre.registry.server.records.database import Database, Value, repository_id
 from havre.registry.server.refusal import Code, Refusal
 
 
 @dataclass(frozen=True, slots=True)
 class Held:
-    """A manifest that a repository holds."""
+    """A manifest that a repository holds, and since when (nanoseconds since the epoch)."""
 
     digest: Digest
     media_type: str
     size: int
+    since_ns: int = 0
 
 
 class ManifestRecords:
@@ -31,20 +32,20 @@ class ManifestRecords:
     def by_digest(self, name: str, digest: Digest) -> Held | None:
         """The manifest *digest* of the repository *name*."""
         row = self._database.read_one(
-            "SELECT digest, media_type, size FROM manifests JOIN repositories ON id = repository"
+            "SELECT digest, media_type, size, pushed_ns FROM manifests JOIN repositories ON id = repository"
             " WHERE name = ? AND digest = ?",
             (name, str(digest)),
         )
-        return Held(Digest.parse(str(row[0])), str(row[1]), int(row[2])) if row else None
+        return _held(row)
 
     def by_tag(self, name: str, tag: str) -> Held | None:
         """The manifest that *tag* names now."""
         row = self._database.read_one(
-            "SELECT manifests.digest, media_type, size FROM tags JOIN repositories ON id = tags.repository"
+            "SELECT manifests.digest, media_type, size, pushed_ns FROM tags JOIN repositories ON id = tags.repository"
             " JOIN manifests USING (repository, digest) WHERE name = ? AND tag = ?",
             (name, tag),
         )
-        return Held(Digest.parse(str(row[0])), str(row[1]), int(row[2])) if row else None
+        return _held(row)
 
     def put(self, name: str, described: Described, tags: Sequence[str], *, whole: bool = True) -> None:
         """Let *name* hold a manifest that the content store has, and set *tags* to it: all in one step.
@@ -91,6 +92,23 @@ class ManifestRecords:
             )
             return cursor.rowcount > 0
 
+    def renew(self, name: str, digest: Digest) -> None:
+        """Let the manifest count as pushed just now."""
+        with self._database.transaction() as cursor:
+            cursor.execute(
+                "UPDATE manifests SET pushed_ns = ? WHERE digest = ?"
+                " AND repository = (SELECT id FROM repositories WHERE name = ?)",
+                (now_ns(), str(digest), name),
+            )
+
+    def older(self, name: str, before_ns: int) -> list[Digest]:
+        """Manifests pushed, or renewed, before *before_ns*."""
+        rows = self._database.read(
+            "SELECT digest FROM manifests JOIN repositories ON id = repository WHERE name = ? AND pushed_ns < ?",
+            (name, before_ns),
+        )
+        return [Digest.parse(str(row[0])) for row in rows]
+
     def untagged(self, name: str, before_ns: int) -> list[Digest]:
         """Manifests pushed before *before_ns* that no tag names, no index lists, and that are about no other one."""
         rows = self._database.read(
@@ -103,6 +121,10 @@ class ManifestRecords:
             (name, before_ns),
         )
         return [Digest.parse(str(row[0])) for row in rows]
+
+
+def _held(row: tuple[Value, ...] | None) -> Held | None:
+    return Held(Digest.parse(str(row[0])), str(row[1]), int(row[2]), int(row[3])) if row else None
 
 
 def _insert(cursor: sqlite3.Cursor, repository: int, described: Described) -> None:
