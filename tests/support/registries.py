@@ -109,7 +109,7 @@ class Registry(ABC):
     def connect(self) -> http.client.HTTPConnection:
         return http.client.HTTPConnection(self.address, self.port, timeout=30)
 
-    def request(self, method: str, path: str, body: bytes | Iterator[bytes] | None = None, **headers: str) -> Reply:
+    def request(self, method: str, path: str, body: bytes | Iterator[bytes] = b"", **headers: str) -> Reply:
         """One request over a connection of its own; `Content_Type=…` is the header Content-Type."""
         connection = self.connect()
         try:
@@ -170,13 +170,13 @@ def ask(
     connection: http.client.HTTPConnection,
     method: str,
     path: str,
-    body: bytes | Iterator[bytes] | None = None,
+    body: bytes | Iterator[bytes] = b"",
     **headers: str,
 ) -> Reply:
     """One request over *connection*. A path may be a `Location`, relative or absolute."""
     path = re.sub(r"^https?://[^/]+", "", path)
     given = {name.replace("_", "-"): value for name, value in headers.items()}
-    connection.request(method, path, body, given, encode_chunked=not isinstance(body, bytes | None))
+    connection.request(method, path, body or None, given, encode_chunked=not isinstance(body, bytes))
     response = connection.getresponse()
     return Reply(response.status, dict(response.getheaders()), response.read())
 

@@ -9,9 +9,7 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.support.oci_images import Image
-from tests.support.oci_images import digest as digest_of
-from tests.support.registries import DockerRegistry, HavreRegistry, Registry, Reply, running
+from tests.support.registries import DockerRegistry, HavreRegistry, Registry, running
 
 DIFFERENCES = {
     "test_a_manifest_is_given_to_a_client_that_says_nothing_of_types": "2.8 hides OCI documents without an Accept",
@@ -60,30 +58,3 @@ def registry(shared: Registry, request: pytest.FixtureRequest) -> Registry:
     if shared.NAME == "docker-registry" and reason:
         request.applymarker(pytest.mark.xfail(reason=reason, strict=True))
     return shared
-
-
-def push_blob(registry: Registry, name: str, data: bytes) -> Reply:
-    started = registry.request("POST", f"/v2/{name}/blobs/uploads/")
-    assert started.status == 202, started
-    place = started.header("Location")
-    joint = "&" if "?" in place else "?"
-    done = registry.request(
-        "PUT", f"{place}{joint}digest={digest_of(data)}", data, Content_Type="application/octet-stream"
-    )
-    assert done.status == 201, done
-    return done
-
-
-def push_manifest(registry: Registry, name: str, made: Image, reference: str = "") -> Reply:
-    return registry.request(
-        "PUT", f"/v2/{name}/manifests/{reference or made.digest}", made.manifest, Content_Type=made.media_type
-    )
-
-
-def push(registry: Registry, name: str, made: Image, *tags: str) -> Image:
-    for data in made.blobs:
-        push_blob(registry, name, data)
-    for reference in tags or (made.digest,):
-        done = push_manifest(registry, name, made, reference)
-        assert done.status == 201, (done.status, done.body)
-    return made

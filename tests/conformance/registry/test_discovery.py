@@ -6,8 +6,8 @@ import re
 
 import pytest
 
-from tests.conformance.registry.conftest import push
 from tests.support.oci_images import OCI_INDEX, artifact, digest, image
+from tests.support.pushing import push
 from tests.support.registries import Registry, Reply
 
 SBOM = "application/vnd.example.sbom"

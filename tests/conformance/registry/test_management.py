@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
-from tests.conformance.registry.conftest import push, push_blob
 from tests.support.oci_images import OCI_MANIFEST, artifact, digest, image
+from tests.support.pushing import push, push_blob
 from tests.support.registries import Registry
 
 

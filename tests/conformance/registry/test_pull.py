@@ -6,8 +6,8 @@ import os
 
 import pytest
 
-from tests.conformance.registry.conftest import push, push_blob
 from tests.support.oci_images import DOCKER_LIST, DOCKER_MANIFEST, OCI_INDEX, OCI_MANIFEST, digest, image, index
+from tests.support.pushing import push, push_blob
 from tests.support.registries import Registry
 
 ALL = f"{OCI_MANIFEST}, {OCI_INDEX}, {DOCKER_MANIFEST}, {DOCKER_LIST}"

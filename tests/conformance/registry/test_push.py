@@ -8,8 +8,8 @@ from collections.abc import Iterator
 
 import pytest
 
-from tests.conformance.registry.conftest import push, push_blob, push_manifest
 from tests.support.oci_images import OCI_MANIFEST, Image, artifact, descriptor, digest, image, index
+from tests.support.pushing import push, push_blob, push_manifest
 from tests.support.registries import Registry
 
 BYTES = "application/octet-stream"

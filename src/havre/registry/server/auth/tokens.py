@@ -69,7 +69,7 @@ class Trust:
         """The keys that may have signed *token*. Raises BadToken."""
         try:
             header = jwt.get_unverified_header(token)
-        except jwt.InvalidTokenError as error:
+        except (jwt.PyJWTError, ValueError, TypeError) as error:
             raise BadToken(f"invalid token: {error}") from None
         chain = header.get("x5c")
         if isinstance(chain, list) and chain:
@@ -77,7 +77,7 @@ class Trust:
         kid = header.get("kid")
         if isinstance(kid, str) and kid in self.keys:
             return [self.keys[kid]]
-        return list(dict.fromkeys(self.keys.values()))
+        return list(self.keys.values())
 
 
 @dataclass(frozen=True, slots=True)
@@ -106,7 +106,7 @@ class Verifier:
                 said = msgspec.convert(payload, _Payload)
             except jwt.InvalidSignatureError:
                 continue
-            except (jwt.InvalidTokenError, msgspec.ValidationError) as error:
+            except (jwt.PyJWTError, msgspec.ValidationError, ValueError, TypeError) as error:
                 raise BadToken(f"invalid token: {error}") from None
             return Claims(said.sub, tuple(said.access or ()), payload)
         raise BadToken("invalid token: nobody whom this registry trusts has signed it")
