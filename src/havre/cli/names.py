@@ -6,6 +6,7 @@ GROUPS = {
     "container": "Manage containers",
     "image": "Manage images",
     "network": "Manage networks",
+    "registry": "Serve a registry of images",
     "system": "Manage Havre",
     "volume": "Manage volumes",
 }
@@ -31,6 +32,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
     ("network", "ls"): "network_ls",
     ("network", "inspect"): "network_inspect",
+    ("registry", "serve"): "registry_serve",
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
     ("system", "prune"): "system_prune",

@@ -1,5 +1,6 @@
 """The blob store: an OCI image layout (image-spec, image-layout.md) that other tools read as it is."""
 
+import io
 import os
 from collections.abc import Callable, Collection, Sequence
 from contextlib import suppress
@@ -15,6 +16,7 @@ from havre.content.errors import DamagedBlob, DigestMismatch, NoSuchBlob
 from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
 from havre.content.partial import PartialBlob
+from havre.content.partials import Partials
 from havre.content.reader import BlobReader, Readable
 from havre.content.space import exhaustion
 from havre.oci.descriptor import OCI_INDEX, Descriptor
@@ -31,7 +33,8 @@ class Content:
     """Blobs under their digest, in `blobs/<algorithm>/<hex>`; a name there means the whole blob, on the disk.
 
     All calls block and may come from any thread; one process at a time owns the folder. What a dead
-    owner left half-written is removed when the next one opens the store.
+    owner left half-written is removed when the next one opens the store, but for `partials`: blobs that
+    arrive over several lives of the process.
 
     Nothing keeps a blob but a lease, while work is in progress, and the records of whoever calls
     `sweep`: so work holds a lease from before it looks for or writes its blobs until the record that
@@ -44,6 +47,7 @@ class Content:
         self._partial = root / "partial"
         self._lost = root / "lost+found"
         self._leases = Leases()
+        self.partials = Partials(root / "uploads", self._placer)
         with exhaustion(f"opening the blob store {root}"):
             self._lay_out()
             self.awaited = Awaited(root / "awaited")
@@ -54,13 +58,7 @@ class Content:
 
     def writer(self, *, algorithm: str = "sha256", lease: Lease | None = None) -> BlobWriter:
         """A context in which one blob is written piece by piece; it appears at `commit` or not at all."""
-
-        def place(digest: Digest) -> Path:
-            if lease is not None:
-                lease.hold(digest)
-            return self._path(digest)
-
-        return BlobWriter(self._staging / os.urandom(16).hex(), place, algorithm)
+        return BlobWriter(self._staging / os.urandom(16).hex(), self._placer(lease), algorithm)
 
     def ingest(
         self,
@@ -96,6 +94,11 @@ class Content:
             except FileNotFoundError:
                 raise NoSuchBlob(f"no such blob: {digest}") from None
         return BlobReader(handle, digest)
+
+    def open_file(self, digest: Digest) -> io.FileIO:
+        """The blob's file as it lies there, for the kernel to send: who receives it verifies. Raises NoSuchBlob."""
+        reader = self.open(digest)
+        return io.FileIO(reader.detach_handle())
 
     def read_bytes(self, digest: Digest, limit: int) -> bytes:
         """The whole blob, verified. Raises NoSuchBlob, DamagedBlob, or InvalidInput beyond *limit* bytes."""
@@ -188,6 +191,14 @@ class Content:
             if digest not in kept:
                 self._leases.unless_held(digest, partial(file.unlink, missing_ok=True))
 
+    def _placer(self, lease: Lease | None) -> Callable[[Digest], Path]:
+        def place(digest: Digest) -> Path:
+            if lease is not None:
+                lease.hold(digest)
+            return self._path(digest)
+
+        return place
+
     def _path(self, digest: Digest) -> Path:
         return self._root / "blobs" / digest.algorithm / digest.value
 
@@ -199,6 +210,7 @@ class Content:
             (self._root / "blobs" / algorithm).mkdir(mode=0o755, parents=True, exist_ok=True)
         self._staging.mkdir(mode=0o700, exist_ok=True)
         self._partial.mkdir(mode=0o700, exist_ok=True)
+        self.partials.lay_out()
         for leftover in self._staging.iterdir():
             leftover.unlink()
         if not (self._root / "oci-layout").exists():

@@ -1,0 +1,76 @@
+"""The registry server as a program of its own, which `havre registry serve` becomes."""
+
+import asyncio
+import logging
+import os
+import signal
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+
+from havre.base.errors import Conflict, HavreError
+from havre.daemon.journal import open_journal
+from havre.daemon.notify import tell
+from havre.daemon.registry_flags import load
+from havre.daemon.single import lock_data_root
+from havre.registry.server.config.settings import Settings
+from havre.registry.server.http.access_log import LOGGER
+from havre.registry.server.serve import serve
+
+_log = logging.getLogger(__name__)
+
+
+def main(arguments: Sequence[str] | None = None) -> int:
+    """The program. Gives its exit status."""
+    try:
+        settings = load(sys.argv[1:] if arguments is None else list(arguments))
+        open_journal(settings.log_level, "text")
+        _open_access_log(on=settings.access_log)
+        lock = _lock(settings.root)
+    except (HavreError, OSError) as wrong:
+        sys.stderr.write(f"{wrong}\nSee 'havre registry serve --help'.\n")
+        return 1
+    try:
+        asyncio.run(_serve(settings))
+    except (HavreError, OSError) as failed:
+        sys.stderr.write(f"the registry did not start: {failed}\n")
+        return 1
+    finally:
+        os.close(lock)
+    return 0
+
+
+async def _serve(settings: Settings) -> None:
+    until = asyncio.Event()
+    loop = asyncio.get_running_loop()
+    for number in (signal.SIGTERM, signal.SIGINT):
+        loop.add_signal_handler(number, until.set)
+
+    def ready(port: int) -> None:
+        scheme = "https" if settings.tls.certificate else "http"
+        shown = f"{settings.address.host or '0.0.0.0'}:{port}"
+        _log.info("registry on %s://%s, root %s", scheme, shown, settings.root)
+        tell("READY=1")
+
+    await serve(settings, until, ready)
+
+
+def _lock(root: Path) -> int:
+    try:
+        return lock_data_root(root)
+    except Conflict:
+        raise Conflict(f"{root} is in use by another registry") from None
+
+
+def _open_access_log(*, on: bool) -> None:
+    """Requests go to standard output, as they are: what the registry has to say itself goes to standard error."""
+    access = logging.getLogger(LOGGER)
+    access.propagate = False
+    access.setLevel(logging.INFO if on else logging.CRITICAL)
+    handler = logging.StreamHandler(sys.stdout)
+    handler.setFormatter(logging.Formatter("%(message)s"))
+    access.addHandler(handler)
+
+
+if __name__ == "__main__":
+    sys.exit(main())
