@@ -9,6 +9,7 @@ from havre.runtime.seccomp_profile import Profile, default_profile, kernel_versi
 
 __all__ = [
     "CAPABILITIES",
+    "CGROUP_PARENT",
     "DEVICE_RULES",
     "INIT_TARGET",
     "MASKED_PATHS",
@@ -26,6 +27,7 @@ __all__ = [
     "resolve",
 ]
 
+CGROUP_PARENT = "/havre"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SHM_SIZE = 64 << 20
 INIT_TARGET = "/sbin/docker-init"

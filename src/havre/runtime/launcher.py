@@ -23,8 +23,8 @@ _READY = b"ready"
 _CALM_MS = 30
 
 
-def main(fd: int, fail_at: str = "") -> None:
-    """Serve the channel *fd* to the end."""
+def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
+    """Serve the channel *fd* to the end. With *cgroup_parent* there is always a container half born in there."""
     set_dumpable(False)
     set_name("havre-launcher")
     set_title("havre-launcher")
@@ -34,7 +34,8 @@ def main(fd: int, fail_at: str = "") -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o022)
     os.chdir("/")
-    tools = Tools(open_cgroups(), open_mounted_proc(), fail_at)
+    spare_group = f"{cgroup_parent}/spare-{os.getpid()}" if cgroup_parent else ""
+    tools = Tools(open_cgroups(), open_mounted_proc(), fail_at, spare_group)
     channel = Channel(socket.socket(fileno=fd))
     os.set_inheritable(fd, False)
     gc.collect()
@@ -58,7 +59,7 @@ class _Zygote:
         poll.register(self._channel.fileno(), select.POLLIN)
         while True:
             if self._spare is None and not poll.poll(_CALM_MS):
-                self._spare = self._fork()
+                self._spare = self._fork(ahead=True)
             try:
                 _, fds = self._channel.receive()
             except ChannelClosed:
@@ -70,12 +71,12 @@ class _Zygote:
         """Havred learns that no shim took the launch from the end of the shim's channel."""
         spare, self._spare = self._spare, None
         for shim in (spare, None):
-            taker = shim or self._fork()
+            taker = shim or self._fork(ahead=False)
             if taker is not None and _send(taker, fd):
                 break
         os.close(fd)
 
-    def _fork(self) -> socket.socket | None:
+    def _fork(self, *, ahead: bool) -> socket.socket | None:
         """A shim that waits for its launch on the other end."""
         ours, theirs = socket.socketpair()
         try:
@@ -88,7 +89,7 @@ class _Zygote:
         if pid == 0:
             self._channel.close()
             ours.close()
-            _become_shim(theirs.detach(), self._tools)
+            _become_shim(theirs.detach(), self._tools, ahead=ahead)
         theirs.close()
         return ours
 
@@ -103,10 +104,10 @@ def _send(taker: socket.socket, fd: int) -> bool:
     return True
 
 
-def _become_shim(fd: int, tools: Tools) -> NoReturn:
+def _become_shim(fd: int, tools: Tools, *, ahead: bool) -> NoReturn:
     code = 1
     try:
-        serve(fd, tools)
+        serve(fd, tools, ahead=ahead)
         code = 0
     except BaseException:  # noqa: BLE001  the outermost loop of the shim: what it says goes to havred's own output
         import traceback

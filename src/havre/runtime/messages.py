@@ -242,6 +242,19 @@ class GoOn(_Message, frozen=True):
     """The cgroup is made and limited, and the ids are mapped."""
 
 
+class Bear(_Message, frozen=True):
+    """The container that a waiting child becomes: *bundle* is a packed Bundle, *own* as sysctls ask for it.
+
+    Along come its root, a detached mount; its three pipes unless it has a terminal; with *network* that namespace;
+    and the detached sources of the mounts numbered in *sources*.
+    """
+
+    bundle: msgspec.Raw
+    own: list[str]
+    network: bool
+    sources: list[int]
+
+
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 """The bytes of a message."""
@@ -269,8 +282,14 @@ def decode_from_init(data: bytes) -> FromInit:
     return message
 
 
+_bear = msgspec.msgpack.Decoder(Bear)
 _bundle = msgspec.msgpack.Decoder(Bundle)
 _exec_request = msgspec.msgpack.Decoder(ExecRequest)
+
+
+def decode_bear(data: bytes) -> Bear:
+    """Raises msgspec.MsgspecError for what is no message."""
+    return _bear.decode(data)
 
 
 def decode_bundle(data: msgspec.Raw) -> Bundle:

@@ -49,11 +49,13 @@ class Runtime:
     """Run folders are *exec_root*/<id>; a bundle's `run_dir` is that.
 
     `open` starts the launcher, which is started again when it was killed; `close` ends it, and containers go on.
+    With *cgroup_parent* a container is kept half born in there, for the next one whose cgroup is to lie there too.
     *fail_at* makes each birth, or with `guest:` before it each exec session's, fail at that step: the tests' own.
     """
 
-    def __init__(self, exec_root: Path, *, fail_at: str = "") -> None:
+    def __init__(self, exec_root: Path, *, cgroup_parent: str = "", fail_at: str = "") -> None:
         self._exec_root = exec_root
+        self._cgroup_parent = cgroup_parent
         self._fail_at = fail_at
         self._launcher: Channel | None = None
         self._launcher_pid = 0
@@ -226,7 +228,7 @@ class Runtime:
         ours, theirs = Channel.pair()
         theirs.socket.set_inheritable(True)
         try:
-            self._launcher_pid = start_launcher(theirs.fileno(), self._fail_at)
+            self._launcher_pid = start_launcher(theirs.fileno(), self._fail_at, self._cgroup_parent)
         finally:
             theirs.close()
         ours.socket.setblocking(False)

@@ -17,8 +17,10 @@ from havre.kernel.libc import KernelError
 from havre.kernel.procfs import Proc
 from havre.oci.runtime_spec import Resources
 from havre.runtime.bundle import AttachWishes, ExecRequest, Exit, LogTarget, Stdio
+from havre.runtime.cradle import Cradle, Place, make_cradle
 from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
 from havre.runtime.init.enter import Host
+from havre.runtime.init.finish import Pipes, Terminal
 from havre.runtime.init.progress import Progress
 from havre.runtime.messages import ExecState, Execute, Head, Memory, decode_bundle, decode_exec_request
 from havre.runtime.run_dir import RunDir
@@ -43,6 +45,7 @@ class Tools(NamedTuple):
     cgroups: Cgroups
     proc: Proc
     fail_at: str
+    spare_group: str = ""
 
 
 class Container:
@@ -70,6 +73,7 @@ class Container:
         self._codes: dict[str, int] = {}
         self._bare: set[str] = set()
         self._lingering = 0
+        self._cradle: Cradle | None = None
 
     @property
     def pid(self) -> int:
@@ -84,6 +88,17 @@ class Container:
             return False
         return self._head.own_pids and first.streams.quiet
 
+    def prepare(self) -> None:
+        """Have a child wait for the launch that may come."""
+        tools = self._tools
+        if tools.spare_group:
+            self._cradle = make_cradle(Place(tools.cgroups, tools.proc, tools.spare_group, self._reap, _own(tools)))
+
+    def abandon(self) -> None:
+        """The launch does not come."""
+        if self._cradle is not None:
+            self._cradle.bury()
+
     def launch(self, head: Head, bundle: msgspec.Raw, attach: Callable[[Streams], None], told: Told) -> None:
         """Start the first process; *attach* joins the clients that were there before it."""
         self._head = head
@@ -97,15 +112,7 @@ class Container:
         run_dir.make()
         try:
             _try_log(head.log)
-            order = Order(
-                decode_bundle(bundle),
-                streams.open(),
-                tools.cgroups,
-                tools.proc,
-                Progress("" if tools.fail_at.startswith(_GUEST) else tools.fail_at),
-                reap=reap if head.own_pids else None,
-            )
-            birth = spawn(order)
+            birth = self._bear(bundle, streams.open(), reap if head.own_pids else None)
         except StartFailed as error:
             self._launched(error, None, told)
             return
@@ -118,6 +125,16 @@ class Container:
             self._group_fd = tools.cgroups.clone_fd(head.cgroup)
         if not head.own_pids:
             call_at_child_death(self._loop, self._reap_strays)
+
+    def _bear(self, packed: msgspec.Raw, stdio: Pipes | Terminal, reap: Callable[[int], int] | None) -> Birth:
+        """By the child that waits, if it fits."""
+        bundle, tools = decode_bundle(packed), self._tools
+        cradle, self._cradle = self._cradle, None
+        birth = cradle.take(bundle, packed, stdio) if cradle is not None else None
+        if birth is None:
+            progress = Progress(_own(tools))
+            birth = spawn(Order(bundle, stdio, tools.cgroups, tools.proc, progress, reap=reap))
+        return birth
 
     def resume(self, memory: Memory, fds: "dict[str, int]") -> None:
         """Go on where an earlier worker stopped."""
@@ -323,6 +340,11 @@ class Container:
         """Without a pid namespace of its own a container's orphans become ours to wait for."""
         sessions = [session for session in (self._first, *self._execs.values()) if session is not None]
         reap_strays(set().union(*(session.pids for session in sessions)))
+
+
+def _own(tools: Tools) -> str:
+    """The fail point that is not one of exec sessions."""
+    return "" if tools.fail_at.startswith(_GUEST) else tools.fail_at
 
 
 def join(

@@ -19,18 +19,22 @@ _CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
 _SPARE, _WORKER = b"havre-spare", b"havre-worker"
 
 
-def serve(fd: int, tools: Tools) -> None:
-    """Wait on the socket *fd* for havred's channel, launch what its first message says, and stay until it is over."""
+def serve(fd: int, tools: Tools, *, ahead: bool) -> None:
+    """Wait on the socket *fd* for havred's channel, launch what its first message says, and stay until it is over.
+
+    With *ahead* there is time to prepare: no launch is under way.
+    """
     os.setsid()
     signal(SIGCHLD, SIG_DFL)
     _set_name(b"havre-shim")
-    keep(lambda keeper, held: _Worker(tools, keeper).run(held), Held([fd], 1, b""))
+    keep(lambda keeper, held: _Worker(tools, keeper, ahead=ahead).run(held), Held([fd], 1, b""))
 
 
 class _Worker:
     """Serves until the container is over, or nothing has happened for a while and nothing is under way."""
 
-    def __init__(self, tools: Tools, keeper: Keeper) -> None:
+    def __init__(self, tools: Tools, keeper: Keeper, *, ahead: bool) -> None:
+        self._ahead = ahead
         self._keeper = keeper
         self._loop = Loop()
         self._container = Container(tools, self._loop, keeper.reap)
@@ -54,9 +58,12 @@ class _Worker:
     def _await_launch(self, fd: int) -> None:
         """Everything is loaded and warm; the launcher may never have a use for it."""
         _set_name(_SPARE)
+        if self._ahead:
+            self._container.prepare()
         with socket.socket(fileno=fd) as orders:
             _, fds, _, _ = socket.recv_fds(orders, 1, 1, _CLOEXEC)
         if not fds:
+            self._container.abandon()
             self._over()
             return
         _set_name(_WORKER)
