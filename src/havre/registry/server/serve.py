@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from havre.base.errors import HavreError, InvalidInput
 from havre.base.tasks import Tasks, in_own_thread, in_thread
@@ -67,6 +68,7 @@ async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int],
             web.Server(
                 parts.dispatcher,
                 access_log=None,
+                logger=_framing_log(),
                 auto_decompress=False,  # a body is what its digest says: nobody unpacks it here
                 read_bufsize=_READ_BUFFER,
                 keepalive_timeout=_IDLE_S,
@@ -164,6 +166,13 @@ def _tls(tls: Tls) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise InvalidInput(f"TLS certificate {tls.certificate}, key {tls.key}: {error}") from error
     return context
+
+
+def _framing_log() -> logging.Logger:
+    """The HTTP library's own log, without the tracebacks of requests that are none: those are answered with 400."""
+    log = logging.getLogger(f"{__name__}.framing")
+    log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+    return log
 
 
 def _unchanging(settings: Settings) -> str:
