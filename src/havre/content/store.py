@@ -43,7 +43,7 @@ class Content:
         self._staging = root / "ingest"
         self._lost = root / "lost+found"
         self._leases = Leases()
-        self.partials = Partials(root / "partial", self._placer)
+        self.partials = Partials(root / "uploads", self._placer)
         with exhaustion(f"opening the blob store {root}"):
             self._lay_out()
 

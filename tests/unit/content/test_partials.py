@@ -69,6 +69,6 @@ def test_a_name_is_one_plain_component(tmp_path: Path, name: str) -> None:
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
     partials = Content(tmp_path).partials
-    (tmp_path / "partial" / "a").symlink_to(tmp_path / "victim")
+    (tmp_path / "uploads" / "a").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="symbolic links"):
         partials.writer("a")
