@@ -6,6 +6,7 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
@@ -60,8 +61,11 @@ class Parts:
     tokens: TokenService | None
 
 
-async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int], None]) -> None:
-    """Serve until *until* is set; *ready* is called with the port once clients can come. Raises HavreError, OSError."""
+async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int, Callable[[], None]], None]) -> None:
+    """Serve until *until* is set. Raises HavreError, OSError.
+
+    Once clients can come, *ready* is called with the port, and with what reads the TLS certificate again.
+    """
     async with AsyncExitStack() as undo:
         parts = await build(settings, undo)
         runner = web.ServerRunner(
@@ -77,13 +81,13 @@ async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int],
         )
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
-        address = settings.address
-        site = web.TCPSite(runner, address.host or None, address.port, ssl_context=_tls(settings.tls), backlog=1024)
+        address, tls = settings.address, _tls(settings.tls)
+        site = web.TCPSite(runner, address.host or None, address.port, ssl_context=tls, backlog=1024)
         await site.start()
         tasks = Tasks()
         undo.push_async_callback(tasks.close)
         _start_housekeeping(parts, settings, tasks)
-        ready(runner.addresses[0][1] if runner.addresses else address.port)
+        ready(runner.addresses[0][1] if runner.addresses else address.port, partial(_renew, settings.tls, tls))
         await until.wait()
 
 
@@ -173,6 +177,19 @@ def _framing_log() -> logging.Logger:
     log = logging.getLogger(f"{__name__}.framing")
     log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
     return log
+
+
+def _renew(tls: Tls, context: ssl.SSLContext | None) -> None:
+    """Let new connections see the certificate that the files hold now; a broken one changes nothing."""
+    if context is None:
+        return
+    try:
+        _tls(tls)  # a certificate that does not fit its key would leave the context without one
+        context.load_cert_chain(tls.certificate, tls.key)
+    except (HavreError, OSError) as error:
+        _log.warning("the certificate stays as it was: %s", error)
+    else:
+        _log.info("certificate %s read again", tls.certificate)
 
 
 def _unchanging(settings: Settings) -> str:
