@@ -5,7 +5,7 @@ import logging
 import os
 import signal
 import sys
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from havre.base.errors import Conflict, HavreError
@@ -46,7 +46,8 @@ async def _serve(settings: Settings) -> None:
     for number in (signal.SIGTERM, signal.SIGINT):
         loop.add_signal_handler(number, until.set)
 
-    def ready(port: int) -> None:
+    def ready(port: int, renew: Callable[[], None]) -> None:
+        loop.add_signal_handler(signal.SIGHUP, renew)
         scheme = "https" if settings.tls.certificate else "http"
         shown = f"{settings.address.host or '0.0.0.0'}:{port}"
         _log.info("registry on %s://%s, root %s", scheme, shown, settings.root)

@@ -6,10 +6,12 @@ import ssl
 from collections.abc import Awaitable, Callable, Iterable
 from contextlib import AsyncExitStack
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import Final
 
 from aiohttp import web
+from aiohttp.http_exceptions import HttpProcessingError
 
 from havre.base.errors import HavreError, InvalidInput
 from havre.base.tasks import Tasks, in_own_thread, in_thread
@@ -59,14 +61,18 @@ class Parts:
     tokens: TokenService | None
 
 
-async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int], None]) -> None:
-    """Serve until *until* is set; *ready* is called with the port once clients can come. Raises HavreError, OSError."""
+async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int, Callable[[], None]], None]) -> None:
+    """Serve until *until* is set. Raises HavreError, OSError.
+
+    Once clients can come, *ready* is called with the port, and with what reads the TLS certificate again.
+    """
     async with AsyncExitStack() as undo:
         parts = await build(settings, undo)
         runner = web.ServerRunner(
             web.Server(
                 parts.dispatcher,
                 access_log=None,
+                logger=_framing_log(),
                 auto_decompress=False,  # a body is what its digest says: nobody unpacks it here
                 read_bufsize=_READ_BUFFER,
                 keepalive_timeout=_IDLE_S,
@@ -75,13 +81,13 @@ async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int],
         )
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
-        address = settings.address
-        site = web.TCPSite(runner, address.host or None, address.port, ssl_context=_tls(settings.tls), backlog=1024)
+        address, tls = settings.address, _tls(settings.tls)
+        site = web.TCPSite(runner, address.host or None, address.port, ssl_context=tls, backlog=1024)
         await site.start()
         tasks = Tasks()
         undo.push_async_callback(tasks.close)
         _start_housekeeping(parts, settings, tasks)
-        ready(runner.addresses[0][1] if runner.addresses else address.port)
+        ready(runner.addresses[0][1] if runner.addresses else address.port, partial(_renew, settings.tls, tls))
         await until.wait()
 
 
@@ -164,6 +170,26 @@ def _tls(tls: Tls) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise InvalidInput(f"TLS certificate {tls.certificate}, key {tls.key}: {error}") from error
     return context
+
+
+def _framing_log() -> logging.Logger:
+    """The HTTP library's own log, without the tracebacks of requests that are none: those are answered with 400."""
+    log = logging.getLogger(f"{__name__}.framing")
+    log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
+    return log
+
+
+def _renew(tls: Tls, context: ssl.SSLContext | None) -> None:
+    """Let new connections see the certificate that the files hold now; a broken one changes nothing."""
+    if context is None:
+        return
+    try:
+        _tls(tls)  # a certificate that does not fit its key would leave the context without one
+        context.load_cert_chain(tls.certificate, tls.key)
+    except (HavreError, OSError) as error:
+        _log.warning("the certificate stays as it was: %s", error)
+    else:
+        _log.info("certificate %s read again", tls.certificate)
 
 
 def _unchanging(settings: Settings) -> str:

@@ -139,8 +139,8 @@ def parse_basic(value: str) -> tuple[str, str]:
 
 def parse_scope(text: str) -> Scope | None:
     """A scope as a client writes it; None for what is none, which grants nothing."""
-    kind, colon, rest = text.partition(":")
+    kind, _, rest = text.partition(":")
     name, _, actions = rest.rpartition(":")
     kind = kind.partition("(")[0]  # `repository(plugin):…` names a class that grants nothing more
     known = frozenset(actions.split(",")) & {*_ACTIONS, CATALOG}
-    return Scope(kind, name, known) if colon and name else None
+    return Scope(kind, name, known) if kind and name else None

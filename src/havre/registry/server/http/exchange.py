@@ -1,5 +1,6 @@
 """A request under way: what it is about, who sent it, and the few ways to read it and to answer."""
 
+import asyncio
 from collections.abc import AsyncIterator, Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ from havre.registry.server.notices import Origin
 from havre.registry.server.paths import Target
 from havre.registry.server.refusal import Code, Refusal
 
+_STALL_S: Final = 60
 JSON: Final = "application/json; charset=utf-8"
 
 
@@ -62,12 +64,18 @@ class Exchange:
             raise Refusal(Code.SIZE_INVALID, error.message) from None
 
     async def body(self) -> AsyncIterator[bytes]:
-        """The request's body as it arrives. Raises ConnectionError when it breaks off."""
+        """The request's body as it arrives. Raises ConnectionError when it breaks off, or stands still."""
         try:
-            async for piece in self.request.content.iter_any():
+            while piece := await self._piece():
                 yield piece
+        except TimeoutError:
+            raise ConnectionResetError(f"no byte of the request's body came for {_STALL_S} s") from None
         except (RequestPayloadError, HttpProcessingError) as error:
             raise ConnectionResetError(f"the request's body broke off: {error}") from error
+
+    async def _piece(self) -> bytes:
+        async with asyncio.timeout(_STALL_S):
+            return await self.request.content.readany()
 
     async def read(self, limit: int, what: str) -> bytes:
         """The whole body. Raises Refusal (413) beyond *limit* bytes."""

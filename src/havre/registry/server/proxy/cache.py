@@ -15,7 +15,7 @@ from havre.registry.server.proxy.fills import Fill
 from havre.registry.server.proxy.upstream import Upstream, UpstreamGone
 from havre.registry.server.records.manifests import Held
 from havre.registry.server.refusal import Code, Refusal
-from havre.registry.server.repositories import Repositories, unknown_blob
+from havre.registry.server.repositories import Repositories
 
 _RENEWALS = 10
 _log = logging.getLogger(__name__)
@@ -49,12 +49,12 @@ class Cache:
         with suppress(Refusal):
             return self._repositories.blob_size(name, digest)
         if self._repositories.content.has(digest):
-            size = await self._blob_upstream(name, digest)  # whoever may read this repository may read this blob
+            size = await self._upstream.blob_size(name, digest)  # whoever may read this repository may read this blob
             await in_thread(self._repositories.records.blobs.add, name, digest, size)
             return self._repositories.blob_size(name, digest)
         fill = self._fills.get(digest)
         if fill is not None and fill.name != name:
-            await self._blob_upstream(name, digest)
+            await self._upstream.blob_size(name, digest)
         elif fill is None:
             fill = self._fills[digest] = Fill(self._upstream, self._repositories.content, name, digest)
             _ = self._tasks.start(self._run(fill), name=f"fill {digest}")
@@ -65,7 +65,7 @@ class Cache:
         """See fetching.Source."""
         with suppress(Refusal):
             return self._repositories.blob_size(name, digest)
-        return await self._blob_upstream(name, digest)
+        return await self._upstream.blob_size(name, digest)
 
     async def _by_digest(self, at: ManifestAt, digest: Digest) -> Held:
         held = self._repositories.records.manifests.by_digest(at.name, digest)
@@ -96,14 +96,6 @@ class Cache:
             raise Refusal(Code.UNAVAILABLE, f"the upstream sent no manifest: {refused.message}", status=502) from None
         await in_thread(self._repositories.put_manifest, name, fetched.data, described, tags, whole=False)
         return Held(digest, described.media_type, described.size)
-
-    async def _blob_upstream(self, name: str, digest: Digest) -> int:
-        try:
-            return await self._upstream.blob_size(name, digest)
-        except Refusal as refused:
-            if refused.code is Code.MANIFEST_UNKNOWN:
-                raise unknown_blob(digest) from None
-            raise
 
     async def _run(self, fill: Fill) -> None:
         async def keep(size: int) -> None:

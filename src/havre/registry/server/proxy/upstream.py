@@ -102,7 +102,7 @@ class Upstream:
             async with AsyncExitStack() as opened:
                 try:
                     answer = await self._authorised(method, path, name, headers, opened)
-                    self._check(answer, name)
+                    self._check(answer, name, path)
                 except UpstreamGone as gone:
                     wanted = _retry_after(gone.headers)
                     if attempt == _ATTEMPTS or wanted > _LONGEST_PAUSE_S:
@@ -164,12 +164,13 @@ class Upstream:
         self._tokens[name] = (token, time.monotonic() + max(1, found.expires_in - 10))
         return token
 
-    def _check(self, answer: aiohttp.ClientResponse, name: str) -> None:
+    def _check(self, answer: aiohttp.ClientResponse, name: str, path: str) -> None:
         status = answer.status
         if status in (200, 206):
             return
         if status == 404:
-            raise Refusal(Code.MANIFEST_UNKNOWN, f"upstream registry {self._base} does not have this in {name}")
+            code = Code.BLOB_UNKNOWN if "/blobs/" in path else Code.MANIFEST_UNKNOWN
+            raise Refusal(code, f"upstream registry {self._base} does not have this in {name}")
         if status in (401, 403):
             self._tokens.pop(name, None)
             raise Refusal(Code.DENIED, f"upstream registry {self._base} refuses access to {name}")
