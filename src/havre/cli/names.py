@@ -16,7 +16,7 @@ _CONTAINER = (
     "rename", "restart",
     "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
-_IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
+_IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag")
 _TOP = (
     "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
@@ -41,6 +41,9 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "shutdown"): "system_shutdown",
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
     ("inspect",): "inspect",
+    ("login",): "login",
+    ("logout",): "logout",
+    ("search",): "search",
     ("version",): "version",
 }
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -59,6 +62,7 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("save",): ("image", "save"),
     ("tag",): ("image", "tag"),
     ("pull",): ("image", "pull"),
+    ("push",): ("image", "push"),
     ("network", "list"): ("network", "ls"),
     ("volume", "list"): ("volume", "ls"),
     ("volume", "remove"): ("volume", "rm"),

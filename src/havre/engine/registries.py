@@ -13,7 +13,7 @@ from havre.oci.descriptor import Descriptor
 from havre.oci.descriptor import Platform as OciPlatform
 from havre.oci.manifest import Index
 from havre.oci.reference import Reference
-from havre.registry.client.errors import Denied, LoginNeeded, NotThere
+from havre.registry.client.errors import Denied, NotThere
 from havre.registry.client.registries import Found, Registries
 from havre.registry.client.repository import Repository
 from havre.wire.filters import Filters
@@ -67,8 +67,6 @@ class RegistryService:
         repository = await self._registries.repository(reference, credentials_of(auth))
         try:
             document = await repository.manifest(reference.digest or reference.tag)
-        except LoginNeeded:
-            raise
         except (NotThere, Denied) as error:
             raise in_dockers_words(error, reference) from error
         parsed = manifest.decode(document.data, document.descriptor.media_type)

@@ -21,7 +21,7 @@ from havre.images.unpack import plan_layers
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.oci.reference import Reference
-from havre.registry.client.errors import Denied, NotThere
+from havre.registry.client.errors import Denied, LoginNeeded, NotThere
 from havre.registry.client.keyring import STRANGER, Credentials
 from havre.registry.client.registries import Registries
 from havre.registry.client.repository import Repository
@@ -70,7 +70,7 @@ class Pulls:
         """Whether there is something new."""
         try:
             resolved = await resolve(repository, name.digest or name.tag, wanted)
-        except (NotThere, Denied) as error:
+        except (NotThere, Denied, LoginNeeded) as error:
             raise in_dockers_words(error, name) from error
         tell(Note(f"Pulling from {name.path}", name.digest or name.tag))
         by_digest = Reference(name.domain, name.path, digest=str(resolved.top))
@@ -186,7 +186,7 @@ async def _names(wishes: PullWishes, repository: Repository) -> list[Reference]:
         return [reference.with_default_tag()]
     try:
         tags = await repository.tags()
-    except (NotThere, Denied) as error:
+    except (NotThere, Denied, LoginNeeded) as error:
         raise in_dockers_words(error, reference) from error
     return [Reference.parse(f"{reference.repository()}:{tag}") for tag in tags]
 
@@ -194,6 +194,8 @@ async def _names(wishes: PullWishes, repository: Repository) -> list[Reference]:
 def in_dockers_words(error: HavreError, name: Reference) -> HavreError:
     """What docker says when a registry does not show *name*."""
     words = error.message
+    if isinstance(error, LoginNeeded):  # as 401 it would make docker ask for a password, in the middle of a script
+        return Denied(words)
     if isinstance(error, Denied) or words.startswith("denied"):
         return NotFound(
             f"pull access denied for {name.familiar_name}, "

@@ -19,5 +19,9 @@ class Unreachable(Unavailable):
     """The registry does not answer, or breaks off; the same request may work later."""
 
 
+class Refused(Unreachable):
+    """Nobody listens there: asking again at once does not help."""
+
+
 class BadAnswer(InternalError):
     """The registry answers what the protocol does not allow; asking again would not help."""

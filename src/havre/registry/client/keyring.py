@@ -15,6 +15,7 @@ import msgspec
 from havre.registry.client.challenges import Challenge, parse_challenges
 from havre.registry.client.errors import BadAnswer, LoginNeeded
 from havre.registry.client.exchange import Conversation, Reply, Request, origin
+from havre.registry.client.following import shown
 from havre.registry.client.refusals import refusal
 
 CLIENT_ID: Final = "havre"
@@ -79,21 +80,19 @@ class Keyring:
         if origin(request.url) != self._origin:  # another party: it gets nothing, whatever it asks for
             return (yield request)
         wanted = tuple(scopes)
-        reply = yield self._signed(request, wanted)
-        if reply.status != 401:
+        signed = self._signed(request, wanted)
+        reply = yield signed
+        if reply.status != 401 or self._who.registry_token:
             return reply
-        self._tokens.pop(wanted, None)
         challenges = {one.scheme: one for one in reversed(parse_challenges(reply.headers.get("www-authenticate", "")))}
-        if self._who.registry_token:
-            return reply
         if (bearer := challenges.get("bearer")) is not None:
             yield from self._fetch_token(bearer, wanted)
-        elif "basic" in challenges and self._who.username and not self._basic:
-            self._basic = True
-        elif "basic" in challenges and not self._who.username:
-            raise LoginNeeded("no basic auth credentials")
-        else:
+        elif "basic" not in challenges or "Authorization" in signed.headers:
             return reply
+        elif self._who.username:
+            self._basic = True
+        else:
+            raise LoginNeeded(f'{request.method.title()} "{shown(request.url)}": no basic auth credentials')
         return (yield self._signed(request, wanted))
 
     def _signed(self, request: Request, scopes: tuple[str, ...]) -> Request:
@@ -106,7 +105,7 @@ class Keyring:
             return request.having(Authorization=f"Bearer {token.text}")
         return request
 
-    def _fetch_token(self, challenge: Challenge, scopes: tuple[str, ...]) -> "Conversation":
+    def _fetch_token(self, challenge: Challenge, scopes: tuple[str, ...]) -> Conversation:
         realm = self._checked_realm(challenge.parameters.get("realm", ""))
         service = challenge.parameters.get("service", "")
         told = challenge.parameters.get("scope", "").split()

@@ -5,7 +5,7 @@ from collections.abc import Callable
 from typing import Final
 
 from havre.registry.client.endpoints import Endpoint, is_insecure
-from havre.registry.client.errors import Unreachable
+from havre.registry.client.errors import Refused, Unreachable
 from havre.registry.client.exchange import Answer, Conversation, Reply, Request, Transport, origin
 from havre.registry.client.following import followed
 from havre.registry.client.keyring import Keyring
@@ -58,6 +58,8 @@ class Line:
                 answer.close()
                 failure = said.error(f"{request.method} {self.endpoint.base}")
                 asked_s = retry_after_s(answer.reply.headers)
+            except Refused:
+                raise
             except Unreachable as error:
                 failure = error
             pause_s = attempts.failed(asked_s)

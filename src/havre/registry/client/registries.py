@@ -11,10 +11,11 @@ from havre.base.errors import InvalidInput
 from havre.base.tasks import in_thread
 from havre.oci.reference import DEFAULT_DOMAIN, Reference
 from havre.registry.client.endpoints import INDEX_SERVER, Endpoint, endpoints_of, mirrors_of
-from havre.registry.client.errors import BadAnswer, LoginNeeded, Unreachable
+from havre.registry.client.errors import BadAnswer, LoginNeeded, Refused, Unreachable
 from havre.registry.client.exchange import Request, Transport
 from havre.registry.client.keyring import STRANGER, Credentials, Keyring
 from havre.registry.client.line import Line
+from havre.registry.client.pauses import Attempts
 from havre.registry.client.refusals import refusal
 from havre.registry.client.repository import Repository
 from havre.registry.client.settings import Settings
@@ -111,24 +112,32 @@ class Registries:
         domain, path = _names(reference)
         addresses = await _addresses(domain) if domain != DEFAULT_DOMAIN else ()
         found = endpoints_of(self.settings, domain, path, addresses)
-        known = self._bases.get(domain)
+        if len(found) == 1:
+            return found[0]
+        known = self._bases.get(domain, "")
         found.sort(key=lambda one: one.base != known)
-        for one in found[:-1]:
-            if await self._answers(one):
-                self._bases[domain] = one.base
-                return one
-        if len(found) > 1:
-            self._bases[domain] = found[-1].base
-        return found[-1]
+        chosen = await self._first_that_answers(found)
+        self._bases[domain] = chosen.base
+        return chosen
 
-    async def _answers(self, endpoint: Endpoint) -> bool:
+    async def _first_that_answers(self, endpoints: Sequence[Endpoint]) -> Endpoint:
         transport = await self._open()
-        try:
-            answer = await transport.send(Request("GET", f"{endpoint.base}/v2/"), verify=endpoint.verify)
-        except (Unreachable, BadAnswer):
-            return False
-        answer.close()
-        return True
+        attempts = Attempts(self.settings.attempts, self.settings.pause_s)
+        while True:
+            failure: Unreachable | BadAnswer | None = None
+            for one in endpoints:
+                try:
+                    answer = await transport.send(Request("GET", f"{one.base}/v2/"), verify=one.verify)
+                except (Unreachable, BadAnswer) as error:
+                    # Of several failures the plainest tells most: a server without TLS is no mystery.
+                    failure = error if failure is None or not one.base.startswith("https") else failure
+                    continue
+                answer.close()
+                return one
+            pause_s = None if isinstance(failure, Refused) else attempts.failed()
+            if pause_s is None:
+                raise failure or Unreachable("no registry to ask")
+            await asyncio.sleep(pause_s)
 
 
 def domain_of(server: str) -> str:

@@ -1,6 +1,7 @@
 """Requests on the network: the one file that knows aiohttp, whose import is paid for at the first pull."""
 
 import asyncio
+import errno
 import os
 import socket
 import ssl
@@ -17,7 +18,7 @@ from yarl import URL
 from havre.base.tasks import in_thread
 from havre.registry.client.bodies import Streamed
 from havre.registry.client.certificates import context_for
-from havre.registry.client.errors import BadAnswer, Unreachable
+from havre.registry.client.errors import BadAnswer, Refused, Unreachable
 from havre.registry.client.exchange import Reply, Request, origin
 from havre.registry.client.following import is_local_address, shown
 from havre.registry.client.proxies import proxy_for
@@ -119,7 +120,8 @@ class HttpTransport:
                     timeout=aiohttp.ClientTimeout(total=None, sock_connect=_CONNECT_S, sock_read=stall_s),
                 )
         except _FAULTS as error:
-            raise Unreachable(f'{request.method.title()} "{shown(request.url)}": {_reason(error)}') from error
+            kind = Refused if isinstance(error, aiohttp.ClientConnectorError) and _is_refusal(error) else Unreachable
+            raise kind(f'{request.method.title()} "{shown(request.url)}": {_reason(error)}') from error
         except (ValueError, TypeError) as error:  # what aiohttp says to an impossible URL
             raise BadAnswer(f'{request.method.title()} "{shown(request.url)}": {error}') from error
         return HttpAnswer(response, request, stall_s)
@@ -193,12 +195,16 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"tls: failed to verify certificate: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
-        return f"dial tcp {error.host}:{error.port}: {_words(error.os_error)}"
+        return f"dial tcp {error.host}:{error.port}: connect: {_words(error.os_error)}"
     if isinstance(error, OSError):
         return _words(error)
     if isinstance(error, aiohttp.ServerDisconnectedError | aiohttp.ClientPayloadError | EOFError):
         return "unexpected EOF"
     return str(error) or type(error).__name__
+
+
+def _is_refusal(error: aiohttp.ClientConnectorError) -> bool:
+    return error.os_error.errno in {errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH}
 
 
 def _words(error: OSError) -> str:
