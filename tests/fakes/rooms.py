@@ -119,6 +119,9 @@ class FakeTrees:
     def diff_path(self, key: str) -> Path:
         return self._root / key / "diff"
 
+    def release(self, key: str) -> None:
+        self._keys.pop(key, None)
+
     def discard(self, key: str) -> None:
         self._keys.pop(key, None)
 

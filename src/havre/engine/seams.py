@@ -128,6 +128,9 @@ class Trees(Protocol):
     def diff_path(self, key: str) -> Path:
         """What it changed."""
 
+    def release(self, key: str) -> None:
+        """Let what it stands on go; its own files wait for `discard`. Does not block."""
+
     def discard(self, key: str) -> None:
         """Forget it."""
 

@@ -20,6 +20,7 @@ from havre.kernel.mounts import MountFlag
 from havre.kernel.namespaces import CLONE, clone3
 from havre.kernel.overlay_options import takes_layers
 from havre.kernel.overlays import detached_overlay
+from havre.kernel.process import start_time
 from havre.kernel.procfs import Proc
 from havre.oci.runtime_spec import Linux, Mount, Resources
 from havre.runtime.bundle import Bundle
@@ -34,6 +35,7 @@ from havre.runtime.init.sysctls import own_namespaces
 from havre.runtime.messages import Bear, Ready, decode_from_init, encode
 from havre.runtime.spawn import CREATE_FAILED, Birth
 
+_SPARE = "spare-"
 _BINDS = 48  # they travel in one message: channel.DESCRIPTOR_LIMIT
 _RULES = list(DEVICE_RULES)
 
@@ -57,11 +59,19 @@ class Cradle:
         self._channel = channel
         self._group = place.group
 
-    def take(self, bundle: Bundle, packed: Raw, stdio: Pipes | Terminal) -> Birth | None:
-        """Let the child become *bundle*, which is *packed* too; None when it cannot, and then it is buried."""
+    def show(self, packed: Raw) -> None:
+        """Let the child read what it may become, while others do."""
+        with contextlib.suppress(ChannelClosed):  # then it cannot be taken
+            self._channel.send(bytes(packed))
+
+    def take(self, bundle: Bundle, stdio: Pipes | Terminal, meanwhile: Callable[[], None]) -> Birth | None:
+        """Let the child become *bundle*, which it was shown; None when it cannot, and then it is buried.
+
+        *meanwhile* is called once the child is at work, and before it may execute the user's program.
+        """
         try:
             if fits(bundle, self._place.group.rpartition("/")[0]):
-                self._hand_over(bundle, packed, stdio)
+                self._hand_over(bundle, stdio, meanwhile)
                 return self._birth
         except (OSError, HavreError, ChannelClosed):
             pass  # it is born in the ordinary way, which meets the same and tells it
@@ -74,11 +84,12 @@ class Cradle:
         with contextlib.suppress(OSError, HavreError):
             self._place.cgroups.remove(self._group)
 
-    def _hand_over(self, bundle: Bundle, packed: Raw, stdio: Pipes | Terminal) -> None:
+    def _hand_over(self, bundle: Bundle, stdio: Pipes | Terminal, meanwhile: Callable[[], None]) -> None:
         linux = bundle.spec.linux or Linux()
         with ExitStack() as handles:
-            order, fds = _order(bundle, packed, stdio, handles)
+            order, fds = _order(bundle, stdio, handles)
             self._channel.send(encode(order), fds)
+        meanwhile()
         cgroups = self._place.cgroups
         cgroups.rename(self._group, linux.cgroups_path)
         self._group = linux.cgroups_path
@@ -102,6 +113,20 @@ def make_cradle(place: Place) -> Cradle | None:
     except (OSError, HavreError):
         return None
     return cradle
+
+
+def sweep(cgroups: Cgroups, parent: str) -> None:
+    """Take away what cradles in *parent* left whose launchers are no more."""
+    for path in cgroups.children(parent):
+        number = path.rpartition("/")[2].removeprefix(_SPARE)
+        if number.isdecimal() and start_time(int(number)) is None:
+            with contextlib.suppress(OSError, HavreError):
+                cgroups.remove(path)
+
+
+def group_of(launcher_pid: int, parent: str) -> str:
+    """The cgroup of a launcher's cradle: one at a time has it."""
+    return f"{parent}/{_SPARE}{launcher_pid}"
 
 
 def _fork(place: Place) -> Cradle:
@@ -146,7 +171,7 @@ def fits(bundle: Bundle, parent: str) -> bool:
 def _namespaces_fit(linux: Linux) -> bool:
     made = {entry.type for entry in linux.namespaces or () if not entry.path}
     joined = {entry.type for entry in linux.namespaces or () if entry.path}
-    return made == child.MADE_TYPES and joined <= {"network"}
+    return made - {"network"} == child.MADE_TYPES and joined <= {"network"}
 
 
 def _mounts_fit(bundle: Bundle) -> bool:
@@ -169,16 +194,16 @@ def _binds(bundle: Bundle) -> "list[tuple[int, Mount, Options]]":
     return [one for one in every if one[2].bind]
 
 
-def _order(bundle: Bundle, packed: Raw, stdio: Pipes | Terminal, handles: ExitStack) -> "tuple[Bear, list[int]]":
+def _order(bundle: Bundle, stdio: Pipes | Terminal, handles: ExitStack) -> "tuple[Bear, list[int]]":
     """The message and its descriptors; what is opened for it here is closed with *handles*."""
     fds = [_root(bundle.rootfs_mounts[0])]
     handles.callback(os.close, fds[0])
     if not isinstance(stdio, Terminal):
         fds += stdio
     namespaces = (bundle.spec.linux or Linux()).namespaces or ()
-    network = next((entry.path for entry in namespaces if entry.type == "network"), "")
-    if network:
-        fds.append(os.open(network, os.O_RDONLY | os.O_CLOEXEC))
+    path = next((entry.path for entry in namespaces if entry.type == "network"), None)
+    if path:
+        fds.append(os.open(path, os.O_RDONLY | os.O_CLOEXEC))
         handles.callback(os.close, fds[-1])
     sources = []
     for number, entry, options in _binds(bundle):
@@ -186,7 +211,7 @@ def _order(bundle: Bundle, packed: Raw, stdio: Pipes | Terminal, handles: ExitSt
         handles.callback(os.close, fds[-1])
         sources.append(number)
     own = own_namespaces([(entry.type, entry.path) for entry in namespaces])
-    return Bear(packed, sorted(own), bool(network), sources), fds
+    return Bear(sorted(own), "host" if path is None else "join" if path else "make", sources), fds
 
 
 def _root(entry: Mount) -> int:

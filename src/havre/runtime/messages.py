@@ -1,5 +1,7 @@
 """The conversations between havred, shim and init: one tagged struct a message, packed by msgspec."""
 
+from typing import Literal
+
 import msgspec
 
 from havre.oci.runtime_spec import Resources
@@ -243,15 +245,14 @@ class GoOn(_Message, frozen=True):
 
 
 class Bear(_Message, frozen=True):
-    """The container that a waiting child becomes: *bundle* is a packed Bundle, *own* as sysctls ask for it.
+    """A waiting child that has seen its Bundle becomes that container. *own* are its own namespaces, by type.
 
-    Along come its root, a detached mount; its three pipes unless it has a terminal; with *network* that namespace;
+    Along come its root, a detached mount; its three pipes unless it has a terminal; the network namespace to join;
     and the detached sources of the mounts numbered in *sources*.
     """
 
-    bundle: msgspec.Raw
     own: list[str]
-    network: bool
+    network: Literal["host", "join", "make"]
     sources: list[int]
 
 

@@ -226,7 +226,7 @@ class Runtime:
 
     async def _start_launcher(self) -> Channel:
         ours, theirs = Channel.pair()
-        theirs.socket.set_inheritable(True)
+        os.set_inheritable(theirs.fileno(), True)
         try:
             self._launcher_pid = start_launcher(theirs.fileno(), self._fail_at, self._cgroup_parent)
         finally:

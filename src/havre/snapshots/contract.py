@@ -99,5 +99,11 @@ class Snapshots(Protocol):
     def usage(self, key: str) -> int:
         """Bytes that the tree in work holds by itself. Raises NoSuchKey."""
 
+    def release(self, key: str) -> None:
+        """Let the layers below a tree in work go, as if it were discarded: its own files wait for that.
+
+        Does not block. An unknown key is no error.
+        """
+
     def discard(self, key: str) -> None:
         """Forget a tree in work and its files; quick, for the files go later. An unknown key is no error."""

@@ -153,6 +153,12 @@ class Cgroups:
             return trees.unified
         return next((trees.controllers[word] for word in _COUNTED if word in trees.controllers), trees.every[0])
 
+    def children(self, path: str) -> list[str]:
+        """The groups in the group, as paths."""
+        name = checked_path(path)
+        below = self._counted().folders(name)[1:]
+        return [f"/{folder}" for folder in below if "/" not in folder[len(name) + 1 :]]
+
     def freeze(self, path: str) -> None:
         """Stop every process where it stands. Raises CgroupBusy (and none is stopped), NoSuchController."""
         self._dialect.set_frozen(checked_path(path), frozen=True)

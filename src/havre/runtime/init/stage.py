@@ -61,6 +61,10 @@ class Stage:
         self._kept: list[Mount] = []
         self._placed: list[Mount] = []
 
+    def fileno(self) -> int:
+        """The one descriptor that it needs."""
+        return self._top
+
     def begin(self, root: int, wanted: "list[Mount]") -> int:
         """Attach the detached mount *root*, a handle on which comes back, and let go of what is not *wanted*."""
         place = os.open(_ROOT, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC, dir_fd=self._top)

@@ -102,6 +102,8 @@ class Container:
     def launch(self, head: Head, bundle: msgspec.Raw, attach: Callable[[Streams], None], told: Told) -> None:
         """Start the first process; *attach* joins the clients that were there before it."""
         self._head = head
+        if self._cradle is not None:
+            self._cradle.show(bundle)
         streams = Streams(head.stdio, self._loop, head.log, head.id)
         reap = self._reap if head.own_pids else wait_for
         session = self._first = Session("", streams, self._loop, reap)
@@ -109,9 +111,7 @@ class Container:
         session.on_decided = lambda failure, birth: self._launched(failure, birth, told)
         session.on_exit = self._ended
         tools, run_dir = self._tools, RunDir(head.run_dir)
-        run_dir.make()
         try:
-            _try_log(head.log)
             birth = self._bear(bundle, streams.open(), reap if head.own_pids else None)
         except StartFailed as error:
             self._launched(error, None, told)
@@ -128,10 +128,16 @@ class Container:
 
     def _bear(self, packed: msgspec.Raw, stdio: Pipes | Terminal, reap: Callable[[int], int] | None) -> Birth:
         """By the child that waits, if it fits."""
+
+        def meanwhile() -> None:
+            RunDir(self._head.run_dir).make()
+            _try_log(self._head.log)
+
         bundle, tools = decode_bundle(packed), self._tools
         cradle, self._cradle = self._cradle, None
-        birth = cradle.take(bundle, packed, stdio) if cradle is not None else None
+        birth = cradle.take(bundle, stdio, meanwhile) if cradle is not None else None
         if birth is None:
+            meanwhile()
             progress = Progress(_own(tools))
             birth = spawn(Order(bundle, stdio, tools.cgroups, tools.proc, progress, reap=reap))
         return birth

@@ -7,13 +7,14 @@ from _signal import SIG_DFL, SIGCHLD, signal  # type: ignore[import-not-found]  
 from msgspec.structs import replace
 
 from havre.kernel.channel import Channel
-from havre.kernel.process import set_subreaper
+from havre.kernel.process import set_parent_death_signal, set_subreaper
 from havre.runtime.messages import decode_memory, encode
 from havre.runtime.shim.container import Container, Tools
 from havre.runtime.shim.keeper import Held, Keeper, keep
 from havre.runtime.shim.loop import Loop
 from havre.runtime.shim.server import Server
 
+_SIGKILL = 9
 _QUIET_S = 0.5
 _CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
 _SPARE, _WORKER = b"havre-spare", b"havre-worker"
@@ -58,15 +59,17 @@ class _Worker:
     def _await_launch(self, fd: int) -> None:
         """Everything is loaded and warm; the launcher may never have a use for it."""
         _set_name(_SPARE)
+        set_parent_death_signal(_SIGKILL)  # without its keeper it is of no use
         if self._ahead:
             self._container.prepare()
         with socket.socket(fileno=fd) as orders:
             _, fds, _, _ = socket.recv_fds(orders, 1, 1, _CLOEXEC)
-        if not fds:
-            self._container.abandon()
-            self._over()
-            return
+            if not fds:
+                self._container.abandon()  # the launcher waits for the end of *orders*
+                self._over()
+                return
         _set_name(_WORKER)
+        set_parent_death_signal(0)
         self._server.add(Channel(socket.socket(fileno=fds[0])))
 
     def _settled(self) -> None:
