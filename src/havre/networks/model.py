@@ -7,7 +7,7 @@ from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IP
 
 import msgspec
 
-from havre.base.errors import Conflict, HavreError, InvalidInput, NotFound, ResourceExhausted
+from havre.base.errors import Conflict, Forbidden, HavreError, InvalidInput, NotFound, ResourceExhausted
 
 BRIDGE, HOST, NONE = "bridge", "host", "none"
 BUILT_IN = frozenset({BRIDGE, HOST, NONE})
@@ -23,6 +23,14 @@ CONTAINER_LINK_INDEX = 2
 
 class NoSuchNetwork(NotFound):
     """No network has this name or id."""
+
+
+class NetworkTaken(Conflict):
+    """Another network has the name."""
+
+
+class NetworkInUse(Forbidden):
+    """Sandboxes are on the network."""
 
 
 class NoFreeAddress(ResourceExhausted):
@@ -92,6 +100,7 @@ class Settings:
     *bridge_interface* is the default bridge with its own address (`bip`), None takes the first free pool;
     *fixed_cidr* narrows what is handed out; *firewall* false (`--iptables=false`) writes no rule at all;
     *spoof_guard* lets a sandbox send with its own addresses only; *warm* namespaces are made in advance.
+    *network_options* are the options of new networks, by driver.
     """
 
     bridge_name: str = "havre0"
@@ -107,14 +116,19 @@ class Settings:
     spoof_guard: bool = True
     default_binding: str = "0.0.0.0"
     warm: int = 3
+    network_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
 
 
 class Subnet(msgspec.Struct, frozen=True):
-    """One subnet of a network. *auxiliary* are addresses that others use there, by names of the user's."""
+    """One subnet of a network. *auxiliary* are addresses that others use there, by names of the user's.
+
+    *shown* tells that `inspect` names the gateway: it was asked for, or all was left to us.
+    """
 
     subnet: str
     ip_range: str = ""
     gateway: str = ""
+    shown: bool = True
     auxiliary: dict[str, str] = msgspec.field(default_factory=dict)
 
     @property
