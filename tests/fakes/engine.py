@@ -78,7 +78,7 @@ class FakeContainers:
         self.asked.note("list", all, limit, size, filters)
         return [{"Id": "f" * 64}] if self.rows is None else self.rows
 
-    async def inspect(self, ref: str, size: bool) -> ContainerInspect:  # noqa: FBT001
+    async def inspect(self, ref: str, size: bool, version: tuple[int, int]) -> ContainerInspect:  # noqa: ARG002, FBT001
         self.asked.note("inspect", known(ref), size)
         return {"Id": "f" * 64}
 

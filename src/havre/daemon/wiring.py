@@ -87,7 +87,7 @@ class _Joined:
             *events.routes(parts.events),
             *images.archive_routes(Archives(parts, self.images)),
             *images.routes(image_service),
-            *networks.routes(NetworkService(self.networks, parts.roster)),
+            *networks.routes(NetworkService(self.networks, parts)),
             *volumes.routes(volume_service),
             *volume_copies.routes(VolumeCopies(parts)),
             *system.routes(System(parts, image_service, volume_service, self.engine_id)),
@@ -138,6 +138,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         execs = Execs(parts)
         parts.beginnings.append(Probes(parts, execs).begin)
         await cables.reconcile(recovery.living(parts, found.damaged))
+        recovery.agree(parts, cables.find_attachment)
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
         await in_thread(snapshots.sweep)

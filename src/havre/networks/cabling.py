@@ -10,7 +10,7 @@ from havre.kernel.netns import pin_netns, unpin_netns
 from havre.networks import inside
 from havre.networks.bridge_rules import Guard
 from havre.networks.medium import Plug
-from havre.networks.model import CONTAINER_LINK_INDEX, Attachment, Endpoint
+from havre.networks.model import FIRST_LINK_INDEX, Attachment, Endpoint
 from havre.networks.planning import choose_gateways
 from havre.networks.plant import Plant
 from havre.networks.sandboxes import Sandbox, open_sandbox
@@ -33,7 +33,7 @@ class Cabling:
             linked = [endpoint for endpoint in attachment.endpoints if endpoint.link]
             if not linked:
                 return
-            placed = self._lay(attachment, linked, sandbox, undo, first_index=CONTAINER_LINK_INDEX)
+            placed = self._lay(attachment, linked, sandbox, undo, first_index=FIRST_LINK_INDEX)
             inside.lead(sandbox, choose_gateways(attachment.endpoints), placed)
             undo.callback(self.unforward, attachment)
             self.forward(attachment)

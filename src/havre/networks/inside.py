@@ -17,12 +17,9 @@ from havre.kernel.netns import run_in_netns
 from havre.kernel.nft import JSON, Command, Nft, NftMissing
 from havre.kernel.procfs import Proc
 from havre.networks import nft_words as words
-from havre.networks.model import Endpoint
+from havre.networks.model import RESOLVER, Endpoint
 from havre.networks.planning import Gateways
 from havre.networks.sandboxes import Sandbox
-
-RESOLVER = "127.0.0.11"
-"""Where the name server of a sandbox is found, as Docker has it."""
 
 _PORT = 53
 _TO_PORT = -100

@@ -16,9 +16,11 @@ BUILT_IN = frozenset({BRIDGE, HOST, NONE})
 LINK_MARK = "havre:"
 """Begins the alias of every link that this room makes; the sandbox's id follows."""
 
-CONTAINER_LINK = "eth0"
-CONTAINER_LINK_INDEX = 2
-"""The index of eth0: a fresh namespace has `lo` as 1 and nothing else."""
+RESOLVER = "127.0.0.11"
+"""Where the name server of a sandbox is found, as Docker has it."""
+
+FIRST_LINK_INDEX = 2
+"""The index of the first link: a fresh namespace has `lo` as 1 and nothing else."""
 
 
 class NoSuchNetwork(NotFound):
