@@ -30,7 +30,14 @@ from havre.wire.events import EventMessage
 from havre.wire.exec import ExecConfig, ExecInspect, ExecStart
 from havre.wire.filters import Filters
 from havre.wire.images import DeleteItem, HistoryItem, ImageInspect, ImageSummary, PruneImagesReport
-from havre.wire.networks import Network
+from havre.wire.networks import (
+    ConnectNetwork,
+    CreateNetwork,
+    DisconnectNetwork,
+    Network,
+    NetworkCreated,
+    PruneNetworksReport,
+)
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
 from havre.wire.system import DiskUsage, Info, Version
@@ -279,6 +286,9 @@ class FakeSystem:
 
 
 class FakeNetworks:
+    def __init__(self) -> None:
+        self.asked = Asked()
+
     async def list(self, filters: Filters) -> list[Network]:
         return [{"Name": "bridge", "Id": "b" * 64}] if not filters else []
 
@@ -286,6 +296,23 @@ class FakeNetworks:
         if ref != "bridge":
             raise NotFound(f"network {ref} not found")
         return {"Name": "bridge", "Id": "b" * 64}
+
+    async def create(self, wanted: CreateNetwork) -> NetworkCreated:
+        self.asked.note("create", wanted)
+        return {"Id": "c" * 64, "Warning": ""}
+
+    async def remove(self, ref: str) -> None:
+        self.asked.note("remove", ref)
+
+    async def prune(self, filters: Filters) -> PruneNetworksReport:
+        self.asked.note("prune", filters)
+        return {"NetworksDeleted": None}
+
+    async def connect(self, ref: str, wanted: ConnectNetwork) -> None:
+        self.asked.note("connect", ref, wanted)
+
+    async def disconnect(self, ref: str, wanted: DisconnectNetwork) -> None:
+        self.asked.note("disconnect", ref, wanted)
 
 
 class FakeImages:

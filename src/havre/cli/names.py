@@ -22,6 +22,7 @@ _TOP = (
     "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip
 
+_NETWORK = ("connect", "create", "disconnect", "inspect", "ls", "prune", "rm")
 _VOLUME = (
     "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "rm", "snapshot", "update",
 )  # fmt: skip
@@ -29,8 +30,7 @@ _VOLUME = (
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
-    ("network", "ls"): "network_ls",
-    ("network", "inspect"): "network_inspect",
+    **{("network", verb): f"network_{verb}" for verb in _NETWORK},
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
     ("system", "prune"): "system_prune",
@@ -58,6 +58,7 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("tag",): ("image", "tag"),
     ("pull",): ("image", "pull"),
     ("network", "list"): ("network", "ls"),
+    ("network", "remove"): ("network", "rm"),
     ("volume", "list"): ("volume", "ls"),
     ("volume", "remove"): ("volume", "rm"),
     ("info",): ("system", "info"),

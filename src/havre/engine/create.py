@@ -58,7 +58,7 @@ async def create(parts: Parts, wanted: CreateContainer, name: str | None, platfo
         config=replace(config, hostname=config.hostname or _hostname(parts, host, identifier)),
         host=replace(
             settled_host(_with_defaults(parts, host), parts.facts, parts.settings.log),
-            links=settled_links(parts, host.links),
+            links=settled_links(parts, host.links, host.network_mode),
         ),
         endpoints=settled_endpoints(host.network_mode, endpoints, partial(_network_name, parts)),
         mounts=mounts,

@@ -6,6 +6,7 @@ from typing import Final
 from havre.base.errors import Conflict, HavreError, InvalidInput
 from havre.base.numbers import parse_int
 from havre.engine.model import BRIDGE, Record
+from havre.engine.network_wishes import DEFAULTS, wanted_networks
 from havre.engine.parts import Parts
 from havre.engine.roster import Container
 
@@ -16,10 +17,10 @@ class NoSuchLink(InvalidInput):
     """The container that is to be linked to is not there."""
 
 
-def settled_links(parts: Parts, given: list[str] | None) -> list[str] | None:
+def settled_links(parts: Parts, given: list[str] | None, mode: str) -> list[str] | None:
     """The links of a container to be made, each with the other's id, which no rename changes. Raises NoSuchLink."""
-    if not given:
-        return given
+    if not given or mode not in DEFAULTS:
+        return None  # on a network with names they are that endpoint's
     settled = []
     for link in given:
         ref, alias = _split(link)
@@ -44,10 +45,10 @@ def linked(parts: Parts, record: Record) -> list[tuple[Container, str]]:
     made = []
     for ref, alias in map(_split, record.host.links or ()):
         other = parts.roster.get(ref)
+        if BRIDGE not in wanted_networks(other.record):
+            raise InvalidInput(f"Cannot link to /{other.name}, as it does not belong to the default network")
         if not other.record.alive:
             raise Conflict(f"Cannot link to a non running container: /{other.name} AS /{record.name}/{alias}")
-        if not _address(other.record):
-            raise InvalidInput(f"Cannot link to /{other.name}, as it does not belong to the default network")
         made.append((other, alias))
     return made
 

@@ -37,16 +37,17 @@ def settled_endpoints(
 
 
 def wanted_networks(record: Record) -> dict[str, EndpointWish]:
-    """The networks that the container is to be on when it runs, in the order in which it joins them.
+    """The networks that the container is on, or is to be on when it runs, in the order in which it joins them.
 
-    The default bridge comes first, then the highest priority for the default route.
+    One that was taken off all of them starts again on that of its mode. The default bridge comes first, then the
+    highest priority for the default route.
     """
     mode = record.host.network_mode
     if mode.startswith(SHARED):
         return {}
     if record.config.network_disabled and mode != HOST:
         return {NONE: _NO_WISH}
-    wished = record.endpoints or {mode: _NO_WISH}
+    wished = record.endpoints or ({} if record.alive else {mode: _NO_WISH})
     ordered = sorted(wished.items(), key=lambda item: (item[0] != BRIDGE, -item[1].gw_priority))
     main = main_network(record)
     mac = record.config.mac_address

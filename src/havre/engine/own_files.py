@@ -10,7 +10,7 @@ from pathlib import Path
 from havre.base.errors import HavreError
 from havre.engine.links import link_hosts
 from havre.engine.model import HOST, NONE, Record
-from havre.engine.network_wishes import wishes_of
+from havre.engine.network_wishes import BUILT_IN, wishes_of
 from havre.engine.parts import Parts
 from havre.networks.files import (
     changed_hosts_file,
@@ -64,7 +64,7 @@ def follow_change(parts: Parts, record: Record, before: Attachment, after: Attac
     lines = own_lines(record.config.hostname, record.config.domainname, [each for each in new if each not in old])
     gone = [address for address in old if address not in new]
     _write(folder / "hosts", changed_hosts_file(_read(folder / "hosts"), without=gone, with_lines=lines))
-    if _is_served(parts, before) != _is_served(parts, after):
+    if _is_served(before) != _is_served(after):
         untouched = _read(folder / "resolv.conf") == _resolver(parts, record, before, on_host=False)
         if untouched:
             _write(folder / "resolv.conf", _resolver(parts, record, after, on_host=False))
@@ -92,7 +92,7 @@ def _resolver(parts: Parts, record: Record, attachment: Attachment, *, on_host: 
     host, settings = record.host, parts.settings
     text = read_host_resolv_conf(settings.resolv_conf)
     options = host.dns_options or settings.dns_options
-    served = _is_served(parts, attachment)
+    served = _is_served(attachment)
     made = resolv_conf(
         text,
         servers=(RESOLVER,) if served else host.dns or settings.dns,
@@ -112,9 +112,9 @@ def _with_whole_names(text: str) -> str:
     return "".join(f"{line}\n" for line in with_options)
 
 
-def _is_served(parts: Parts, attachment: Attachment) -> bool:
+def _is_served(attachment: Attachment) -> bool:
     """Whether the container has a name server of ours."""
-    return any(parts.networks.get(each.network_id).named for each in attachment.endpoints)
+    return any(each.network_name not in BUILT_IN for each in attachment.endpoints)
 
 
 def _extra_host(parts: Parts, entry: str) -> tuple[str, str]:

@@ -108,7 +108,7 @@ def _endpoint(record: Record, wish: EndpointWish, endpoint: Endpoint, version: t
         "IPv6Gateway": endpoint.ipv6_gateway,
         "GlobalIPv6Address": endpoint.ipv6_address,
         "GlobalIPv6PrefixLen": endpoint.ipv6_prefix_len,
-        "DNSNames": list(dns_names(record, wish)) if named else None,
+        "DNSNames": list(dns_names(record, wish)) if named and endpoint.endpoint_id else None,
     }
 
 

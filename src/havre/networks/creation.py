@@ -7,7 +7,7 @@ from typing import Final
 
 from havre.base.errors import Forbidden, InvalidInput, NotFound, NotSupported
 from havre.networks.ipam import AnyAddress, AnyNetwork, choose_subnet
-from havre.networks.model import BUILT_IN, AddressPool, Network, Subnet
+from havre.networks.model import BUILT_IN, AddressPool, Network, NetworkTaken, Subnet
 from havre.networks.options import parse_options, parse_parent
 
 _DRIVERS: Final = frozenset({"bridge", "macvlan", "ipvlan"})
@@ -69,7 +69,7 @@ def plan_network(wish: NetworkWish, identifier: str, created_ns: int, mac: str, 
     Raises InvalidInput, Forbidden, NoSuchDriver, NotSupported, PoolOverlap, NoFreeAddress.
     """
     driver = wish.driver or "bridge"
-    _check(wish, driver)
+    _check(wish, driver, around)
     options = {**(around.defaults.get(driver, {}) if not wish.config_only else {}), **wish.options}
     wishes = _families(wish)
     subnets = () if wish.config_only else _subnets(wishes, around)
@@ -124,27 +124,30 @@ def from_config(wish: NetworkWish, config: Network) -> NetworkWish:
     )
 
 
-def _check(wish: NetworkWish, driver: str) -> None:
+def _check(wish: NetworkWish, driver: str, around: Surroundings) -> None:
     if not wish.name.strip() or len(wish.name) > _NAME_LIMIT or not wish.name.isprintable() or "/" in wish.name:
         raise InvalidInput(f"invalid network name: {wish.name[:64]!r}")
     if wish.name in BUILT_IN | {"default"}:
         raise Forbidden(f"operation is not permitted on predefined {wish.name} network")
+    if any(network.name == wish.name for network in around.networks):
+        raise NetworkTaken(f"network with name {wish.name} already exists")
     if wish.config_only and wish.driver and wish.driver != "bridge":
         raise Forbidden("configuration network cannot specify a driver")
-    if driver in _SINGLE:
-        raise Forbidden(f'only one instance of "{driver}" network is allowed')
-    if driver == "overlay":
-        raise NotSupported("overlay networks need swarm mode, which havre does not offer")
-    if driver not in _DRIVERS:
-        raise NoSuchDriver(
-            f'could not find plugin {driver[:64]} in v1 plugin registry: plugin "{driver[:64]}" not found'
-        )
-    if wish.scope not in {"", "local"}:
-        raise Forbidden(f"scope {wish.scope[:64]} networks need swarm mode, which havre does not offer")
-    if wish.ipam_driver not in {"", "default"}:
-        raise NoSuchDriver(f'plugin "{wish.ipam_driver[:64]}" not found')
+    _check_driver(wish, driver)
     if not wish.ipv4 and not wish.ipv6:
         raise InvalidInput("IPv4 or IPv6 must be enabled")
+
+
+def _check_driver(wish: NetworkWish, driver: str) -> None:
+    if driver in _SINGLE:
+        raise Forbidden(f'only one instance of "{driver}" network is allowed')
+    if driver == "overlay" or wish.scope not in {"", "local"}:
+        raise NotSupported("overlay networks and scopes beyond this host need swarm mode, which havre does not offer")
+    if driver not in _DRIVERS:
+        name = driver[:64]
+        raise NoSuchDriver(f'could not find plugin {name} in v1 plugin registry: plugin "{name}" not found')
+    if wish.ipam_driver not in {"", "default"}:
+        raise NoSuchDriver(f'plugin "{wish.ipam_driver[:64]}" not found')
 
 
 def _check_bridge_name(name: str, identifier: str, around: Surroundings) -> None:

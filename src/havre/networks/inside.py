@@ -93,7 +93,8 @@ def lead(sandbox: Sandbox, gateways: Gateways, placed: Sequence[tuple[Endpoint, 
 
 def remove(sandbox: Sandbox, endpoint: Endpoint) -> None:
     """Take a link out of a sandbox; one that is gone is no error. Raises KernelError."""
-    sandbox.inside.send([links.delete_link(endpoint.link)])
+    if endpoint.link:
+        sandbox.inside.send([links.delete_link(endpoint.link)])
 
 
 def place(sandbox: Sandbox, endpoints: Iterable[Endpoint]) -> list[tuple[Endpoint, int]]:

@@ -89,7 +89,7 @@ def _check(network: Network, join: Join) -> None:
         if not any(ipaddress.ip_address(text) in subnet.network for subnet in network.subnets):
             raise InvalidInput(
                 f"invalid config for network {network.name}: invalid endpoint settings:\n"
-                f"no configured subnet contains IP address {text}"
+                f"no configured subnet or ip-range contain the IP address {text}"
             )
 
 

@@ -23,7 +23,6 @@ from havre.networks.model import (
     Endpoint,
     Network,
     NetworkInUse,
-    NetworkTaken,
     Reconciled,
 )
 from havre.networks.plant import Plant, routed_elsewhere
@@ -47,8 +46,6 @@ class Upkeep:
     def create(self, wish: NetworkWish) -> Network:
         """Make a network, durably. Raises NetworkTaken, and what `plan_network` raises; then nothing is left of it."""
         plant = self._plant
-        if any(network.name == wish.name for network in plant.catalogue) and wish.name:
-            raise NetworkTaken(f"network with name {wish.name} already exists")
         if wish.config_from:
             wish = from_config(wish, plant.catalogue.get(wish.config_from))
         own = {medium.index for medium in plant.media}

@@ -11,10 +11,10 @@ import pytest
 
 from havre.base.ids import new_id
 from havre.kernel.netns import unpin_netns
-from havre.networks.model import Attachment, Settings, Wishes
+from havre.networks.model import Attachment, Settings
 from havre.networks.networks import Networks
 from tests.root.networks.conftest import Join, Open
-from tests.root.networks.world import Place, rules, sh, traces, until
+from tests.root.networks.world import Place, rules, sh, traces, until, wish
 
 pytestmark = pytest.mark.root
 
@@ -146,7 +146,7 @@ async def test_a_cable_that_was_cut_is_laid_anew(open_networks: Open, join: Join
     there.close()
     place.serve(80)
     for each in (attachment, gone):
-        sh("ip", "link", "delete", each.host_link)
+        sh("ip", "link", "delete", each.endpoints[0].host_link)
     unpin_netns(Path(gone.netns_path))
     found = await networks.reconcile({attachment.sandbox_id, gone.sandbox_id})
     assert (found.forgotten, found.repaired, found.lost) == ((), (attachment.sandbox_id,), (gone.sandbox_id,))
@@ -209,7 +209,7 @@ async def test_a_kill_at_any_step_leaves_nothing_after_the_next_start(
     second = await open_networks()
     assert second.attachments() == ()
     await until(lambda: traces(tmp_path / "run") == clean)
-    attachment: Attachment = await second.attach(new_id(), Wishes())
+    attachment: Attachment = await second.attach(new_id(), wish())
     assert attachment.ip_address == "172.17.0.2"
 
 
