@@ -24,7 +24,7 @@ _TOP = (
 
 _NETWORK = ("connect", "create", "disconnect", "inspect", "ls", "prune", "rm")
 _VOLUME = (
-    "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "rm", "snapshot", "update",
+    "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "resize", "rm", "snapshot", "update",
 )  # fmt: skip
 
 COMMANDS: dict[tuple[str, ...], str] = {
