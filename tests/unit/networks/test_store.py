@@ -92,12 +92,24 @@ def test_a_file_of_the_first_schema_is_taken_over(tmp_path: Path) -> None:
     with sqlite3.connect(tmp_path / "networks.db") as db:
         db.executescript(_V1)
         network = {
-            "id": "a" * 64, "name": "bridge", "driver": "bridge", "created_ns": 7, "subnet": "172.17.0.0/16",
-            "gateway": "172.17.0.1", "bridge_address": "172.17.0.1", "bridge_name": "havre0",
+            "id": "a" * 64,
+            "name": "bridge",
+            "driver": "bridge",
+            "created_ns": 7,
+            "subnet": "172.17.0.0/16",
+            "gateway": "172.17.0.1",
+            "bridge_address": "172.17.0.1",
+            "bridge_name": "havre0",
         }
         attachment = {
-            "sandbox_id": "1" * 64, "network_name": "bridge", "network_id": "a" * 64, "ip_address": "172.17.0.2",
-            "ip_prefix_len": 16, "host_link": "veth1", "netns_path": "/run/x", "endpoint_id": "e" * 64,
+            "sandbox_id": "1" * 64,
+            "network_name": "bridge",
+            "network_id": "a" * 64,
+            "ip_address": "172.17.0.2",
+            "ip_prefix_len": 16,
+            "host_link": "veth1",
+            "netns_path": "/run/x",
+            "endpoint_id": "e" * 64,
         }
         db.execute("INSERT INTO networks VALUES (?, 'bridge', ?)", ("a" * 64, msgspec.json.encode(network)))
         db.execute(
