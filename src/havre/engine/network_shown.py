@@ -20,7 +20,7 @@ def shown_network(network: Network, containers: Mapping[str, NetworkContainer]) 
         "EnableIPv6": network.ipv6,
         "IPAM": {
             "Driver": network.ipam_driver,
-            "Options": network.ipam_options if network.built_in else network.ipam_options or {},
+            "Options": network.ipam_options,
             "Config": list(_pools(network)),
         },
         "Internal": network.internal,

@@ -169,10 +169,9 @@ def _families(wish: NetworkWish) -> list[SubnetWish]:
             kept.append(each)
             versions.add(4)
             continue
-        version = _check_subnet(each, problems, ipv6=wish.ipv6)
-        if (version == 4 and wish.ipv4) or (version == 6 and wish.ipv6):
-            kept.append(each)
-            versions.add(version)
+        version = _check_subnet(each, problems)
+        kept.append(each)
+        versions.add(version)
     if problems:
         raise InvalidInput("invalid network config:\n" + "\n".join(problems))
     for version, wanted in ((4, wish.ipv4), (6, wish.ipv6)):
@@ -181,7 +180,7 @@ def _families(wish: NetworkWish) -> list[SubnetWish]:
     return kept
 
 
-def _check_subnet(wish: SubnetWish, problems: list[str], *, ipv6: bool) -> int:
+def _check_subnet(wish: SubnetWish, problems: list[str]) -> int:
     try:
         subnet = ipaddress.ip_network(wish.subnet, strict=False)
     except ValueError:
@@ -189,10 +188,6 @@ def _check_subnet(wish: SubnetWish, problems: list[str], *, ipv6: bool) -> int:
     if subnet is None or "/" not in wish.subnet:
         problems.append(f"invalid subnet {wish.subnet[:64]}: invalid CIDR block notation")
         return 0
-    if subnet.version == 6 and not ipv6:
-        return 6
-    if str(subnet) != str(ipaddress.ip_interface(wish.subnet)):
-        problems.append(f"invalid subnet {wish.subnet[:64]}: it should be {subnet}")
     if wish.ip_range and (problem := _range_problem(wish.ip_range, subnet)):
         problems.append(f"invalid ip-range {wish.ip_range[:64]}: {problem}")
     if wish.gateway and (problem := _address_problem(wish.gateway, subnet)):
@@ -212,8 +207,6 @@ def _range_problem(text: str, subnet: AnyNetwork) -> str:
         return f"parent subnet is an IPv{subnet.version} block"
     if part.prefixlen < subnet.prefixlen:
         return f"CIDR block is bigger than its parent subnet {subnet}"
-    if str(part) != str(ipaddress.ip_interface(text)):
-        return f"it should be {part}"
     return "" if part.network_address in subnet else f"parent subnet {subnet} doesn't contain ip-range"
 
 
@@ -230,7 +223,7 @@ def _address_problem(text: str, subnet: AnyNetwork) -> str:
 def _subnets(wishes: list[SubnetWish], around: Surroundings) -> tuple[Subnet, ...]:
     """The subnets, those asked for first in their order of taking, so that none is chosen across them."""
     used = [each.network for other in around.networks if not other.config_only for each in other.subnets]
-    asked = [ipaddress.ip_network(each.subnet) for each in wishes if _is_given(each)]
+    asked = [_network(each.subnet) for each in wishes if _is_given(each)]
     for at, subnet in enumerate(asked):
         if any(subnet.version == other.version and subnet.overlaps(other) for other in (*used, *asked[:at])):
             raise PoolOverlap("invalid pool request: Pool overlaps with other one on this address space")
@@ -238,12 +231,17 @@ def _subnets(wishes: list[SubnetWish], around: Surroundings) -> tuple[Subnet, ..
     made = []
     for wish in wishes:
         if _is_given(wish):
-            made.append(_filled(wish, ipaddress.ip_network(wish.subnet)))
+            made.append(_filled(wish, _network(wish.subnet)))
             continue
         subnet = choose_subnet(around.pools, taken, 6 if wish.subnet == "any6" else 4)
         taken.append(subnet)
         made.append(_filled(SubnetWish(gateway=wish.gateway, auxiliary=wish.auxiliary), subnet))
     return tuple(sorted(made, key=lambda each: each.network.version))
+
+
+def _network(text: str) -> AnyNetwork:
+    """A subnet, of which any address may have been named, as Docker takes it."""
+    return ipaddress.ip_network(text, strict=False)
 
 
 def _is_given(wish: SubnetWish) -> bool:
@@ -252,10 +250,11 @@ def _is_given(wish: SubnetWish) -> bool:
 
 def _filled(wish: SubnetWish, subnet: AnyNetwork) -> Subnet:
     taken = {ipaddress.ip_address(address) for address in wish.auxiliary.values()}
+    part = _network(wish.ip_range) if wish.ip_range else subnet
     return Subnet(
         subnet=str(subnet),
-        ip_range=wish.ip_range,
-        gateway=wish.gateway or str(_first_host(subnet, ipaddress.ip_network(wish.ip_range or str(subnet)), taken)),
+        ip_range=str(part) if part != subnet else "",
+        gateway=wish.gateway or str(_first_host(subnet, part, taken)),
         shown=bool(wish.gateway) or not wish.subnet,
         auxiliary=dict(wish.auxiliary),
     )

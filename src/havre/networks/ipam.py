@@ -100,7 +100,7 @@ class Leases:
 
         Raises NoFreeAddress, AddressTaken, InvalidInput when *wanted* is in no subnet.
         """
-        subnets = [each for each in network.subnets if each.network.version == version]
+        subnets = [each for each in network.active if each.network.version == version]
         if wanted is not None:
             subnets = [each for each in subnets if wanted in each.network]
         refusal: NoFreeAddress | None = None

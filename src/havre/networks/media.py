@@ -87,7 +87,7 @@ def bridge_plan(settings: Settings, network: Network) -> BridgePlan:
 
 def _interfaces(network: Network, options: BridgeOptions) -> Iterator[IPv4Interface | IPv6Interface]:
     """The host's own addresses on the bridge."""
-    for each in network.subnets:
+    for each in network.active:
         version = each.network.version
         mode = options.mode4 if version == 4 else options.mode6
         if mode == "isolated" or (version == 4 and options.addressless) or not each.gateway:
@@ -104,7 +104,7 @@ def rules_of(network: Network) -> BridgeRules | None:
     modes = {4: options.mode4, 6: options.mode6}
     return BridgeRules(
         bridge_name=network.bridge_name,
-        subnets=tuple(each.network for each in network.subnets),
+        subnets=tuple(each.network for each in network.active),
         talking=options.icc,
         outward=not network.internal,
         masked=frozenset(each for each, mode in modes.items() if options.masquerade and mode.startswith("nat")),

@@ -169,6 +169,11 @@ class Network(msgspec.Struct, frozen=True):
     ipam_options: dict[str, str] | None = None
 
     @property
+    def active(self) -> tuple[Subnet, ...]:
+        """The subnets of the versions of IP that are spoken there; others are only remembered."""
+        return tuple(each for each in self.subnets if (self.ipv4 if each.network.version == 4 else self.ipv6))
+
+    @property
     def built_in(self) -> bool:
         """Whether it is one of the three that always exist."""
         return self.name in BUILT_IN

@@ -46,7 +46,7 @@ def plan_endpoint(network: Network, join: Join, leases: Leases, links: Collectio
     name = own_name or _free_link(_prefix(network), links)
     if name in links:
         raise InvalidInput(f"interface name {name} is already in use in this container")
-    has4, has6 = network.ipv4 and _has(network, 4), network.ipv6 and _has(network, 6)
+    has4, has6 = (any(each.network.version == version for each in network.active) for version in (4, 6))
     address4, subnet4 = leases.choose(network, 4, wanted4) if has4 else (None, None)
     address6, subnet6 = leases.choose(network, 6, wanted6) if has6 else (None, None)
     return Endpoint(
@@ -91,10 +91,6 @@ def _check(network: Network, join: Join) -> None:
                 f"invalid config for network {network.name}: invalid endpoint settings:\n"
                 f"no configured subnet or ip-range contain the IP address {text}"
             )
-
-
-def _has(network: Network, version: int) -> bool:
-    return any(each.network.version == version for each in network.subnets)
 
 
 def _leads_on(network: Network, version: int) -> bool:
