@@ -11,6 +11,7 @@ from havre.engine.ages import parse_until
 from havre.engine.create import create
 from havre.engine.inspect import inspect
 from havre.engine.lifecycle import State
+from havre.engine.links import remove_link
 from havre.engine.listing import container_sizes, list_encoded
 from havre.engine.matching import label_matcher
 from havre.engine.network_joins import tell_names
@@ -82,10 +83,14 @@ class Containers:
         parts.tell(container, "rename", oldName=f"/{old_name}")
 
     async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:
-        """Remove it; with *force* also while it runs. Raises Conflict."""
-        container = self._parts.roster.get(ref)
+        """Remove it; with *force* also while it runs. Raises Conflict.
+
+        With *link*, *ref* is `container/alias`, and only that link goes.
+        """
         if link:
-            raise InvalidInput("Conflict, cannot remove the default link name of the container")
+            await remove_link(self._parts, ref)
+            return
+        container = self._parts.roster.get(ref)
         await remove(self._parts, container, force=force, volumes=volumes)
 
     async def prune(self, filters: Filters) -> PruneContainersReport:

@@ -3,12 +3,14 @@
 from collections.abc import Iterator
 from typing import Final
 
+from msgspec.structs import replace
+
 from havre.base.errors import Conflict, HavreError, InvalidInput
 from havre.base.numbers import parse_int
 from havre.engine.model import BRIDGE, Record
 from havre.engine.network_wishes import DEFAULTS, wanted_networks
 from havre.engine.parts import Parts
-from havre.engine.roster import Container
+from havre.engine.roster import Container, NoSuchContainer
 
 _OWN: Final = frozenset({"HOME", "PATH"})
 
@@ -29,6 +31,22 @@ def settled_links(parts: Parts, given: list[str] | None, mode: str) -> list[str]
         except HavreError as missing:
             raise NoSuchLink(f"could not get container for {ref}: {missing.message}") from None
     return settled
+
+
+async def remove_link(parts: Parts, ref: str) -> None:
+    """Take the link `container/alias` away, durably. Raises NoSuchContainer, InvalidInput."""
+    name, slash, alias = ref.removeprefix("/").partition("/")
+    container = parts.roster.get(name)
+    if not slash:
+        raise InvalidInput("Conflict, cannot remove the default link name of the container")
+    async with container.lock:
+        record = container.record
+        kept = [link for link in record.host.links or () if _split(link)[1] != alias]
+        if len(kept) == len(record.host.links or ()):
+            raise NoSuchContainer(f"No such link: {ref}")
+        changed = replace(record, host=replace(record.host, links=kept or None))
+        await parts.records.save(changed)
+        parts.keep(container, replace(container.record, host=changed.host))
 
 
 def shown_links(parts: Parts, record: Record) -> list[str] | None:

@@ -127,6 +127,7 @@ def routes(containers: Containers) -> list[Route]:
         Route("GET", "/containers/{id}/json", inspect),
         Route("POST", "/containers/{id}/rename", rename),
         Route("DELETE", "/containers/{id}", remove),
+        Route("DELETE", "/containers/{id:*}", remove),  # a link is named by its container and its alias
     ]
 
 
