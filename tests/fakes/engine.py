@@ -40,7 +40,14 @@ from havre.wire.images import (
     PruneImagesReport,
     SearchResult,
 )
-from havre.wire.networks import Network
+from havre.wire.networks import (
+    ConnectNetwork,
+    CreateNetwork,
+    DisconnectNetwork,
+    Network,
+    NetworkCreated,
+    PruneNetworksReport,
+)
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
 from havre.wire.system import DiskUsage, Info, Version
@@ -88,7 +95,7 @@ class FakeContainers:
         self.asked.note("list", all, limit, size, filters)
         return [{"Id": "f" * 64}] if self.rows is None else self.rows
 
-    async def inspect(self, ref: str, size: bool) -> ContainerInspect:  # noqa: FBT001
+    async def inspect(self, ref: str, size: bool, version: tuple[int, int]) -> ContainerInspect:  # noqa: ARG002, FBT001
         self.asked.note("inspect", known(ref), size)
         return {"Id": "f" * 64}
 
@@ -289,6 +296,9 @@ class FakeSystem:
 
 
 class FakeNetworks:
+    def __init__(self) -> None:
+        self.asked = Asked()
+
     async def list(self, filters: Filters) -> list[Network]:
         return [{"Name": "bridge", "Id": "b" * 64}] if not filters else []
 
@@ -296,6 +306,23 @@ class FakeNetworks:
         if ref != "bridge":
             raise NotFound(f"network {ref} not found")
         return {"Name": "bridge", "Id": "b" * 64}
+
+    async def create(self, wanted: CreateNetwork) -> NetworkCreated:
+        self.asked.note("create", wanted)
+        return {"Id": "c" * 64, "Warning": ""}
+
+    async def remove(self, ref: str) -> None:
+        self.asked.note("remove", ref)
+
+    async def prune(self, filters: Filters) -> PruneNetworksReport:
+        self.asked.note("prune", filters)
+        return {"NetworksDeleted": None}
+
+    async def connect(self, ref: str, wanted: ConnectNetwork) -> None:
+        self.asked.note("connect", ref, wanted)
+
+    async def disconnect(self, ref: str, wanted: DisconnectNetwork) -> None:
+        self.asked.note("disconnect", ref, wanted)
 
 
 class FakeImages:

@@ -23,6 +23,7 @@ _TOP = (
     "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip
 
+_NETWORK = ("connect", "create", "disconnect", "inspect", "ls", "prune", "rm")
 _VOLUME = (
     "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "resize", "rm", "snapshot", "update",
 )  # fmt: skip
@@ -30,8 +31,7 @@ _VOLUME = (
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
-    ("network", "ls"): "network_ls",
-    ("network", "inspect"): "network_inspect",
+    **{("network", verb): f"network_{verb}" for verb in _NETWORK},
     ("registry", "serve"): "registry_serve",
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
@@ -64,6 +64,7 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("pull",): ("image", "pull"),
     ("push",): ("image", "push"),
     ("network", "list"): ("network", "ls"),
+    ("network", "remove"): ("network", "rm"),
     ("volume", "list"): ("volume", "ls"),
     ("volume", "remove"): ("volume", "rm"),
     ("info",): ("system", "info"),

@@ -93,7 +93,7 @@ class _Joined:
             *images.archive_routes(Archives(parts, self.images), Transfers(parts, self.images, self.registries)),
             *registries.routes(RegistryService(parts, self.registries)),
             *images.routes(image_service),
-            *networks.routes(NetworkService(self.networks, parts.roster)),
+            *networks.routes(NetworkService(self.networks, parts)),
             *volumes.routes(volume_service),
             *volume_copies.routes(VolumeCopies(parts)),
             *system.routes(System(parts, image_service, volume_service, self.engine_id)),
@@ -146,6 +146,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         execs = Execs(parts)
         parts.beginnings.append(Probes(parts, execs).begin)
         await cables.reconcile(recovery.living(parts, found.damaged))
+        recovery.agree(parts, cables.find_attachment)
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
         await in_thread(snapshots.sweep)

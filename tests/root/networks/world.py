@@ -16,7 +16,7 @@ from typing import Any
 
 from havre.kernel.namespaces import CLONE, setns, unshare
 from havre.kernel.netns import make_netns, open_netns, run_in_netns
-from havre.networks.model import Attachment
+from havre.networks.model import Attachment, Join, Wishes
 
 PATIENCE_S = 5.0
 GIVE_UP_S = 0.4
@@ -98,6 +98,12 @@ class Place:
     def addresses(self) -> dict[str, list[str]]:
         listed = json.loads(self.sh("ip", "-j", "address"))
         return {link["ifname"]: [f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"]] for link in listed}
+
+
+def wish(network: str = "bridge", **fields: Any) -> Wishes:
+    """To join one network; what is not about the joining is about the whole sandbox."""
+    whole = {name: fields.pop(name) for name in ("any_source", "name", "ports", "servers") if name in fields}
+    return Wishes(joins=(Join(network, **fields),), **whole)
 
 
 @contextmanager
