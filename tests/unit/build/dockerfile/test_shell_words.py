@@ -132,7 +132,7 @@ def test_names() -> None:
     [
         (Lexer(escape="`"), "`$set \\ $set", "$set \\ value"),
         (Lexer(keep_quotes=True), "'a' \"$set\"", "'a' \"value\""),
-        (Lexer(keep_escapes=True), r'\a "\"" "\b"', r'\a \" \\b'),
+        (Lexer(keep_escapes=True), r'\a "\"" "\b"', r"\a \" \\b"),
         (Lexer(plain_quotes=True), 'it\'s "$set"', 'it\'s "value"'),
         (Lexer(keep_unset=True), "$unset $set ${unset}", "$unset value ${unset}"),
         (Lexer(keep_unset=True), "${unset:-a} ${unset#b}", "${unset:-a} ${unset#b}"),
