@@ -39,4 +39,4 @@ def as_json(value: Any) -> Any:
 
 def golden(program: Program) -> str:
     """The parsed form of a whole Dockerfile, as golden files have it."""
-    return json.dumps(as_json(program), indent=2, ensure_ascii=False) + "\n"
+    return json.dumps(as_json(program), indent=1, ensure_ascii=False) + "\n"

@@ -59,7 +59,7 @@ def test_fields(text: str, fields: dict[str, Any]) -> None:
 
 def test_names() -> None:
     expanded = expand(instruction("COPY $a $c /${d:-x}"), VALUES)
-    assert (expanded.used, expanded.missing) == ({"a"}, {"c", "d"})
+    assert (set(expanded.used), set(expanded.missing)) == ({"a"}, {"c", "d"})
 
 
 def test_the_escape_sign() -> None:

@@ -44,7 +44,7 @@ PATHS = st.lists(st.sampled_from(["a", "b", "ab", ".a"]), min_size=1, max_size=4
         ("/", "a", False),
     ],
 )
-def test_files(text: str, path: str, ignored: bool) -> None:
+def test_files(text: str, path: str, ignored: bool) -> None:  # noqa: FBT001  a row
     assert Ignore.read(text).ignores(path) is ignored
 
 
@@ -73,7 +73,7 @@ def test_exceptions() -> None:
         ("*\n!\\a", "b", True),
     ],
 )
-def test_folders_that_need_not_be_read(text: str, folder: str, kept: bool) -> None:
+def test_folders_that_need_not_be_read(text: str, folder: str, kept: bool) -> None:  # noqa: FBT001  a row
     assert Ignore.read(text).may_keep_below(folder) is kept
 
 

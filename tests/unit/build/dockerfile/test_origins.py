@@ -80,7 +80,7 @@ def test_sources_that_cannot_be(name: str, stage: int, reason: str) -> None:
 
 def test_images_have_names() -> None:
     assert str(ImageOrigin("a").reference) == "docker.io/library/a:latest"
-    with pytest.raises(DockerfileError, match='^failed to parse stage name "a b": invalid reference format$'):
+    with pytest.raises(DockerfileError, match=r'^failed to parse stage name "a b": invalid reference format$'):
         _ = ImageOrigin("a b").reference
 
 

@@ -161,7 +161,7 @@ def test_every_line_belongs_to_one_instruction_at_most(text: str) -> None:
     try:
         nodes = parse(text).nodes
     except DockerfileError as error:
-        assert not isinstance(error, ParseError) or error.location is not None  # noqa: PT017
+        assert not isinstance(error, ParseError) or error.location is not None
         return
     end = 0
     for node in nodes:
@@ -174,7 +174,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         assert parse(text).nodes
     except DockerfileError as error:
-        assert error.message  # noqa: PT017
+        assert error.message
 
 
 def nodes_of_words() -> st.SearchStrategy[Node]:

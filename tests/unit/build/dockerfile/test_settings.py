@@ -98,7 +98,7 @@ def test_a_stage_begins_without_triggers_and_with_a_path() -> None:
 def test_what_the_builder_asks_for() -> None:
     settings = Settings(EMPTY)
     assert (settings.shell, settings.working_dir, settings.env) == (("/bin/sh", "-c"), "/", {})
-    settings = Settings(ProcessConfig(shell=["a"], working_dir="/w"))
+    settings = Settings(ProcessConfig(shell=["a"], working_dir="/w"))  # noqa: S604  not that shell
     assert (settings.shell, settings.working_dir) == (("a",), "/w")
 
 
@@ -123,7 +123,7 @@ def test_a_volume_that_became_nothing() -> None:
 
     (volume,) = read_text("FROM x\nVOLUME $a").stages[0].instructions
     assert isinstance(volume, Volume)
-    with pytest.raises(DockerfileError, match="^VOLUME specified can not be an empty string$"):
+    with pytest.raises(DockerfileError, match=r"^VOLUME specified can not be an empty string$"):
         Settings(EMPTY).apply(replace(volume, paths=("",)))
 
 
