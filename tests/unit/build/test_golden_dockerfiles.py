@@ -13,7 +13,7 @@ import pytest
 from havre.build.dockerfile.errors import DockerfileError
 from havre.build.dockerfile.parser import decode
 from havre.build.dockerfile.program import read_text
-from tests.support.dockerfiles import golden
+from tests.support.parsed import golden
 
 FOLDER = Path(__file__).parents[2] / "golden" / "dockerfile"
 GOOD = sorted(path.parent.name for path in FOLDER.glob("*/Dockerfile"))

@@ -7,7 +7,7 @@ from hypothesis import strategies as st
 from havre.build.dockerfile.errors import DockerfileError, Location, ParseError
 from havre.build.dockerfile.nodes import Heredoc, Node, Pair
 from havre.build.dockerfile.parser import announced, decode, make_node, parse
-from tests.support.dockerfiles import render
+from tests.support.parsed import render
 
 LINES = st.sampled_from(
     ["FROM a", "RUN b", "RUN c \\", "  d", "# e", "", " ", "\\", "COPY <<E x", "E", "ENV a=b", "ONBUILD RUN <<E", "\\ "]
