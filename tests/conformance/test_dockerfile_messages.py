@@ -39,4 +39,5 @@ def test_the_same_sentence(reference: Reference, name: str) -> None:
         read_text(decode(data))
     assert reason(caught.value.message) == reason(theirs)
     if "parse error" in theirs:
-        assert f"line {caught.value.location.first}:" in theirs if caught.value.location else False
+        assert caught.value.location is not None
+        assert f"line {caught.value.location.first}:" in theirs

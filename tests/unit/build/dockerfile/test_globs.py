@@ -106,8 +106,10 @@ def test_go_patterns(pattern: str, path: str, matched: bool | None) -> None:  # 
     ],
 )
 def test_deep_patterns(pattern: str, path: str, matched: bool) -> None:  # noqa: FBT001  a row
-    assert deep_glob(pattern).matches(path) is matched
-    assert deep_glob(pattern).pattern == pattern
+    glob = deep_glob(pattern)
+    assert glob.matches(path) is matched
+    assert glob.pattern == pattern
+    assert glob.expression is None or bool(re.fullmatch(glob.expression, path, re.DOTALL)) is matched
 
 
 @given(DEEP, PATHS)

@@ -112,3 +112,14 @@ def test_what_is_kept_is_found_by_a_walk_that_skips(patterns: list[str], path: s
             assert ignore.ignores(path)
             return
     assert ignore.verdict(path, above).ignored == ignore.ignores(path)
+
+
+def test_patterns_that_could_be_slow_are_tried_one_by_one() -> None:
+    ignore = Ignore.read("*a*a*a*a\nb")
+    assert ignore.ignores("aaaa")
+    assert ignore.ignores("b")
+    assert not ignore.ignores("c" * 1000)
+
+
+def test_rules_are_values() -> None:
+    assert Ignore.read("") == Ignore()
