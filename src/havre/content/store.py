@@ -14,6 +14,7 @@ from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
 from havre.content.reader import BlobReader, Readable
 from havre.content.space import exhaustion
+from havre.kernel.files import syncfs
 from havre.oci.descriptor import OCI_INDEX, Descriptor
 from havre.oci.digest import Digest
 from havre.oci.manifest import Index
@@ -56,6 +57,15 @@ class Content:
             return self._path(digest)
 
         return BlobWriter(self._staging / os.urandom(16).hex(), place, algorithm)
+
+    def flush(self) -> None:
+        """Return when every blob that was committed without being durable is on the disk."""
+        handle = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with exhaustion("writing blobs to the disk"):
+                syncfs(handle)
+        finally:
+            os.close(handle)
 
     def ingest(
         self,
