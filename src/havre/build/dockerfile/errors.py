@@ -1,6 +1,5 @@
 """What is wrong with a Dockerfile, and where."""
 
-from collections.abc import Iterable
 from dataclasses import dataclass
 from typing import Self
 
@@ -21,39 +20,36 @@ class Location:
 
 
 class DockerfileError(InvalidInput):
-    """A Dockerfile that cannot be built; `message` is Docker's sentence, `location` says where, if one place is to blame."""
+    """A Dockerfile that cannot be built: `reason` in Docker's words, `location` if one place is to blame."""
 
     def __init__(self, reason: str, location: Location | None = None) -> None:
         super().__init__(reason)
         self.reason = reason
         self.location = location
 
-    @property
-    def message(self) -> str:
-        """The reason, after `dockerfile parse error on line N: ` where a line is known."""
-        if self.location is None:
-            return self.reason
-        return f"dockerfile parse error on line {self.location.first}: {self.reason}"
+    def at(self, location: Location) -> "DockerfileError":
+        """The same error at *location*, unless it already has one."""
+        return self if self.location is not None else DockerfileError(self.reason, location)
+
+
+class ParseError(DockerfileError):
+    """A text that is no Dockerfile; the message begins with the line."""
 
     def __str__(self) -> str:
-        return self.message
-
-    def at(self, location: Location) -> Self:
-        """The same error at *location*, unless it already knows better."""
-        return self if self.location is not None else type(self)(self.reason, location)
+        return f"dockerfile parse error on line {self.location.first if self.location else 0}: {self.reason}"
 
 
 def excerpt(text: str, location: Location, *, name: str = "Dockerfile", around: int = 2) -> list[str]:
-    """The lines of *text* at *location* and *around* it, numbered and marked, as clients show them below an error."""
+    """The lines of *text* at *location* and *around* it, numbered and marked, as docker shows them with an error."""
     lines = text.split("\n")
     first, last = max(1, location.first - around), min(len(lines), location.last + around)
-    shown: Iterable[tuple[int, str]] = zip(range(first, last + 1), lines[first - 1 : last], strict=True)
+    marks = {True: ">>>", False: "   "}
     return [
         f"{name}:{location.first}",
         "--------------------",
         *(
-            f"{number:4} | {'>>>' if location.first <= number <= location.last else '   '} {line}".rstrip()
-            for number, line in shown
+            f"{number:4} | {marks[location.first <= number <= location.last]} {lines[number - 1]}".rstrip("\r")
+            for number in range(first, last + 1)
         ),
         "--------------------",
     ]

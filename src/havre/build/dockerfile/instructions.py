@@ -7,7 +7,8 @@ from dataclasses import dataclass
 from enum import StrEnum
 
 from havre.build.dockerfile.errors import Location
-from havre.build.dockerfile.nodes import Heredoc, Pair
+from havre.build.dockerfile.nodes import DEFAULT_ESCAPE, Heredoc, Pair
+from havre.build.dockerfile.spaces import first_word
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -18,18 +19,19 @@ class Written:
     location: Location
     comments: tuple[str, ...] = ()
 
+    @property
+    def keyword(self) -> str:
+        """The instruction's keyword as it was written."""
+        return first_word(self.text)[0]
+
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class From(Written):
-    """`FROM [--platform=P] IMAGE [AS NAME]`; *name* is in lower case, empty without AS.
-
-    *keyword* and *as_words* are as written, for the build checks.
-    """
+    """`FROM [--platform=P] IMAGE [AS NAME]`; *name* is in lower case, empty without AS; *as_words* are as written."""
 
     image: str
     name: str = ""
     platform: str = ""
-    keyword: str = "FROM"
     as_words: tuple[str, ...] = ()
 
 
@@ -176,34 +178,33 @@ class InlineFile:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Copy(Written):
-    """`COPY`; *origin* is `--from`: a stage by name or number, an image or a named context."""
+class Transfer(Written):
+    """What COPY and ADD share."""
 
     sources: tuple[str, ...]
     files: tuple[InlineFile, ...] = ()
     destination: str
-    origin: str = ""
     chown: str = ""
     chmod: str = ""
     link: bool = False
-    parents: bool = False
     excludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
-class Add(Written):
+class Copy(Transfer):
+    """`COPY`; *origin* is `--from`: a stage by name or number, an image or a named context."""
+
+    origin: str = ""
+    parents: bool = False
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Add(Transfer):
     """`ADD`; None for *keep_git_dir* and *unpack* is the default of each kind of source."""
 
-    sources: tuple[str, ...]
-    files: tuple[InlineFile, ...] = ()
-    destination: str
-    chown: str = ""
-    chmod: str = ""
-    link: bool = False
     checksum: str = ""
     keep_git_dir: bool | None = None
     unpack: bool | None = None
-    excludes: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -318,4 +319,4 @@ class Program:
 
     global_args: tuple[Arg, ...]
     stages: tuple[Stage, ...]
-    escape: str = "\\"
+    escape: str = DEFAULT_ESCAPE

@@ -1,6 +1,6 @@
 """What the parser makes of a text: one node an instruction, its words still unread."""
 
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 from typing import Final
 
 from havre.build.dockerfile.errors import Location
@@ -74,22 +74,13 @@ class Directive:
 
 
 @dataclass(frozen=True, slots=True)
-class Warned:
-    """A build check that found something: its name, its sentence and where."""
-
-    check: str
-    message: str
-    location: Location
-
-
-@dataclass(frozen=True, slots=True)
 class Document:
     """A parsed Dockerfile."""
 
     nodes: tuple[Node, ...]
     directives: tuple[Directive, ...] = ()
     escape: str = DEFAULT_ESCAPE
-    empty_continuations: tuple[Location, ...] = field(default=())
+    empty_continuations: tuple[Location, ...] = ()
 
     def directive(self, name: str) -> str | None:
         """The value of the parser directive *name* (`syntax`, `escape`, `check`)."""
