@@ -1,0 +1,132 @@
+"""The files that a client sends along: received, unpacked into a folder of the build's own, and gone with it."""
+
+import asyncio
+import errno
+import os
+import posixpath
+import stat
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
+from pathlib import Path
+
+from havre.base.ids import new_id
+from havre.base.tasks import in_thread
+from havre.build.model import BuildFailed
+from havre.images.images import received
+from havre.images.inlet import Inlet
+from havre.images.threads import to_the_end
+from havre.kernel.inroot import open_parent_in_root, read_in_root
+from havre.kernel.libc import KernelError
+from havre.kernel.removing import empty_folder, remove_tree
+from havre.snapshots.compression import Decompressed
+from havre.snapshots.put_in import PutWishes, put_in
+from havre.snapshots.walk import walk
+
+DEFAULT_DOCKERFILE = "Dockerfile"
+_MAX_TEXT_BYTES = 16 << 20
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_AT_ONCE = 4  # each holds a thread while its bytes arrive
+
+Ignores = Callable[[str], bool]
+"""Whether a path, relative to the context, is to be left out."""
+
+
+class Context:
+    """The unpacked files, below the handle *root*; every name is resolved inside it."""
+
+    def __init__(self, folder: Path, root: int) -> None:
+        self.folder = folder
+        self.root = root
+
+    def find(self, path: str, limit: int = _MAX_TEXT_BYTES) -> bytes | None:
+        """The content of a regular file, None where there is none. Raises BuildFailed."""
+        try:
+            return read_in_root(self.root, "/" + path.lstrip("/"), limit)
+        except KernelError as error:
+            if error.errno in {errno.ENOENT, errno.ENOTDIR}:
+                return None
+            raise BuildFailed(f"failed to read {path[:256]}: {os.strerror(error.errno or 0)}") from error
+
+    def dockerfile(self, name: str) -> bytes:
+        """The Dockerfile *name*; for the default name, lower case is as good. Raises BuildFailed."""
+        found = self.find(name)
+        if found is None and name == DEFAULT_DOCKERFILE:
+            found = self.find(name.lower())
+        if found is None:
+            raise BuildFailed(f"Cannot locate specified Dockerfile: {name[:256]}")
+        return found
+
+    def ignore_file(self, dockerfile: str) -> bytes | None:
+        """The patterns of files to leave out: those of this Dockerfile alone go before those of the whole folder."""
+        own = self.find(f"{dockerfile}.dockerignore")
+        return own if own is not None else self.find(".dockerignore")
+
+    def leave_out(self, ignores: Ignores) -> None:
+        """Remove what *ignores*; folders that hold something else stay."""
+        folders: list[bytes] = []
+        for found in walk(self.root):
+            if not ignores(os.fsdecode(found.path)):
+                continue
+            if stat.S_ISDIR(found.status.st_mode):
+                folders.append(found.path)
+            else:
+                os.unlink(found.name, dir_fd=found.folder)
+        for path in reversed(folders):
+            parent, name = open_parent_in_root(self.root, path)
+            try:
+                os.rmdir(name, dir_fd=parent)
+            except OSError as error:
+                if error.errno != errno.ENOTEMPTY:
+                    raise
+            finally:
+                os.close(parent)
+
+
+class Contexts:
+    """The folder where contexts are unpacked; what a dead process left is removed by `sweep`."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._gate = asyncio.Semaphore(_AT_ONCE)
+
+    def open(self) -> None:
+        """Make the folder, and empty it."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        handle = os.open(self._root, _FOLDER)
+        try:
+            empty_folder(handle)
+        finally:
+            os.close(handle)
+
+    @asynccontextmanager
+    async def received(self, body: AsyncIterator[bytes]) -> AsyncIterator[Context]:
+        """The context whose archive *body* brings, for as long as it is needed. Raises BadArchive, Unavailable."""
+        name = new_id()
+        folder = self._root / name
+        try:
+            await in_thread(folder.mkdir, 0o755)
+            root = os.open(folder, _FOLDER)
+            try:
+                async with self._gate:
+                    await received(body, lambda inlet: _unpack(inlet, root))
+                yield Context(folder, root)
+            finally:
+                os.close(root)
+        finally:
+            await to_the_end(in_thread(self._remove, name))
+
+    def _remove(self, name: str) -> None:
+        handle = os.open(self._root, _FOLDER)
+        try:
+            remove_tree(handle, name)
+        finally:
+            os.close(handle)
+
+
+def _unpack(inlet: Inlet, root: int) -> None:
+    put_in(root, "/", Decompressed(inlet), PutWishes(owner=(0, 0)))
+
+
+def clean_path(path: str) -> str:
+    """*path* from the root of a tree on, without `..`: `/a/b`."""
+    return posixpath.normpath("/" + path.lstrip("/"))
