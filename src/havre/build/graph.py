@@ -6,43 +6,24 @@ The digest of an operation covers all that is written about it and, through its 
 
 import hashlib
 from collections.abc import Iterator, Mapping
-from dataclasses import dataclass, field
+from dataclasses import dataclass
 
 import msgspec
 
 from havre.build.dockerfile.errors import Location
+from havre.build.dockerfile.commands import Script
 from havre.build.dockerfile.instructions import Device, InlineFile, Mount
-from havre.oci.image_config import ProcessConfig
+from havre.build.dockerfile.origins import ContextOrigin, EmptyOrigin, ImageOrigin, StageOrigin
+from havre.build.dockerfile.settings import Settings
 
 
 @dataclass(frozen=True, slots=True)
-class Scratch:
-    """Nothing."""
+class SentFiles:
+    """The files that the client sent along."""
 
 
-@dataclass(frozen=True, slots=True)
-class FromStage:
-    """What an earlier stage ends with."""
-
-    index: int
-
-
-@dataclass(frozen=True, slots=True)
-class FromImage:
-    """An image, by the reference that was written."""
-
-    reference: str
-    platform: str = ""
-
-
-@dataclass(frozen=True, slots=True)
-class FromContext:
-    """The files that the client sent; with a *name*, those of a named context."""
-
-    name: str = ""
-
-
-Origin = Scratch | FromStage | FromImage | FromContext
+Source = StageOrigin | ImageOrigin | ContextOrigin | EmptyOrigin | SentFiles
+"""Where files come from."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -50,7 +31,7 @@ class MountOperation:
     """One mount of a RUN, and where its files come from."""
 
     mount: Mount
-    origin: Origin
+    origin: Source
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -65,7 +46,7 @@ class RunOperation:
     network: str = "default"
     insecure: bool = False
     devices: tuple[Device, ...] = ()
-    script: str | None = None
+    script: Script | None = None
     secret_env: tuple[str, ...] = ()
 
 
@@ -73,7 +54,7 @@ class RunOperation:
 class CopyOperation:
     """Files from elsewhere; *is_add* unpacks archives and fetches remote files. *destination* is absolute."""
 
-    origin: Origin
+    origin: Source
     sources: tuple[str, ...]
     files: tuple[InlineFile, ...] = ()
     destination: str
@@ -105,31 +86,28 @@ class Step:
 
     text: str
     created_by: str
-    settings: ProcessConfig
-    author: str = ""
+    settings: Settings
     operation: Operation | None = None
     location: Location | None = None
-    unused_args: tuple[str, ...] = ()
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class StagePlan:
-    """The steps of one stage, FROM not among them; *text* is FROM as it is shown."""
+    """The steps of one stage, FROM not among them; *text* is FROM as it is shown, *settings* are those of its base."""
 
     index: int
     name: str
-    base: Origin
+    base: Source
     text: str
     platform: str
+    settings: Settings
     steps: tuple[Step, ...]
-    settings: ProcessConfig
-    author: str = ""
 
     @property
     def needs(self) -> frozenset[int]:
         """The stages that this one takes something from."""
         origins = [self.base, *(origin for step in self.steps for origin in origins_of(step.operation))]
-        return frozenset(origin.index for origin in origins if isinstance(origin, FromStage))
+        return frozenset(origin.index for origin in origins if isinstance(origin, StageOrigin))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -138,7 +116,6 @@ class Graph:
 
     stages: Mapping[int, StagePlan]
     target: int
-    warnings: tuple[str, ...] = field(default=())
 
     @property
     def total(self) -> int:
@@ -158,7 +135,7 @@ class Graph:
         return made
 
 
-def origins_of(operation: Operation | None) -> Iterator[Origin]:
+def origins_of(operation: Operation | None) -> Iterator[Source]:
     """Where an operation takes files from, besides the tree that it works on."""
     match operation:
         case CopyOperation():
@@ -183,8 +160,8 @@ def _described(operation: Operation) -> dict[str, object]:
 _encoder = msgspec.json.Encoder(order="deterministic")
 
 
-def _origin_digest(origin: Origin, made: Mapping[int, tuple[str, ...]]) -> str:
-    if isinstance(origin, FromStage):
+def _origin_digest(origin: Source, made: Mapping[int, tuple[str, ...]]) -> str:
+    if isinstance(origin, StageOrigin):
         return made[origin.index][-1]
     return _digest(type(origin).__name__, *map(str, msgspec.to_builtins(origin).values()))
 
