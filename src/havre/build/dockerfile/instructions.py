@@ -78,7 +78,7 @@ class Command:
 
     def argv(self, shell: tuple[str, ...]) -> tuple[str, ...]:
         """The program and its arguments, *shell* in front of a shell form."""
-        return (*shell, *self.words) if self.is_shell else self.words
+        return (*shell, " ".join(self.words)) if self.is_shell else self.words
 
 
 class MountKind(StrEnum):

@@ -13,6 +13,7 @@ from havre.build.dockerfile.heredocs import read_heredoc
 from havre.build.dockerfile.nodes import Heredoc, Node
 from havre.build.dockerfile.quoting import quoted
 from havre.build.dockerfile.run_flags import check_mount, parse_device, parse_network, parse_security
+from havre.build.dockerfile.shell_words import Lexer
 from havre.build.dockerfile.spaces import SPACES, strip
 from havre.build.dockerfile.suggest import nearest
 
@@ -204,10 +205,16 @@ def _check_destination(node: Node) -> None:
 def _copy(node: Node) -> typed.Copy:
     _check_destination(node)
     flags = read_flags(node.flags, _COPY_FLAGS)
+    origin = flags.text("from")
+    if origin and Lexer().expand(origin, {}).text != origin:
+        raise DockerfileError(
+            "variable expansion is not supported for --from, "
+            "define a new stage with FROM using ARG from global scope as a workaround"
+        )
     return typed.Copy(
         **_origin(node),
         **_sources(node),
-        origin=flags.text("from"),
+        origin=origin,
         chown=flags.text("chown"),
         chmod=flags.text("chmod"),
         link=bool(flags.switch("link")),

@@ -56,6 +56,12 @@ def check_mount(flag: str) -> None:
             raise DockerfileError(f"'{key.lower()}' doesn't support variable expansion, define alias stage instead")
 
 
+def mount_origin(flag: str) -> str:
+    """The name in `from=` of *flag*, which holds no variables; empty where there is none. Raises DockerfileError."""
+    fields = (field.partition("=") for field in _mount_fields(flag))
+    return next((value for key, _, value in reversed(list(fields)) if key.lower() == "from"), "")
+
+
 def parse_mount(flag: str, expand: Callable[[str], str] = str) -> Mount:
     """The mount that *flag* asks for, each value passed through *expand*. Raises DockerfileError."""
     wish = _Wish()
