@@ -61,11 +61,13 @@ class CacheRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
 LAYER_TYPE: Final = "application/vnd.oci.image.layer.v1.tar"
 
 
-def record_of(key: str, kind: str, text: str, layer: LayerMade | None, parent: Digest | None) -> CacheRecord:
+def record_of(
+    key: str, kind: str, text: str, layer: LayerMade | None, parent: Digest | None, value: str = ""
+) -> CacheRecord:
     """The record of a step that was done just now."""
     now = clock.now_ns()
     if layer is None:
-        return CacheRecord(key=key, kind=kind, text=text, created_ns=now, used_ns=now)
+        return CacheRecord(key=key, kind=kind, text=text, created_ns=now, used_ns=now, value=value)
     return CacheRecord(
         key=key,
         kind=kind,

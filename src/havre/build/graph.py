@@ -10,8 +10,8 @@ from dataclasses import dataclass
 
 import msgspec
 
-from havre.build.dockerfile.errors import Location
 from havre.build.dockerfile.commands import Script
+from havre.build.dockerfile.errors import Location
 from havre.build.dockerfile.instructions import Device, InlineFile, Mount
 from havre.build.dockerfile.origins import ContextOrigin, EmptyOrigin, ImageOrigin, StageOrigin
 from havre.build.dockerfile.settings import Settings

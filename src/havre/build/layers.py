@@ -48,6 +48,8 @@ class Workshop:
         with self.trees.mounted(key, View.OWN) as own:
             drop_unsealable(own)
             own_root = self._root_differs(key, own)
+            if not own_root and not os.listdir(own):  # noqa: PTH208  by handle
+                return None
             if times_ns is not None:
                 cut_times(own, times_ns)
             stored = self._arrival.ingest_soon(write_tar(own, WriteWishes(overlay=True, root_entry=own_root)))

@@ -69,7 +69,7 @@ class BuildWishes:
     allowed: frozenset[str] = frozenset()
     source_date_epoch_s: int | None = None
     rewrite_timestamps: bool = False
-    cgroup_parent: str = ""
+    hostname: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

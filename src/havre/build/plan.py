@@ -1,4 +1,4 @@
-"""From a typed Dockerfile to a graph: pure. First which stages and images are needed, then, the images known, all steps."""
+"""From a typed Dockerfile to a graph, purely: which stages and images it needs, then, the images known, all steps."""
 
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
@@ -62,7 +62,7 @@ class Demands:
 
 @dataclass(frozen=True, slots=True)
 class Needed:
-    """The stages that the target needs, in their order; each with what it begins on, and its FROM, variables replaced."""
+    """The stages that the target needs, in their order: what each begins on, and its FROM, variables replaced."""
 
     target: int
     bases: Mapping[int, tuple[Source, typed.From]]
@@ -140,9 +140,7 @@ class Planner:
 
     def scope(self, env: Mapping[str, str]) -> Scope:
         """The scope at the beginning of a stage."""
-        return Scope(
-            env=env, given=self._demands.args, global_args=self._globals, escape=self._program.escape
-        )
+        return Scope(env=env, given=self._demands.args, global_args=self._globals, escape=self._program.escape)
 
     def _as_image(self, origin: Source) -> Source:
         if isinstance(origin, ContextOrigin) and (name := self._image_context(origin)):
@@ -236,7 +234,7 @@ class _StagePlanner:
         pairs = tuple(Pair(name, value) for name, value in labels.items())
         text = "LABEL " + " ".join(f"{name}={value}" for name, value in labels.items())
         place = self._base.location
-        instruction = typed.Label(text=text, keyword="LABEL", location=place, pairs=pairs)
+        instruction = typed.Label(text=text, location=place, pairs=pairs)
         self._settings = self._settings.apply(instruction)
         self._steps.append(Step(text=text, created_by=text, settings=self._settings))
 

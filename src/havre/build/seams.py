@@ -1,6 +1,6 @@
 """What the builder needs of others: a process in a tree, an image by its name, a store of trees."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import Awaitable, Callable
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -78,7 +78,7 @@ class ImageSource(Protocol):
     """Finds the images that Dockerfiles name."""
 
     async def find(
-        self, name: str, platform: Platform | None, *, pull: bool, told: Callable[[PullTold], None]
+        self, name: str, platform: Platform | None, *, pull: bool, told: Callable[[PullTold], Awaitable[None]]
     ) -> Image:
         """The image, pulled when it is missing or when *pull* asks for it. Raises NoSuchImage and others."""
 
@@ -104,6 +104,3 @@ class Trees(Protocol):
 
     def discard(self, key: str) -> None:
         """Forget a tree in work."""
-
-
-Environment = Mapping[str, str]

@@ -7,6 +7,7 @@ from dataclasses import dataclass
 from havre.api.router import Route
 from havre.api.routes import (
     attach,
+    build,
     commit,
     containers,
     events,
@@ -29,6 +30,8 @@ from havre.daemon.settings import engine_settings, network_settings
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
+from havre.engine.builder_rooms import Workplace, open_builder
+from havre.engine.builds import LocalImages
 from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
@@ -67,6 +70,7 @@ class _Joined:
     engine_id: str
     cgroups: Cgroups
     execs: Execs
+    workplace: Workplace
 
     def routes(self) -> list[Route]:
         """Each noun with the one service it asks."""
@@ -83,6 +87,7 @@ class _Joined:
             *attach.routes(streams),
             *exec.routes(self.execs),
             *files.routes(Files(parts)),
+            *build.routes(self.workplace.builds, self.workplace.cache),
             *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
             *images.archive_routes(Archives(parts, self.images)),
@@ -90,7 +95,7 @@ class _Joined:
             *networks.routes(NetworkService(self.networks, parts.roster)),
             *volumes.routes(volume_service),
             *volume_copies.routes(VolumeCopies(parts)),
-            *system.routes(System(parts, image_service, volume_service, self.engine_id)),
+            *system.routes(System(parts, image_service, volume_service, self.workplace.cache, self.engine_id)),
             *refused.routes(),
         ]
 
@@ -141,8 +146,9 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
         await in_thread(snapshots.sweep)
+        workplace = await open_builder(parts, pictures, snapshots, LocalImages(pictures))
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs)
+        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs, workplace)
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:

@@ -1,4 +1,4 @@
-"""What files are, as one digest: names, kinds, modes, contents, links; neither times nor, since COPY sets them, owners."""
+"""What files are, as one digest: names, kinds, modes, contents, links; not times nor owners, which COPY sets."""
 
 import hashlib
 import os

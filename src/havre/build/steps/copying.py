@@ -17,12 +17,15 @@ from havre.build.steps.picking import Picked
 from havre.content.space import Reserve
 from havre.kernel.inroot import make_folders_in_root, open_in_root
 from havre.kernel.libc import KernelError
+from havre.snapshots.compression import Decompressed
 from havre.snapshots.path_stat import final_target
+from havre.snapshots.put_in import PutWishes, put_in
 from havre.snapshots.tar import Kind, Member
 from havre.snapshots.tree import Tree, open_folder
 from havre.snapshots.walk import Found, walk
 
 _MADE_MODE = 0o755
+_DOCUMENT_MODE = 0o644
 _PIECE_BYTES = 16 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -46,12 +49,35 @@ class CopyWishes:
     word: str = "COPY"
 
 
-def copy_all(source_root: int, picked: list[Picked], root: int, wishes: CopyWishes) -> None:
-    """Copy what *picked* names below *source_root* into the tree *root*. Raises BuildFailed, ResourceExhausted."""
-    copying = _Copying(source_root, root, wishes)
+@dataclass(frozen=True, slots=True)
+class Sources:
+    """What is copied: files *picked* below the handle *root*, and *documents* by name, which stand in the Dockerfile.
+
+    *archives* are those of *picked* that are to be unpacked.
+    """
+
+    root: int
+    picked: tuple[Picked, ...]
+    documents: tuple[tuple[str, bytes], ...] = ()
+    archives: frozenset[Picked] = frozenset()
+
+    @property
+    def several(self) -> bool:
+        """Whether the destination must be a folder."""
+        return len(self.picked) + len(self.documents) > 1
+
+
+def copy_all(sources: Sources, root: int, wishes: CopyWishes) -> None:
+    """Copy *sources* into the tree *root*. Raises BuildFailed, BadArchive, ResourceExhausted."""
+    copying = _Copying(sources.root, root, wishes)
     try:
-        for one in picked:
-            copying.copy(one, several=len(picked) > 1)
+        for one in sources.picked:
+            if one in sources.archives:
+                copying.unpack(one)
+            else:
+                copying.copy(one, several=sources.several)
+        for name, data in sources.documents:
+            copying.document(name, data, several=sources.several)
     except OSError as error:
         if error.errno not in {errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.ENAMETOOLONG}:
             raise
@@ -59,6 +85,17 @@ def copy_all(source_root: int, picked: list[Picked], root: int, wishes: CopyWish
         raise BuildFailed(f"{wishes.word} failed: cannot copy to {wishes.destination}: {reason}") from error
     finally:
         copying.close()
+
+
+class FileReader:
+    """An open file as a Readable."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def read(self, size: int, /) -> bytes:
+        """See Readable."""
+        return os.read(self._handle, size)
 
 
 class _Copying:
@@ -84,6 +121,36 @@ class _Copying:
             self._file(one.path, posixpath.join(base, one.name))
         else:
             self._file(one.path, base)
+
+    def unpack(self, one: Picked) -> None:
+        """Extract an archive into the destination, with the owners that it tells unless others are asked for."""
+        owner = None if self._wishes.owner == (0, 0) else self._wishes.owner
+        target = self._folder(self._resolved(self._wishes.destination))
+        handle = open_in_root(self._source_root, one.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
+        try:
+            put_in(self._root, target, Decompressed(FileReader(handle)), PutWishes(owner=owner))
+        finally:
+            os.close(handle)
+
+    def document(self, name: str, data: bytes, *, several: bool) -> None:
+        """A file whose content stands in the Dockerfile."""
+        target = self._resolved(self._wishes.destination)
+        if several or self._wishes.destination.endswith("/") or self._is_folder(target):
+            target = posixpath.join(target, posixpath.basename(name))
+        target = self._resolved(target)
+        self._folder(posixpath.dirname(target))
+        head, _, base = os.fsencode(target.strip("/")).rpartition(b"/")
+        parent = self._tree.folder(head)
+        handle = self._tree.replacing(parent, base, lambda: os.open(base, _NEW, 0o600, dir_fd=parent))
+        try:
+            left = memoryview(data)
+            while left:
+                left = left[os.write(handle, left) :]
+            os.fchown(handle, *self._wishes.owner)
+            change = self._wishes.change_mode
+            os.fchmod(handle, _DOCUMENT_MODE if change is None else change(stat.S_IFREG | _DOCUMENT_MODE))
+        finally:
+            os.close(handle)
 
     def _with_parents(self, one: Picked, base: str) -> None:
         """Repeat the path from the pivot on; the folders on the way look as they do at the source."""
@@ -142,7 +209,7 @@ class _Copying:
             handle = make_folders_in_root(self._root, folder, _MADE_MODE)
             try:
                 os.chown(f"/proc/self/fd/{handle}", *self._wishes.owner)
-                os.chmod(f"/proc/self/fd/{handle}", _MADE_MODE)  # whatever the umask
+                os.chmod(f"/proc/self/fd/{handle}", _MADE_MODE)  # noqa: PTH101  by handle, whatever the umask
             finally:
                 os.close(handle)
         return path

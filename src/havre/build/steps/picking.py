@@ -4,16 +4,17 @@ import errno
 import os
 import posixpath
 import stat
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
+from havre.build.dockerfile.globs import deep_glob, go_glob, has_wildcards, literal_folder, unescaped
+from havre.build.dockerfile.ignore import Ignore
 from havre.build.model import BuildFailed
 from havre.kernel.inroot import open_in_root
 from havre.kernel.libc import KernelError
 from havre.snapshots.walk import walk
 
 _ABSENT = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP})
-_SPECIAL = frozenset("*?[\\")
 
 
 @dataclass(frozen=True, slots=True)
@@ -43,7 +44,8 @@ def pick(root: int, sources: Sequence[str], *, word: str = "COPY") -> list[Picke
 
 def _pick_one(root: int, source: str, word: str) -> list[Picked]:
     path, pivot = _clean(source)
-    if not is_pattern(path):
+    if not has_wildcards(path):
+        path = unescaped(path)
         found = _look(root, path, pivot)
         if found is None:
             raise BuildFailed(
@@ -55,11 +57,6 @@ def _pick_one(root: int, source: str, word: str) -> list[Picked]:
     if not matches:
         raise BuildFailed(f"{word} failed: no source files were specified")
     return matches
-
-
-def is_pattern(path: str) -> bool:
-    """Whether *path* has signs that stand for others."""
-    return bool(_SPECIAL & set(path))
 
 
 def _clean(source: str) -> tuple[str, int]:
@@ -86,23 +83,35 @@ def _look(root: int, path: str, pivot: int) -> Picked | None:
 
 def _expanded(root: int, pattern: str) -> Iterator[str]:
     """The paths that match *pattern*, sorted; the part of it that is plain is opened, not searched."""
-    parts = pattern.strip("/").split("/")
-    plain: list[str] = []
-    while parts and not is_pattern(parts[0]):
-        plain.append(parts.pop(0))
-    head = "/" + "/".join(plain)
+    head = literal_folder(pattern)
+    rest = pattern[len(head) :].strip("/") if pattern.startswith(head) else pattern.strip("/")
+    glob = deep_glob(rest) if "**" in rest else go_glob(rest)
+    levels = rest.count("/")
     try:
-        folder = open_in_root(root, head, os.O_RDONLY | os.O_DIRECTORY)
+        folder = open_in_root(root, head or "/", os.O_RDONLY | os.O_DIRECTORY)
     except KernelError as error:
         if error.errno in _ABSENT:
             return
         raise
     try:
-        deep = "**" in parts
-        matches = matcher("/".join(parts))
-        for found in walk(folder):
-            path = os.fsdecode(found.path)
-            if (deep or path.count("/") == len(parts) - 1) and matches(path):
-                yield posixpath.join(head, path)
+        for path in _paths(folder, None if "**" in rest else levels):
+            if glob.matches(path):
+                yield posixpath.join(head or "/", path)
     finally:
         os.close(folder)
+
+
+def _paths(folder: int, level: int | None) -> Iterator[str]:
+    """The paths below an open folder, those *level* folders deep or all of them."""
+    if level == 0:
+        yield from sorted(os.listdir(folder))
+        return
+    for found in walk(folder):
+        path = os.fsdecode(found.path)
+        if level is None or path.count("/") == level:
+            yield path
+
+
+def leaver(excludes: Sequence[str]) -> Callable[[str], bool] | None:
+    """What `--exclude` leaves out: whether a path below a source matches one of *excludes*."""
+    return Ignore.of(excludes).ignores if excludes else None
