@@ -8,7 +8,7 @@ from havre.base.errors import InvalidInput, NotSupported
 from havre.base.tasks import in_thread
 from havre.build.cache import Cache
 from havre.build.context import Context, Contexts
-from havre.build.dockerfile.ignore import Ignore
+from havre.build.dockerfile.ignore import IGNORE_FILE, Ignore
 from havre.build.dockerfile.instructions import Program
 from havre.build.dockerfile.parser import decode
 from havre.build.dockerfile.program import read_text
@@ -75,7 +75,11 @@ class Builder:
         text = decode(context.dockerfile(wishes.dockerfile))
         ignored = context.ignore_file(wishes.dockerfile)
         if ignored is not None:
-            context.leave_out(Ignore.read(decode(ignored)).ignores)
+            ignores = Ignore.read(decode(ignored)).ignores
+            # Whoever made the archive has left out the rest; these two had to be sent.
+            for own in (wishes.dockerfile, IGNORE_FILE):
+                if ignores(own):
+                    context.leave_out(own)
         program = read_text(text)
         args = {name: value for name, value in wishes.args.items() if value is not None}
         target = _platform(wishes.platform)

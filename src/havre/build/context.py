@@ -4,9 +4,8 @@ import asyncio
 import errno
 import os
 import posixpath
-import stat
-from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager, suppress
 from pathlib import Path
 
 from havre.base.ids import new_id
@@ -20,15 +19,11 @@ from havre.kernel.libc import KernelError
 from havre.kernel.removing import empty_folder, remove_tree
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.put_in import PutWishes, put_in
-from havre.snapshots.walk import walk
 
 DEFAULT_DOCKERFILE = "Dockerfile"
 _MAX_TEXT_BYTES = 16 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _AT_ONCE = 4  # each holds a thread while its bytes arrive
-
-Ignores = Callable[[str], bool]
-"""Whether a path, relative to the context, is to be left out."""
 
 
 class Context:
@@ -61,23 +56,12 @@ class Context:
         own = self.find(f"{dockerfile}.dockerignore")
         return own if own is not None else self.find(".dockerignore")
 
-    def leave_out(self, ignores: Ignores) -> None:
-        """Remove what *ignores*; folders that hold something else stay."""
-        folders: list[bytes] = []
-        for found in walk(self.root):
-            if not ignores(os.fsdecode(found.path)):
-                continue
-            if stat.S_ISDIR(found.status.st_mode):
-                folders.append(found.path)
-            else:
-                os.unlink(found.name, dir_fd=found.folder)
-        for path in reversed(folders):
-            parent, name = open_parent_in_root(self.root, path)
+    def leave_out(self, path: str) -> None:
+        """Remove the file *path*, if it is there."""
+        with suppress(KernelError, OSError):
+            parent, name = open_parent_in_root(self.root, "/" + path.lstrip("/"))
             try:
-                os.rmdir(name, dir_fd=parent)
-            except OSError as error:
-                if error.errno != errno.ENOTEMPTY:
-                    raise
+                os.unlink(name, dir_fd=parent)
             finally:
                 os.close(parent)
 

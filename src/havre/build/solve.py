@@ -250,7 +250,15 @@ class _Stage:
         if isinstance(place, Context):
             return await to_the_end(in_thread(copying.content))
         operation = copying.operation
-        key = _digest("files", str(place.chain), str(operation.is_add), *operation.sources, "", *operation.excludes)
+        key = _digest(
+            "files",
+            str(place.chain),
+            str(operation.is_add),
+            str(bool(operation.chown)),
+            *operation.sources,
+            "",
+            *operation.excludes,
+        )
 
         async def sum_up() -> CacheRecord:
             value = await to_the_end(in_thread(copying.content))

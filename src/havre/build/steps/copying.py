@@ -26,6 +26,7 @@ from havre.snapshots.walk import Found, walk
 
 _MADE_MODE = 0o755
 _DOCUMENT_MODE = 0o644
+_ROOT = (0, 0)
 _PIECE_BYTES = 16 << 20
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NEW = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -37,12 +38,13 @@ _KINDS = {stat.S_IFCHR: Kind.CHARACTER, stat.S_IFBLK: Kind.BLOCK, stat.S_IFIFO: 
 class CopyWishes:
     """*destination* is absolute; a slash at its end says that it is a folder.
 
-    *owner* is (user, group); *change_mode* gives the new mode of one entry from its present one; *parents* repeats the
-    path of each source; *leaves_out* names what stays behind, relative to a source folder; *time_ns* replaces times.
+    *owner* is (user, group), None keeps that of each file; *change_mode* gives the new mode of one entry from its
+    present one, kind included; *parents* repeats the path of each source; *leaves_out* names what stays behind,
+    relative to a source folder.
     """
 
     destination: str
-    owner: tuple[int, int] = (0, 0)
+    owner: tuple[int, int] | None = (0, 0)
     change_mode: Callable[[int], int] | None = None
     parents: bool = False
     leaves_out: Callable[[str], bool] | None = None
@@ -116,7 +118,7 @@ class _Copying:
         if wishes.parents:
             self._with_parents(one, base)
         elif one.is_folder:
-            self._contents(one.path, self._folder(base), base)
+            self._contents(one.path, self._folder(base, parents_too=False))
         elif into or self._is_folder(base):
             self._file(one.path, posixpath.join(base, one.name))
         else:
@@ -124,7 +126,7 @@ class _Copying:
 
     def unpack(self, one: Picked) -> None:
         """Extract an archive into the destination, with the owners that it tells unless others are asked for."""
-        owner = None if self._wishes.owner == (0, 0) else self._wishes.owner
+        owner = self._wishes.owner if self._wishes.owner != _ROOT else None
         target = self._folder(self._resolved(self._wishes.destination))
         handle = open_in_root(self._source_root, one.path, os.O_RDONLY | os.O_NONBLOCK | os.O_NOCTTY)
         try:
@@ -146,7 +148,7 @@ class _Copying:
             left = memoryview(data)
             while left:
                 left = left[os.write(handle, left) :]
-            os.fchown(handle, *self._wishes.owner)
+            os.fchown(handle, *(self._wishes.owner or _ROOT))
             change = self._wishes.change_mode
             os.fchmod(handle, _DOCUMENT_MODE if change is None else change(stat.S_IFREG | _DOCUMENT_MODE))
         finally:
@@ -166,7 +168,7 @@ class _Copying:
             if made:
                 self._like_source(source, here)
         if one.is_folder:
-            self._contents(one.path, here, here)
+            self._contents(one.path, here)
         else:
             self._file(one.path, f"{here.rstrip('/')}/{parts[-1]}")
 
@@ -198,17 +200,21 @@ class _Copying:
         os.close(handle)
         return True
 
-    def _folder(self, path: str) -> str:
-        """Make the folder *path* and its parents where missing; what is made gets the owner that was asked for."""
+    def _folder(self, path: str, *, parents_too: bool = True) -> str:
+        """Make the folder *path* and its parents where missing, for the owner that was asked for.
+
+        Without *parents_too* the parents are root's.
+        """
         missing: list[str] = []
         here = path
         while here not in {"", "/"} and not self._is_folder(here):
             missing.append(here)
             here = posixpath.dirname(here)
         for folder in reversed(missing):
+            owner = (self._wishes.owner or _ROOT) if parents_too or folder == path else _ROOT
             handle = make_folders_in_root(self._root, folder, _MADE_MODE)
             try:
-                os.chown(f"/proc/self/fd/{handle}", *self._wishes.owner)
+                os.chown(f"/proc/self/fd/{handle}", *owner)
                 os.chmod(f"/proc/self/fd/{handle}", _MADE_MODE)  # noqa: PTH101  by handle, whatever the umask
             finally:
                 os.close(handle)
@@ -216,7 +222,7 @@ class _Copying:
 
     # -- what is copied
 
-    def _contents(self, path: str, _made: str, target: str) -> None:
+    def _contents(self, path: str, target: str) -> None:
         folder = open_in_root(self._source_root, path, os.O_RDONLY | os.O_DIRECTORY)
         linked: dict[tuple[int, int], tuple[bytes, bytes]] = {}
         folders: list[tuple[bytes, os.stat_result]] = []
@@ -292,8 +298,8 @@ class _Copying:
         try:
             while os.sendfile(handle, source, None, _PIECE_BYTES):
                 pass
-            owner = self._wishes.owner
-            if owner != (0, 0):
+            owner = self._owner(status)
+            if owner != _ROOT:
                 os.fchown(handle, *owner)
             for key in os.listxattr(source):
                 if not key.startswith(("trusted.overlay.", "user.overlay.")):
@@ -309,11 +315,14 @@ class _Copying:
         head, _, name = full.rpartition(b"/")
         handle = open_folder(self._tree.folder(head), name)
         try:
-            os.fchown(handle, *self._wishes.owner)
+            os.fchown(handle, *self._owner(status))
             os.fchmod(handle, self._mode(status))
             os.utime(handle, ns=(status.st_mtime_ns, status.st_mtime_ns))
         finally:
             os.close(handle)
+
+    def _owner(self, status: os.stat_result) -> tuple[int, int]:
+        return (status.st_uid, status.st_gid) if self._wishes.owner is None else self._wishes.owner
 
     def _mode(self, status: os.stat_result) -> int:
         mode = stat.S_IMODE(status.st_mode)
@@ -324,7 +333,7 @@ class _Copying:
 
     def _member(self, found: Found, full: bytes, status: os.stat_result) -> Member:
         kind = stat.S_IFMT(status.st_mode)
-        uid, gid = self._wishes.owner
+        uid, gid = self._owner(status)
         return Member(
             path=full,
             kind=_KINDS.get(kind, Kind.SYMLINK),

@@ -42,7 +42,7 @@ class Copying:
         refuse_remote(operation.sources)
         with opened(self.workshop, self.place) as root:
             picked = pick(root, operation.sources, word=self._word)
-            return checksum(root, picked, leaver(operation.excludes))
+            return checksum(root, picked, leaver(operation.excludes), owners=self._keeps_owners)
 
     def make(self, tree: Tree, times_ns: int | None) -> LayerMade | None:
         """The layer on *tree*; blocks. Raises BuildFailed, BadArchive."""
@@ -53,7 +53,7 @@ class Copying:
             with trees.mounted(key, View.WRITABLE) as root:
                 wishes = CopyWishes(
                     destination=operation.destination,
-                    owner=find_owner(root, operation.chown),
+                    owner=None if self._keeps_owners else find_owner(root, operation.chown),
                     change_mode=parse_mode(operation.chmod),
                     parents=operation.parents,
                     leaves_out=leaver(operation.excludes),
@@ -62,6 +62,11 @@ class Copying:
                 documents = tuple((one.name, one.content.encode()) for one in operation.files)
                 copy_all(Sources(source, picked, documents, self._archives(source, picked)), root, wishes)
             return self.workshop.seal(key, tree, times_ns)
+
+    @property
+    def _keeps_owners(self) -> bool:
+        """Files of a stage or an image keep their owners, unless others are asked for."""
+        return isinstance(self.place, Tree) and not self.operation.chown
 
     @property
     def _word(self) -> str:
