@@ -70,7 +70,8 @@ async def _provide_one(parts: Parts, identifier: str, mount: VolumeMount, undo: 
         tell(parts, "create", name)
     if mount.copy:
         await parts.volumes.fill(name, partial(_image_folder, parts, identifier, mount.destination))
-    return replace(mount, name=volume.name, source=str(parts.volumes.path(name)))
+    source = str(parts.volumes.path(name))
+    return replace(mount, name=volume.name, source=source, anonymous=mount.anonymous or not mount.name)
 
 
 async def _give_up(parts: Parts, name: str, identifier: str, *, fresh: bool) -> None:
@@ -123,8 +124,7 @@ async def let_go(parts: Parts, record: Record, *, anonymous: bool) -> None:
     """The container is gone; with *anonymous* so are its volumes that nobody named and nobody else holds."""
     for mount in volume_mounts(record):
         parts.volumes.release(mount.name, record.id)
-        volume = parts.volumes.find(mount.name)
-        if anonymous and volume is not None and volume.anonymous:
+        if anonymous and mount.anonymous:
             await _remove(parts, mount.name)
 
 

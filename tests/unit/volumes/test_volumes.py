@@ -62,6 +62,18 @@ async def test_half_a_copy_is_taken_back(volumes: Volumes, tmp_path: Path) -> No
     with pytest.raises(OSError, match="more than 200 levels"):
         await volumes.fill("one", lambda: os.open(source, os.O_RDONLY | os.O_DIRECTORY))
     assert os.listdir(volumes.path("one")) == []
+    assert sorted(os.listdir(volumes.path("one").parent)) == ["_data", "volume.json"]
+
+
+async def test_half_a_copy_of_a_process_that_died_is_gone(volumes: Volumes, tmp_path: Path) -> None:
+    await volumes.create("one", {}, {})
+    half = volumes.path("one").with_name(".half")
+    half.mkdir()
+    (half / "file").write_text("hal")
+    again = Volumes(tmp_path / "volumes")
+    await again.open()
+    assert not half.exists()
+    assert os.listdir(again.path("one")) == []
 
 
 async def test_another_name_takes_the_content_along(volumes: Volumes) -> None:
