@@ -5,7 +5,7 @@ from typing import Final
 
 from havre.base.errors import InvalidInput
 
-_NUMBER: Final = re.compile(r"(?:[0-9]{1,15}(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
+_NUMBER: Final = re.compile(r"(?:[0-9]+(?:\.[0-9]*)?|\.[0-9]+)", re.ASCII)
 _UNIT: Final = re.compile(r"[^0-9.]*", re.ASCII)
 _UNITS: Final = {
     "ns": 1,
@@ -18,6 +18,7 @@ _UNITS: Final = {
     "h": 3600 * 10**9,
 }
 _MAX_NS: Final = 2**63 - 1
+_MAX_DIGITS: Final = 19
 _SHOWN: Final = 100
 
 
@@ -38,6 +39,8 @@ def parse_duration(text: str) -> int:
         if unit not in _UNITS:
             raise InvalidInput(f'time: unknown unit "{unit[:_SHOWN]}" in {shown}')
         whole, _, fraction = number.group().partition(".")
+        if len(whole) > _MAX_DIGITS:
+            raise InvalidInput(f"time: invalid {shown}")
         total += int(whole or "0") * _UNITS[unit] + int(fraction[:18].ljust(18, "0")) * _UNITS[unit] // 10**18
     if not body or total > _MAX_NS:
         raise InvalidInput(f"time: invalid {shown}")

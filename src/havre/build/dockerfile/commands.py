@@ -48,8 +48,8 @@ def start_of(command: Command, shell: tuple[str, ...] = DEFAULT_SHELL) -> Start:
 
 def summary(heredoc: Heredoc) -> str:
     """The first line of a document, for a step's title."""
-    first, *more = heredoc.content.strip().splitlines() or [""]
-    return f"{first}..." if more else first
+    first, more, _ = heredoc.content.strip().partition("\n")
+    return f"{first.rstrip()}..." if more else first
 
 
 def _as_written(heredoc: Heredoc) -> str:

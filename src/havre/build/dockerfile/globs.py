@@ -87,7 +87,7 @@ def go_glob(pattern: str) -> Glob:
 def deep_glob(pattern: str) -> Glob:
     """A pattern of .dockerignore, `--exclude` or `--parents`, with `**`. Raises DockerfileError."""
     tokens = _read(pattern, deep=True)
-    return Glob(pattern, _plain(tokens) or _glob(pattern, tokens).matches)
+    return Glob(pattern, _plain(pattern, tokens) or _glob(pattern, tokens).matches)
 
 
 def clean(path: str) -> str:
@@ -105,7 +105,7 @@ def _glob(pattern: str, tokens: list[Token]) -> Glob:
     return Glob(pattern, lambda path: expression.fullmatch(path) is not None)
 
 
-def _plain(tokens: list[Token]) -> Callable[[str], bool] | None:
+def _plain(pattern: str, tokens: list[Token]) -> Callable[[str], bool] | None:
     """A comparison of texts where one is enough: `a/b`, `a/**`, `**/b`, and `**.b`, which is the end of any name."""
     text = "".join(token for token in tokens if isinstance(token, str))
     match [token for token in tokens if not isinstance(token, str)]:
@@ -115,7 +115,7 @@ def _plain(tokens: list[Token]) -> Callable[[str], bool] | None:
             return lambda path: path.startswith(text)
         case [Folders(whole=True)] if not isinstance(tokens[0], str):
             return lambda path: path == text or path.endswith("/" + text)
-        case [Folders()] if not isinstance(tokens[0], str):
+        case [Folders()] if not isinstance(tokens[0], str) and "\\" not in pattern:
             return lambda path: path.endswith(text)
         case _:
             return None
@@ -178,8 +178,10 @@ def _read(pattern: str, *, deep: bool) -> list[Token]:
     position = 0
     while position < len(pattern):
         token, position = _token(pattern, position, deep=deep)
-        if not (tokens and isinstance(token, Star | Folders) and type(token) is type(tokens[-1])):
-            tokens.append(token)
+        if tokens and isinstance(token, Star | Folders) and type(token) is type(tokens[-1]):
+            tokens.pop()
+            token = Folders(whole=True) if isinstance(token, Folders) else token
+        tokens.append(token)
     return tokens
 
 

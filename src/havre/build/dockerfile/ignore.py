@@ -61,12 +61,16 @@ class Ignore:
 
     def verdict(self, path: str, above: Verdict | None) -> Verdict:
         """For those who walk down a tree: what holds for *path*, *above* being what holds for its folder."""
-        matched = tuple(
-            (above is not None and above.matched[index]) or rule.glob.matches(path)
-            for index, rule in enumerate(self.rules)
-        )
-        deciding = next((index for index in reversed(range(len(matched))) if matched[index]), None)
-        return Verdict(deciding is not None and not self.rules[deciding].keeps, matched)
+        matched: list[bool] = []
+        ignored = False
+        for index, rule in enumerate(self.rules):
+            found = above is not None and above.matched[index]
+            if not found and rule.keeps is ignored:  # as Docker does: what would change nothing is not looked at
+                found = rule.glob.matches(path)
+            matched.append(found)
+            if found:
+                ignored = not rule.keeps
+        return Verdict(ignored, tuple(matched))
 
     def may_keep_below(self, folder: str) -> bool:
         """Whether a line with `!` could speak of something below an ignored *folder*; if not, it need not be read."""
@@ -101,7 +105,8 @@ def _rule(pattern: str) -> Rule:
         raise DockerfileError('illegal exclusion pattern: "!"')
     pattern = clean(pattern)
     keeps = pattern.startswith("!")
-    return Rule(deep_glob(pattern[1:] if keeps else pattern), keeps)
+    pattern = pattern[1:] if keeps else pattern
+    return Rule(deep_glob(pattern.removeprefix("/") or pattern), keeps)
 
 
 def _reaches(pattern: str, folder: str) -> bool:

@@ -27,7 +27,7 @@ class Heredoc:
         """The content as a reader gets it: without leading tabs where `<<-` asked for that."""
         if not self.chomp:
             return self.content
-        return "".join(line.lstrip("\t") for line in self.content.splitlines(keepends=True))
+        return "\n".join(line.lstrip("\t") for line in self.content.split("\n"))
 
 
 @dataclass(frozen=True, slots=True)
