@@ -55,7 +55,7 @@ class BuildWishes:
     args: Mapping[str, str | None] = field(default_factory=dict)
     labels: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
-    secrets: Mapping[str, bytes] = field(default_factory=dict)
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
     ssh_agents: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
     no_cache_stages: tuple[str, ...] = ()
@@ -110,12 +110,17 @@ class Tree:
 
 @dataclass(frozen=True, slots=True)
 class StepId:
-    """Which step: *number* of *total*, and the number of its stage with its name (or empty)."""
+    """Which step: *number* of *total*, and *position* of *stage_steps* in the stage of this number and name (or empty).
+
+    FROM has position 1.
+    """
 
     number: int
     total: int
     stage: int
     stage_name: str
+    position: int
+    stage_steps: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -154,10 +159,11 @@ class StepDone:
 
 @dataclass(frozen=True, slots=True)
 class StepBroke:
-    """A step failed."""
+    """A step failed; *line* is where it stands in the Dockerfile, 0 for nowhere."""
 
     step: StepId
     reason: str
+    line: int = 0
 
 
 @dataclass(frozen=True, slots=True)

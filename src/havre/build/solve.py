@@ -107,8 +107,14 @@ class Solver:
 
     def step_id(self, stage: StagePlan, position: int) -> StepId:
         """The step at *position* of *stage*, 0 being its FROM."""
-        number = self._numbers[stage.index] + position + 1
-        return StepId(number, self._graph.total, stage.index, stage.name)
+        return StepId(
+            number=self._numbers[stage.index] + position + 1,
+            total=self._graph.total,
+            stage=stage.index,
+            stage_name=stage.name,
+            position=position + 1,
+            stage_steps=len(stage.steps) + 1,
+        )
 
     @property
     def materials(self) -> Materials:
@@ -183,7 +189,8 @@ class _Stage:
             key, make = await self._prepared(step_id, step, state)
             record, cached = await self._materials.cache.once(key, make, fresh=self._fresh)
         except BuildFailed as failed:
-            await self._solver.tell(StepBroke(step_id, failed.message))
+            line = step.location.first if step.location is not None else 0
+            await self._solver.tell(StepBroke(step_id, failed.message, line))
             raise
         layer = record.layer()
         created = clock.rfc3339(self._epoch_ns if self._epoch_ns is not None else record.created_ns)

@@ -8,6 +8,7 @@ from havre.api.router import Route
 from havre.api.routes import (
     attach,
     build,
+    build_sessions,
     commit,
     containers,
     events,
@@ -88,6 +89,7 @@ class _Joined:
             *exec.routes(self.execs),
             *files.routes(Files(parts)),
             *build.routes(self.workplace.builds, self.workplace.cache),
+            *build_sessions.routes(self.workplace.sessions),
             *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
             *images.archive_routes(Archives(parts, self.images)),

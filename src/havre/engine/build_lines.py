@@ -17,6 +17,7 @@ from havre.build.model import (
     StepStarted,
     Tagged,
 )
+from havre.wire.build import BuildStep
 from havre.wire.progress import ProgressLine
 
 
@@ -120,3 +121,52 @@ class QuietLines:
     def end(self) -> Iterator[ProgressLine]:
         """See `Lines`."""
         yield {"stream": f"{self._image}\n"}
+
+
+class StepLines:
+    """Each event as it comes, as `wire.build.BuildStep` in `aux`: for Havre's own command line."""
+
+    def of(self, event: BuildEvent) -> Iterator[ProgressLine]:
+        """See `Lines`."""
+        if isinstance(event, PullTold):
+            yield _pulling(event)
+        elif isinstance(event, Built):
+            yield {"aux": {"ID": event.image_id}}
+        elif (told := _told(event)) is not None:
+            yield {"aux": dict(told)}
+
+    def end(self) -> Iterator[ProgressLine]:
+        """See `Lines`."""
+        yield from ()
+
+
+def _told(event: BuildEvent) -> BuildStep | None:
+    match event:
+        case StepStarted(step, text):
+            return {
+                "Event": "started",
+                "Step": step.number,
+                "Total": step.total,
+                "Stage": step.stage,
+                "StageName": step.stage_name,
+                "Position": step.position,
+                "StageSteps": step.stage_steps,
+                "Text": text,
+            }
+        case StepOutput(step, data, is_error):
+            return {"Event": "output", "Step": step.number, "Data": data.decode(errors="replace"), "Error": is_error}
+        case StepDone(step, image, cached):
+            return {"Event": "done", "Step": step.number, "Cached": cached, "Image": image}
+        case StepBroke(step, reason, line):
+            return {"Event": "failed", "Step": step.number, "Message": reason, "Line": line}
+        case Noticed(message, check, location):
+            return {
+                "Event": "noticed",
+                "Message": message,
+                "Check": check,
+                "Line": location.first if location is not None else 0,
+            }
+        case Tagged(name):
+            return {"Event": "tagged", "Text": name}
+        case _:
+            return None

@@ -21,11 +21,12 @@ from havre.engine.parts import Parts
 from havre.engine.remove import remove_folder
 from havre.engine.seams import Shim
 from havre.engine.settings import Config, HostConfig, LogSettings, Ulimit
-from havre.engine.shared_memory import mount_shared_memory, unmount_shared_memory
+from havre.engine.shared_memory import folder_of, unmount_shared_memory
 from havre.engine.spec import build_bundle
 from havre.engine.surroundings import connect, prepare
 from havre.engine.validate import settled_host
 from havre.images.threads import to_the_end
+from havre.kernel.mounts import MountFlag, mount
 from havre.logs.frame import HEADER_SIZE, STDERR, parse_header
 from havre.oci.runtime_spec import Mount
 from havre.runtime.bundle import AttachWishes, Bundle
@@ -104,8 +105,10 @@ class StepRunner:
             return []
         root = self._parts.folders.exec_root
         self._push(undo, unmount_shared_memory, root, wishes.key)
-        folder = mount_shared_memory(root, wishes.key, _SECRETS_BYTES)
-        return [_put_secret(Path(folder) / str(number), one) for number, one in enumerate(wishes.secrets)]
+        folder = folder_of(root, wishes.key)
+        folder.mkdir(mode=0o700, parents=True, exist_ok=True)
+        mount("havre-build", folder, "tmpfs", MountFlag.NOSUID | MountFlag.NODEV, f"mode=0700,size={_SECRETS_BYTES}")
+        return [_put_secret(folder / str(number), one) for number, one in enumerate(wishes.secrets)]
 
     def _places(self, bundle: Bundle) -> tuple[str, ...]:
         with self._parts.snapshots.mounted(bundle.id) as root:

@@ -11,6 +11,7 @@ from havre.build.mounts import CacheFolders
 from havre.build.seams import ImageSource, Trees
 from havre.engine.build_cache import BuildCache
 from havre.engine.build_runs import StepRunner
+from havre.engine.build_sessions import BuildSessions
 from havre.engine.builds import Builds
 from havre.engine.parts import Parts
 from havre.images.images import Images
@@ -22,6 +23,7 @@ class Workplace:
 
     builds: Builds
     cache: BuildCache
+    sessions: BuildSessions
 
 
 async def open_builder(parts: Parts, images: Images, trees: Trees, source: ImageSource) -> Workplace:
@@ -29,6 +31,8 @@ async def open_builder(parts: Parts, images: Images, trees: Trees, source: Image
     root = parts.folders.data_root / "build"
     cache = Cache(root / "cache.db", lambda chain: trees.find(chain) is not None)
     contexts, folders = Contexts(root / "contexts"), CacheFolders(root / "mounts")
+    sessions = BuildSessions(parts.folders.exec_root)
+    await in_thread(sessions.sweep)
     await in_thread(_open, root, cache, contexts, folders)
     images.spare(cache.needed)
     rooms = Rooms(
@@ -40,7 +44,7 @@ async def open_builder(parts: Parts, images: Images, trees: Trees, source: Image
         source=source,
         runner=StepRunner(parts),
     )
-    return Workplace(Builds(parts, Builder(rooms)), BuildCache(images, cache, folders))
+    return Workplace(Builds(parts, Builder(rooms), sessions), BuildCache(images, cache, folders), sessions)
 
 
 def _open(root: Path, cache: Cache, contexts: Contexts, folders: CacheFolders) -> None:

@@ -13,7 +13,7 @@ from havre.api.status import message_of
 from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.base.numbers import parse_int
 from havre.build.model import BuildFailed, BuildWishes, StepLimits
-from havre.engine.build_lines import ClassicLines, Lines, QuietLines
+from havre.engine.build_lines import ClassicLines, Lines, QuietLines, StepLines
 from havre.wire.filters import Filters, parse_filters
 from havre.wire.progress import LINE_END, ProgressLine
 from havre.wire.system import PruneBuildReport
@@ -32,7 +32,7 @@ class Builds(Protocol):
     """What is asked of the engine."""
 
     def build(
-        self, body: AsyncIterator[bytes], wishes: BuildWishes, lines: Lines | None = None
+        self, body: AsyncIterator[bytes], wishes: BuildWishes, lines: Lines | None = None, session: str = ""
     ) -> AsyncIterator[ProgressLine]:
         """Build an image, and tell it in *lines*."""
 
@@ -52,8 +52,7 @@ def routes(builds: Builds, cache: BuildCache) -> list[Route]:
         if query.text("version") == _BUILDKIT:
             raise NotSupported("BuildKit's own protocol is not spoken here: use DOCKER_BUILDKIT=0, or `havre build`")
         wishes = parse_wishes(query)
-        lines: Lines = QuietLines() if query.flag("q") else ClassicLines()
-        return await _started(builds.build(aiter(request.body), wishes, lines))
+        return await _started(builds.build(aiter(request.body), wishes, _lines(query), query.text("session")))
 
     async def prune(request: Request) -> Answer:
         query = request.query
@@ -72,7 +71,7 @@ def parse_wishes(query: Query) -> BuildWishes:
         dockerfile=query.text("dockerfile") or "Dockerfile",
         names=tuple(name for name in query.all("t") if name),
         target=query.text("target"),
-        args=_json(query, "buildargs", dict[str, str | None]) or {},
+        args=_json_of_args(query),
         labels=_json(query, "labels", dict[str, str]) or {},
         no_cache=query.flag("nocache"),
         pull=query.flag("pull"),
@@ -81,8 +80,20 @@ def parse_wishes(query: Query) -> BuildWishes:
         extra_hosts=_extra_hosts(query),
         limits=_limits(query),
         platform=query.text("platform"),
+        contexts=_json(query, "contexts", dict[str, str]) or {},
+        no_cache_stages=tuple(query.all("nocachefilter")),
+        allowed=frozenset(query.all("allow")),
+        hostname=_json_of_args(query).get("BUILDKIT_SANDBOX_HOSTNAME") or "",
+        source_date_epoch_s=_epoch(_json_of_args(query).get("SOURCE_DATE_EPOCH")),
+        rewrite_timestamps=query.flag("rewritetimestamps"),
         security_options=tuple(_json(query, "securityopt", list[str]) or ()),
     )
+
+
+def _lines(query: Query) -> Lines:
+    if query.flag("q"):
+        return QuietLines()
+    return StepLines() if query.text("progress") == "steps" else ClassicLines()
 
 
 def _limits(query: Query) -> StepLimits:
@@ -111,6 +122,14 @@ def _extra_hosts(query: Query) -> tuple[str, ...]:
         elif text:
             found.append(text)
     return tuple(found)
+
+
+def _json_of_args(query: Query) -> dict[str, str | None]:
+    return _json(query, "buildargs", dict[str, str | None]) or {}
+
+
+def _epoch(text: str | None) -> int | None:
+    return None if not text else parse_int(text, what="SOURCE_DATE_EPOCH")
 
 
 def _number(query: Query, key: str) -> int:
