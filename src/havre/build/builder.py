@@ -28,6 +28,7 @@ from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.oci.reference import Reference
 
+_SENT = "sent://"
 Tell = Callable[[BuildEvent], Awaitable[None]]
 
 
@@ -66,7 +67,7 @@ class Builder:
         nothing is left then but what the cache keeps.
         """
         names = tuple(_name(text) for text in wishes.names)
-        async with self._rooms.contexts.received(body) as context:
+        async with self._rooms.contexts.received(body, sent_contexts(wishes)) as context:
             read = await to_the_end(in_thread(self._read, context, wishes))
             return await _Build(self._rooms, context, wishes, tell).build(read, names)
 
@@ -172,6 +173,11 @@ class _Build:
 
     def _release(self) -> None:
         self._rooms.cache.release(self._held)
+
+
+def sent_contexts(wishes: BuildWishes) -> dict[str, str]:
+    """The named contexts that come in the archive, and where they are in it."""
+    return {name: place.removeprefix(_SENT) for name, place in wishes.contexts.items() if place.startswith(_SENT)}
 
 
 def _name(text: str) -> Reference:

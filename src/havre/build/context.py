@@ -3,9 +3,8 @@
 import asyncio
 import errno
 import os
-import posixpath
-from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager, suppress
+from collections.abc import AsyncIterator, Mapping
+from contextlib import ExitStack, asynccontextmanager, suppress
 from pathlib import Path
 
 from havre.base.ids import new_id
@@ -27,11 +26,12 @@ _AT_ONCE = 4  # each holds a thread while its bytes arrive
 
 
 class Context:
-    """The unpacked files, below the handle *root*; every name is resolved inside it."""
+    """The unpacked files, below the handle *root*; every name is resolved inside it. *named* are further contexts."""
 
-    def __init__(self, folder: Path, root: int) -> None:
+    def __init__(self, folder: Path, root: int, named: "dict[str, Context] | None" = None) -> None:
         self.folder = folder
         self.root = root
+        self.named = named or {}
 
     def find(self, path: str, limit: int = _MAX_TEXT_BYTES) -> bytes | None:
         """The content of a regular file, None where there is none. Raises BuildFailed."""
@@ -83,21 +83,41 @@ class Contexts:
             os.close(handle)
 
     @asynccontextmanager
-    async def received(self, body: AsyncIterator[bytes]) -> AsyncIterator[Context]:
-        """The context whose archive *body* brings, for as long as it is needed. Raises BadArchive, Unavailable."""
+    async def received(
+        self, body: AsyncIterator[bytes], named: Mapping[str, str] | None = None
+    ) -> AsyncIterator[Context]:
+        """The context whose archive *body* brings, for as long as it is needed. Raises BadArchive, Unavailable.
+
+        *named* tells which folders at the top of the archive are further contexts, by name.
+        """
         name = new_id()
         folder = self._root / name
-        try:
-            await in_thread(folder.mkdir, 0o755)
-            root = os.open(folder, _FOLDER)
+        with ExitStack() as handles:
             try:
+                await in_thread(folder.mkdir, 0o755)
+                root = os.open(folder, _FOLDER)
+                handles.callback(os.close, root)
                 async with self._gate:
                     await received(body, lambda inlet: _unpack(inlet, root))
-                yield Context(folder, root)
+                yield Context(folder, root, self._split(folder, named or {}, handles))
             finally:
-                os.close(root)
-        finally:
-            await to_the_end(in_thread(self._remove, name))
+                await to_the_end(in_thread(self._remove, name))
+                for number in range(len(named or {})):
+                    await to_the_end(in_thread(self._remove, f"{name}.{number}"))
+
+    def _split(self, folder: Path, named: Mapping[str, str], handles: ExitStack) -> dict[str, Context]:
+        """Move the folders of named contexts out of the main one."""
+        found: dict[str, Context] = {}
+        for number, (name, place) in enumerate(named.items()):
+            beside = folder.with_name(f"{folder.name}.{number}")
+            try:
+                (folder / _component(place)).rename(beside)
+                handle = os.open(beside, _FOLDER)
+            except OSError as error:
+                raise BuildFailed(f"named context {name[:64]} was not sent: {os.strerror(error.errno or 0)}") from error
+            handles.callback(os.close, handle)
+            found[name] = Context(beside, handle)
+        return found
 
     def _remove(self, name: str) -> None:
         handle = os.open(self._root, _FOLDER)
@@ -111,6 +131,8 @@ def _unpack(inlet: Inlet, root: int) -> None:
     put_in(root, "/", Decompressed(inlet), PutWishes(owner=(0, 0)))
 
 
-def clean_path(path: str) -> str:
-    """*path* from the root of a tree on, without `..`: `/a/b`."""
-    return posixpath.normpath("/" + path.lstrip("/"))
+def _component(place: str) -> str:
+    """One name, which leads nowhere else. Raises BuildFailed."""
+    if not place or place in {".", ".."} or "/" in place:
+        raise BuildFailed(f"invalid place of a named context: {place[:64]}")
+    return place

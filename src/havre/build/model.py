@@ -45,8 +45,9 @@ class StepLimits:
 class BuildWishes:
     """What the client wants besides the files. *dockerfile* is its path in the context.
 
-    *contexts* are named ones: name to an image's reference. *secrets* by id. *source_date_epoch_s* None is the
-    present time. *no_cache_stages* are names or numbers of stages that are not to come from the cache.
+    *contexts* are named ones: name to `docker-image://…`, or `sent://` and a folder of the archive. *secrets* are by
+    id. *source_date_epoch_s* None is the present time. *no_cache_stages* are names or numbers of stages that are not
+    to come from the cache.
     """
 
     dockerfile: str = "Dockerfile"

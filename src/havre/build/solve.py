@@ -16,7 +16,7 @@ from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.build.cache import Cache, CacheRecord, record_of
 from havre.build.context import Context
-from havre.build.dockerfile.origins import EmptyOrigin, ImageOrigin, StageOrigin
+from havre.build.dockerfile.origins import ContextOrigin, EmptyOrigin, ImageOrigin, StageOrigin
 from havre.build.graph import (
     CopyOperation,
     FolderOperation,
@@ -28,6 +28,7 @@ from havre.build.graph import (
     StagePlan,
     Step,
     definition,
+    origins_of,
 )
 from havre.build.images import LoadedImage, State, image_id_of
 from havre.build.layers import Workshop
@@ -141,8 +142,14 @@ class Solver:
                 return self._materials.images[name, platform].tree
             case EmptyOrigin():
                 return Tree()
-            case _:
-                raise BuildFailed(f"named context {source.name} is not available in this version of Havre")
+            case ContextOrigin(name):
+                return self._named(name)
+
+    def _named(self, name: str) -> Context:
+        context = self._materials.context.named.get(name)
+        if context is None:
+            raise BuildFailed(f"named context {name} is neither an image nor was it sent along")
+        return context
 
 
 class _Stage:
@@ -161,8 +168,8 @@ class _Stage:
     async def solve(self) -> State:
         """What the stage ends with."""
         first = self._solver.step_id(self._plan, 0)
-        await self._solver.tell(StepStarted(first, self._plan.text))
         state = await self._begin()
+        await self._solver.tell(StepStarted(first, self._plan.text))
         await self._solver.tell(StepDone(first, image_id_of(state)))
         for position, step in enumerate(self._plan.steps, 1):
             state = await self._step(self._solver.step_id(self._plan, position), step, state)
@@ -172,6 +179,8 @@ class _Stage:
         base = self._plan.base
         if isinstance(base, StageOrigin):
             return await self._solver.state_of(base.index)
+        if isinstance(base, ContextOrigin):
+            raise BuildFailed(f"a stage cannot begin on the named context {base.name}, which is no image")
         if isinstance(base, ImageOrigin):
             image = self._materials.images[base.name, self._plan.platform]
             return State(
@@ -184,9 +193,10 @@ class _Stage:
         return State(tree=Tree(), settings=self._plan.settings, lineage=_digest("scratch"))
 
     async def _step(self, step_id: StepId, step: Step, state: State) -> State:
+        places = [await self._solver.place_of(origin) for origin in origins_of(step.operation)]
         await self._solver.tell(StepStarted(step_id, step.text))
         try:
-            key, make = await self._prepared(step_id, step, state)
+            key, make = await self._prepared(step_id, step, state, places)
             record, cached = await self._materials.cache.once(key, make, fresh=self._fresh)
         except BuildFailed as failed:
             line = step.location.first if step.location is not None else 0
@@ -211,7 +221,7 @@ class _Stage:
         return after
 
     async def _prepared(
-        self, step_id: StepId, step: Step, state: State
+        self, step_id: StepId, step: Step, state: State, places: list[Place | None]
     ) -> tuple[str, Callable[[], Awaitable[CacheRecord]]]:
         """The key of a step, and what does it."""
         operation = step.operation
@@ -220,12 +230,11 @@ class _Stage:
                 key = _digest("settings", step.created_by, state.lineage)
                 return key, partial(self._nothing, key, step)
             case RunOperation():
-                places = [await self._solver.place_of(mount.origin) for mount in operation.mounts]
                 key = await self._run_key(operation, places, state)
                 return key, partial(self._run, key, step_id, step, operation, (state, tuple(places)))
             case CopyOperation():
-                place = await self._solver.place_of(operation.origin)
-                copying = Copying(self._materials.workshop, operation, Tree() if place is None else place)
+                place = places[0] if places[0] is not None else Tree()
+                copying = Copying(self._materials.workshop, operation, place)
                 content = await self._content(copying)
                 bare = replace(operation, origin=SentFiles())
                 key = self._key(bare, state, content)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 GROUPS = {
+    "builder": "Manage builds",
     "container": "Manage containers",
     "image": "Manage images",
     "network": "Manage networks",
@@ -15,7 +16,7 @@ _CONTAINER = (
     "rename", "restart",
     "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
-_IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
+_IMAGE = ("bootstrap", "build", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
 _TOP = (
     "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
@@ -38,6 +39,8 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
+    ("builder", "du"): "builder_du",
+    ("builder", "prune"): "builder_prune",
     ("inspect",): "inspect",
     ("version",): "version",
 }
@@ -52,6 +55,8 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("image", "remove"): ("image", "rm"),
     ("rmi",): ("image", "rm"),
     ("history",): ("image", "history"),
+    ("build",): ("image", "build"),
+    ("builder", "build"): ("image", "build"),
     ("import",): ("image", "import"),
     ("load",): ("image", "load"),
     ("save",): ("image", "save"),

@@ -39,6 +39,7 @@ from havre.engine.events import Events
 from havre.engine.execs import Execs
 from havre.engine.files import Files
 from havre.engine.host import read_host
+from havre.engine.image_trees import ImageTrees
 from havre.engine.images import ImageService
 from havre.engine.lives import Lives
 from havre.engine.networks import NetworkService
@@ -89,7 +90,7 @@ class _Joined:
             *exec.routes(self.execs),
             *files.routes(Files(parts)),
             *build.routes(self.workplace.builds, self.workplace.cache),
-            *build_sessions.routes(self.workplace.sessions),
+            *build_sessions.routes(self.workplace.sessions, ImageTrees(parts)),
             *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
             *images.archive_routes(Archives(parts, self.images)),

@@ -1,14 +1,14 @@
-"""Havre's own: what a client lends to its build, since Docker's way needs BuildKit's protocol."""
+"""Havre's own around builds: what a client lends, and the files that it wants instead of an image."""
 
 import base64
 import binascii
 import socket
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Protocol
 
 from havre.api.decode import read_json
 from havre.api.request import Request
-from havre.api.response import Answer, Hijack, as_json
+from havre.api.response import TAR, Answer, Hijack, Stream, as_json
 from havre.api.router import Route
 from havre.base.errors import InvalidInput
 from havre.wire.build import CreateBuildSession
@@ -24,8 +24,15 @@ class Sessions(Protocol):
         """Hold a connection ready for an agent."""
 
 
-def routes(sessions: Sessions) -> list[Route]:
-    """The routes that ask *sessions*."""
+class ImageTrees(Protocol):
+    """What is asked of the engine for outputs that are no images."""
+
+    async def tree(self, ref: str) -> AsyncIterator[bytes]:
+        """The files of an image as an archive."""
+
+
+def routes(sessions: Sessions, trees: ImageTrees) -> list[Route]:
+    """The routes that ask *sessions* and *trees*."""
 
     async def create(request: Request) -> Answer:
         wanted = await read_json(request, CreateBuildSession)
@@ -41,7 +48,11 @@ def routes(sessions: Sessions) -> list[Route]:
 
         return Hijack("application/octet-stream", take)
 
+    async def tree(request: Request) -> Answer:
+        return Stream(await trees.tree(request.parameters["name"]), TAR)
+
     return [
+        Route("GET", "/images/{name:*}/tree", tree),
         Route("POST", "/build/sessions", create),
         Route("POST", "/build/sessions/{id}/agents/{agent}", offer),
     ]
