@@ -15,13 +15,14 @@ from havre.images.inlet import Inlet
 from havre.images.threads import to_the_end
 from havre.kernel.inroot import open_parent_in_root, read_in_root
 from havre.kernel.libc import KernelError
-from havre.kernel.removing import empty_folder, remove_tree
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.put_in import PutWishes, put_in
+from havre.snapshots.removal import Bin
 
 DEFAULT_DOCKERFILE = "Dockerfile"
 _MAX_TEXT_BYTES = 16 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_BIN = "trash"
 _AT_ONCE = 4  # each holds a thread while its bytes arrive
 
 
@@ -71,16 +72,19 @@ class Contexts:
 
     def __init__(self, root: Path) -> None:
         self._root = root
+        self._bin = Bin(root / _BIN)
         self._gate = asyncio.Semaphore(_AT_ONCE)
 
     def open(self) -> None:
-        """Make the folder, and empty it."""
-        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
-        handle = os.open(self._root, _FOLDER)
-        try:
-            empty_folder(handle)
-        finally:
-            os.close(handle)
+        """Throw away what a dead process left. Blocks."""
+        for entry in self._root.iterdir():
+            if entry.name != _BIN:
+                self._bin.put(entry)
+        self._bin.empty()
+
+    def close(self) -> None:
+        """Wait until what was thrown away is gone. Blocks."""
+        self._bin.close()
 
     @asynccontextmanager
     async def received(
@@ -120,11 +124,9 @@ class Contexts:
         return found
 
     def _remove(self, name: str) -> None:
-        handle = os.open(self._root, _FOLDER)
-        try:
-            remove_tree(handle, name)
-        finally:
-            os.close(handle)
+        """Out of the way at once; the files go behind."""
+        with suppress(FileNotFoundError):
+            self._bin.put(self._root / name)
 
 
 def _unpack(inlet: Inlet, root: int) -> None:

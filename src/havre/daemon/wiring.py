@@ -150,6 +150,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         await end_freezes(parts)
         await in_thread(snapshots.sweep)
         workplace = await open_builder(parts, pictures, snapshots, LocalImages(pictures))
+        undo.push_async_callback(workplace.close)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
         yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs, workplace)
 

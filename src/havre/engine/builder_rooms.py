@@ -24,16 +24,22 @@ class Workplace:
     builds: Builds
     cache: BuildCache
     sessions: BuildSessions
+    contexts: Contexts
+
+    async def close(self) -> None:
+        """Wait until what builds threw away is gone."""
+        await in_thread(self.contexts.close)
 
 
 async def open_builder(parts: Parts, images: Images, trees: Trees, source: ImageSource) -> Workplace:
     """Open the builder below the data root. What a dead process left half-made is swept. Raises InternalError."""
     root = parts.folders.data_root / "build"
+    await in_thread(_make_folders, root)
     cache = Cache(root / "cache.db", lambda chain: trees.find(chain) is not None)
     contexts, folders = Contexts(root / "contexts"), CacheFolders(root / "mounts")
     sessions = BuildSessions(parts.folders.exec_root)
     await in_thread(sessions.sweep)
-    await in_thread(_open, root, cache, contexts, folders)
+    await in_thread(_open, cache, contexts, folders)
     images.spare(cache.needed)
     rooms = Rooms(
         images=images,
@@ -44,11 +50,15 @@ async def open_builder(parts: Parts, images: Images, trees: Trees, source: Image
         source=source,
         runner=StepRunner(parts),
     )
-    return Workplace(Builds(parts, Builder(rooms), sessions), BuildCache(images, cache, folders), sessions)
+    return Workplace(Builds(parts, Builder(rooms), sessions), BuildCache(images, cache, folders), sessions, contexts)
 
 
-def _open(root: Path, cache: Cache, contexts: Contexts, folders: CacheFolders) -> None:
-    root.mkdir(mode=0o700, exist_ok=True)
+def _make_folders(root: Path) -> None:
+    for folder in (root, root / "contexts"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _open(cache: Cache, contexts: Contexts, folders: CacheFolders) -> None:
     contexts.open()
     folders.open()
     cache.open()

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 from havre.build.model import BuildFailed
 from havre.build.steps.picking import Picked
+from havre.build.steps.sharing import Shared
 from havre.content.space import Reserve
 from havre.kernel.inroot import make_folders_in_root, open_in_root
 from havre.kernel.libc import KernelError
@@ -40,7 +41,7 @@ class CopyWishes:
 
     *owner* is (user, group), None keeps that of each file; *change_mode* gives the new mode of one entry from its
     present one, kind included; *parents* repeats the path of each source; *leaves_out* names what stays behind,
-    relative to a source folder.
+    relative to a source folder. With *shared*, large files are not copied but only get a place there.
     """
 
     destination: str
@@ -49,6 +50,7 @@ class CopyWishes:
     parents: bool = False
     leaves_out: Callable[[str], bool] | None = None
     word: str = "COPY"
+    shared: Shared | None = None
 
 
 @dataclass(frozen=True, slots=True)
@@ -259,7 +261,7 @@ class _Copying:
         if kind == stat.S_IFREG:
             source = os.open(found.name, _READ, dir_fd=found.folder)
             try:
-                self._write(source, parent, name)
+                self._write(source, parent, (head, name))
             finally:
                 os.close(source)
             return
@@ -287,12 +289,15 @@ class _Copying:
         try:
             if not stat.S_ISREG(os.fstat(source).st_mode):
                 raise BuildFailed(f"{self._wishes.word} failed: {path} is not a regular file")
-            self._write(source, self._tree.folder(head), name)
+            self._write(source, self._tree.folder(head), (head, name))
         finally:
             os.close(source)
 
-    def _write(self, source: int, parent: int, name: bytes) -> None:
+    def _write(self, source: int, parent: int, place: tuple[bytes, bytes]) -> None:
         status = os.fstat(source)
+        if self._share(source, status, parent, place):
+            return
+        name = place[1]
         self._reserve.spend(status.st_size)
         handle = self._tree.replacing(parent, name, lambda: os.open(name, _NEW, 0o600, dir_fd=parent))
         try:
@@ -309,6 +314,18 @@ class _Copying:
             os.utime(handle, ns=(status.st_mtime_ns, status.st_mtime_ns))
         finally:
             os.close(handle)
+
+    def _share(self, source: int, status: os.stat_result, parent: int, place: tuple[bytes, bytes]) -> bool:
+        shared = self._wishes.shared
+        if shared is None:
+            return False
+        shared.places.pop(place, None)
+        if status.st_nlink > 1 or not shared.takes(status):
+            return False
+        name = place[1]
+        os.close(self._tree.replacing(parent, name, lambda: os.open(name, _NEW, 0o600, dir_fd=parent)))
+        shared.places[place] = os.fsdecode(os.readlink(f"/proc/self/fd/{source}"))  # noqa: PTH115  by handle
+        return True
 
     def _finish_folder(self, full: bytes, status: os.stat_result) -> None:
         """Attributes last: the times of a folder change with each entry."""

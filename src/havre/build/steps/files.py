@@ -15,6 +15,7 @@ from havre.build.steps.copying import CopyWishes, FileReader, Sources, copy_all
 from havre.build.steps.modes import parse_mode
 from havre.build.steps.owners import find_owner
 from havre.build.steps.picking import Picked, leaver, pick
+from havre.build.steps.sharing import Shared, fill_places
 from havre.kernel.inroot import open_in_root
 from havre.snapshots.budget import BadArchive
 from havre.snapshots.compression import Decompressed
@@ -50,6 +51,7 @@ class Copying:
         with opened(self.workshop, self.place) as source, self.workshop.opened(tree) as key:
             picked = tuple(pick(source, operation.sources, word=self._word))
             self._check(picked)
+            shared = Shared() if self._shares else None
             with trees.mounted(key, View.WRITABLE) as root:
                 wishes = CopyWishes(
                     destination=operation.destination,
@@ -58,10 +60,18 @@ class Copying:
                     parents=operation.parents,
                     leaves_out=leaver(operation.excludes),
                     word=self._word,
+                    shared=shared,
                 )
                 documents = tuple((one.name, one.content.encode()) for one in operation.files)
                 copy_all(Sources(source, picked, documents, self._archives(source, picked)), root, wishes)
+            if shared is not None:
+                fill_places(trees.diff_path(key), shared.places)
             return self.workshop.seal(key, tree, times_ns)
+
+    @property
+    def _shares(self) -> bool:
+        """Whether files may be in the layer as they are in the context."""
+        return isinstance(self.place, Context) and not self.operation.chown and not self.operation.chmod
 
     @property
     def _keeps_owners(self) -> bool:
