@@ -95,7 +95,7 @@ class System:
             "Driver": "overlay2",
             "DriverStatus": [["Supports d_type", "true"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
             "Plugins": {
-                "Volume": ["local"],
+                "Volume": sorted({"local", *parts.volumes.plugins.names()}),
                 "Network": ["bridge", "host", "null"],
                 "Authorization": None,
                 "Log": sorted(driver for driver in OFFERED if driver != "none"),

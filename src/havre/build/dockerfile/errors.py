@@ -39,9 +39,10 @@ class ParseError(DockerfileError):
         return f"dockerfile parse error on line {self.location.first if self.location else 0}: {self.reason}"
 
 
-def excerpt(text: str, location: Location, *, name: str = "Dockerfile", around: int = 2) -> list[str]:
-    """The lines of *text* at *location* and *around* it, numbered and marked, as docker shows them with an error."""
+def excerpt(text: str, location: Location, *, name: str = "Dockerfile") -> list[str]:
+    """The lines of *text* at *location* and a few around them, numbered and marked, as docker shows them."""
     lines = text.split("\n")
+    around = 2 if location.first == location.last else 1
     first, last = max(1, location.first - around), min(len(lines), location.last + around)
     marks = {True: ">>>", False: "   "}
     return [

@@ -60,6 +60,8 @@ class Glob:
     pattern: str
     matches: Callable[[str], bool]
     """Whether a whole path matches."""
+    expression: str | None = None
+    """The same for `re`; None where that could be slow."""
 
 
 def has_wildcards(pattern: str) -> bool:
@@ -87,7 +89,7 @@ def go_glob(pattern: str) -> Glob:
 def deep_glob(pattern: str) -> Glob:
     """A pattern of .dockerignore, `--exclude` or `--parents`, with `**`. Raises DockerfileError."""
     tokens = _read(pattern, deep=True)
-    return Glob(pattern, _plain(pattern, tokens) or _glob(pattern, tokens).matches)
+    return _plain(pattern, tokens) or _glob(pattern, tokens)
 
 
 def clean(path: str) -> str:
@@ -101,22 +103,24 @@ def _glob(pattern: str, tokens: list[Token]) -> Glob:
     many = sum(isinstance(token, Star | Folders | Rest) for token in tokens)
     if many > _FEW:
         return Glob(pattern, automaton_of(tokens).matches)
-    expression = re.compile("".join(map(_expression, tokens)), re.DOTALL)
-    return Glob(pattern, lambda path: expression.fullmatch(path) is not None)
+    expression = "".join(map(_expression, tokens))
+    compiled = re.compile(expression, re.DOTALL)
+    return Glob(pattern, lambda path: compiled.fullmatch(path) is not None, expression)
 
 
-def _plain(pattern: str, tokens: list[Token]) -> Callable[[str], bool] | None:
+def _plain(pattern: str, tokens: list[Token]) -> Glob | None:
     """A comparison of texts where one is enough: `a/b`, `a/**`, `**/b`, and `**.b`, which is the end of any name."""
     text = "".join(token for token in tokens if isinstance(token, str))
     match [token for token in tokens if not isinstance(token, str)]:
         case []:
-            return lambda path: path == text
+            return Glob(pattern, lambda path: path == text, re.escape(text))
         case [Rest()]:
-            return lambda path: path.startswith(text)
+            return Glob(pattern, lambda path: path.startswith(text), re.escape(text) + ".*")
         case [Folders(whole=True)] if not isinstance(tokens[0], str):
-            return lambda path: path == text or path.endswith("/" + text)
+            end = "/" + text
+            return Glob(pattern, lambda path: path == text or path.endswith(end), "(?:.*/)?" + re.escape(text))
         case [Folders()] if not isinstance(tokens[0], str) and "\\" not in pattern:
-            return lambda path: path.endswith(text)
+            return Glob(pattern, lambda path: path.endswith(text), ".*" + re.escape(text))
         case _:
             return None
 

@@ -7,13 +7,15 @@ from havre.build.dockerfile import instructions as typed
 from havre.build.dockerfile.commands import start_of
 from havre.build.dockerfile.quoting import quoted
 
-_NO_ARGS: Final[Mapping[str, str]] = {}
+_NO_ARGS: Final[Mapping[str, str | None]] = {}
 
 
-def created_by(instruction: typed.StageInstruction, shell: tuple[str, ...], args: Mapping[str, str] = _NO_ARGS) -> str:
+def created_by(
+    instruction: typed.StageInstruction, shell: tuple[str, ...], args: Mapping[str, str | None] = _NO_ARGS
+) -> str:
     """The history's line for *instruction*, its variables replaced.
 
-    *args* are `Scope.run_args` of the scope above a RUN, or below an ARG.
+    *args* are `Scope.run_args` above a RUN, `Scope.args` below an ARG.
     """
     keyword = instruction.keyword.upper()
     match instruction:
@@ -32,7 +34,7 @@ def created_by(instruction: typed.StageInstruction, shell: tuple[str, ...], args
             return f"{keyword} {_value(instruction)}"
 
 
-def _declared(one: typed.Declaration, args: Mapping[str, str]) -> str:
+def _declared(one: typed.Declaration, args: Mapping[str, str | None]) -> str:
     value = args.get(one.name)
     return one.name if value is None else f"{one.name}={value}"
 

@@ -3,8 +3,9 @@
 A path is ignored as well where a folder above it is.
 """
 
-from collections.abc import Iterable, Sequence
-from dataclasses import dataclass
+import re
+from collections.abc import Callable, Iterable, Sequence
+from dataclasses import dataclass, field
 from typing import Self
 
 from havre.build.dockerfile.errors import DockerfileError
@@ -12,6 +13,10 @@ from havre.build.dockerfile.globs import Glob, clean, deep_glob, has_wildcards
 from havre.build.dockerfile.spaces import strip
 
 IGNORE_FILE = ".dockerignore"
+
+
+def _always(_path: str) -> bool:
+    return True
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,9 +37,10 @@ class Verdict:
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """Rules in their order."""
+    """Rules in their order; *may_match* is quick: where it says no, no rule matches a path."""
 
     rules: tuple[Rule, ...] = ()
+    may_match: Callable[[str], bool] = field(default=_always, compare=False)
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -44,7 +50,8 @@ class Ignore:
     @classmethod
     def of(cls, patterns: Iterable[str]) -> Self:
         """The rules of *patterns*: lines of .dockerignore, values of `--exclude`. Raises DockerfileError."""
-        return cls(tuple(_rule(stripped) for pattern in patterns if (stripped := strip(pattern))))
+        rules = tuple(_rule(stripped) for pattern in patterns if (stripped := strip(pattern)))
+        return cls(rules, _may_match(rules))
 
     @property
     def has_exceptions(self) -> bool:
@@ -61,6 +68,8 @@ class Ignore:
 
     def verdict(self, path: str, above: Verdict | None) -> Verdict:
         """For those who walk down a tree: what holds for *path*, *above* being what holds for its folder."""
+        if not self.may_match(path):
+            return above or Verdict(ignored=False, matched=(False,) * len(self.rules))
         matched: list[bool] = []
         ignored = False
         for index, rule in enumerate(self.rules):
@@ -79,7 +88,7 @@ class Ignore:
     def without(self, paths: Sequence[str]) -> "Ignore":
         """The same rules, but *paths* are kept: the Dockerfile and the ignore file, which the builder itself reads."""
         kept = [Rule(Glob(path, path.__eq__), keeps=True) for path in map(clean, paths)]
-        return Ignore((*self.rules, *kept))
+        return Ignore((*self.rules, *kept), _always)
 
 
 def ignore_files(dockerfile: str) -> tuple[str, str]:
@@ -107,6 +116,15 @@ def _rule(pattern: str) -> Rule:
     keeps = pattern.startswith("!")
     pattern = pattern[1:] if keeps else pattern
     return Rule(deep_glob(pattern.removeprefix("/") or pattern), keeps)
+
+
+def _may_match(rules: tuple[Rule, ...]) -> Callable[[str], bool]:
+    expressions = [rule.glob.expression for rule in rules]
+    known = [expression for expression in expressions if expression is not None]
+    if len(known) < len(expressions):
+        return _always
+    match = re.compile("|".join(known), re.DOTALL).fullmatch
+    return lambda path: match(path) is not None
 
 
 def _reaches(pattern: str, folder: str) -> bool:

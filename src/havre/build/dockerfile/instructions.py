@@ -3,6 +3,7 @@
 Every instruction carries the text that was written (continuation lines joined) and where.
 """
 
+import posixpath
 from dataclasses import dataclass
 from enum import StrEnum
 
@@ -117,6 +118,19 @@ class Mount:
     mode: int | None = None
     uid: int | None = None
     gid: int | None = None
+
+    @property
+    def resolved_id(self) -> str:
+        """The name of a secret, an agent or a cache, also where it follows from other values; else empty."""
+        match self.kind:
+            case MountKind.SECRET:
+                return self.source or self.id or posixpath.basename(self.target)
+            case MountKind.SSH:
+                return self.id or "default"
+            case MountKind.CACHE:
+                return self.id or posixpath.normpath(self.target)
+            case _:
+                return ""
 
 
 class NetworkMode(StrEnum):

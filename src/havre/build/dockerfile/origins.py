@@ -118,16 +118,13 @@ def find_target(program: Program, name: str) -> Stage:
 
 
 def named_origins(stage: Stage) -> Iterator[tuple[str, Location]]:
-    """The names in `--from=` and `--mount=from=` of *stage*, with where they stand. Raises DockerfileError."""
+    """The names in `--from=` and `--mount=from=` of *stage*, with where they stand."""
     for instruction in stage.instructions:
-        try:
-            if isinstance(instruction, Copy) and instruction.origin:
-                yield instruction.origin, instruction.location
-            elif isinstance(instruction, Run):
-                names = (mount_origin(flag) for flag in instruction.mount_flags)
-                yield from ((name, instruction.location) for name in names if name)
-        except DockerfileError as error:
-            raise error.at(instruction.location) from None
+        if isinstance(instruction, Copy) and instruction.origin:
+            yield instruction.origin, instruction.location
+        elif isinstance(instruction, Run):
+            names = (mount_origin(flag) for flag in instruction.mount_flags)
+            yield from ((name, instruction.location) for name in names if name)
 
 
 def _familiar(name: str) -> str:

@@ -54,6 +54,7 @@ class _Reader:
         self._directives.read(line, first)
         text, goes_on = self._cut_continuation(line)
         if not goes_on and not text:
+            self._comments.clear()
             return
         text = self._joined(text) if goes_on else text
         self._add(text, first)
@@ -64,7 +65,10 @@ class _Reader:
             self._escape = directive.value if directive.name == "escape" else self._escape
             return
         comment = strip(line[1:])
-        self._comments = [*self._comments, comment] if comment else []
+        if comment:
+            self._comments.append(comment)
+        else:
+            self._comments.clear()
 
     def _joined(self, text: str) -> str:
         parts = [text]
@@ -92,7 +96,7 @@ class _Reader:
         if heredocs:
             node = with_heredocs(node, heredocs, Location(first, self._next))
         self._nodes.append(node)
-        self._comments = []
+        self._comments.clear()
 
     def _filled(self, heredoc: Heredoc) -> Heredoc:
         lines: list[str] = []

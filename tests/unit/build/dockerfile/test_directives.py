@@ -41,8 +41,7 @@ def test_the_first_other_line_ends_them(line: str) -> None:
 def test_what_is_refused(lines: list[str], message: str) -> None:
     directives = Directives()
     with pytest.raises(ParseError) as caught:
-        for number, line in enumerate(lines, 1):
-            directives.read(line, number)
+        _ = [directives.read(line, number) for number, line in enumerate(lines, 1)]
     assert caught.value.message == message
 
 

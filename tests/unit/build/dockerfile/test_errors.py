@@ -19,7 +19,7 @@ def test_a_parse_error_begins_with_its_line() -> None:
 
 def test_the_excerpt_marks_the_lines() -> None:
     text = "FROM a\r\nRUN b \\\n  c\nRUN d\nRUN e\nRUN f"
-    assert excerpt(text, Location(2, 3), around=1) == [
+    assert excerpt(text, Location(2, 3)) == [
         "Dockerfile:2",
         "--------------------",
         "   1 |     FROM a",
@@ -27,6 +27,17 @@ def test_the_excerpt_marks_the_lines() -> None:
         "   3 | >>>   c",
         "   4 |     RUN d",
         "--------------------",
+    ]
+
+
+def test_around_one_line_there_are_more() -> None:
+    text = "\n".join(f"RUN {number}" for number in range(1, 8))
+    assert excerpt(text, Location(4, 4))[2:-1] == [
+        "   2 |     RUN 2",
+        "   3 |     RUN 3",
+        "   4 | >>> RUN 4",
+        "   5 |     RUN 5",
+        "   6 |     RUN 6",
     ]
 
 

@@ -48,5 +48,5 @@ def test_what_is_refused(flags: tuple[str, ...], message: str) -> None:
 
 def test_none_at_all() -> None:
     no_flags(())
-    with pytest.raises(DockerfileError, match="^unknown flag: --a$"):
+    with pytest.raises(DockerfileError, match=r"^unknown flag: --a$"):
         no_flags(("--a",))

@@ -44,7 +44,7 @@ PATHS = st.lists(st.sampled_from(["a", "b", "ab", ".a"]), min_size=1, max_size=4
         ("/", "a", False),
     ],
 )
-def test_files(text: str, path: str, ignored: bool) -> None:
+def test_files(text: str, path: str, ignored: bool) -> None:  # noqa: FBT001  a row
     assert Ignore.read(text).ignores(path) is ignored
 
 
@@ -73,7 +73,7 @@ def test_exceptions() -> None:
         ("*\n!\\a", "b", True),
     ],
 )
-def test_folders_that_need_not_be_read(text: str, folder: str, kept: bool) -> None:
+def test_folders_that_need_not_be_read(text: str, folder: str, kept: bool) -> None:  # noqa: FBT001  a row
     assert Ignore.read(text).may_keep_below(folder) is kept
 
 
@@ -112,3 +112,14 @@ def test_what_is_kept_is_found_by_a_walk_that_skips(patterns: list[str], path: s
             assert ignore.ignores(path)
             return
     assert ignore.verdict(path, above).ignored == ignore.ignores(path)
+
+
+def test_patterns_that_could_be_slow_are_tried_one_by_one() -> None:
+    ignore = Ignore.read("*a*a*a*a\nb")
+    assert ignore.ignores("aaaa")
+    assert ignore.ignores("b")
+    assert not ignore.ignores("c" * 1000)
+
+
+def test_rules_are_values() -> None:
+    assert Ignore.read("") == Ignore()

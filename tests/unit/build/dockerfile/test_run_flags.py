@@ -136,9 +136,9 @@ def test_devices_that_are_none(flag: str, message: str) -> None:
 def test_modes() -> None:
     assert parse_network("host") is NetworkMode.HOST
     assert parse_security("insecure") is SecurityMode.INSECURE
-    with pytest.raises(DockerfileError, match='^invalid network mode "x"$'):
+    with pytest.raises(DockerfileError, match=r'^invalid network mode "x"$'):
         parse_network("x")
-    with pytest.raises(DockerfileError, match='^security "" is not valid$'):
+    with pytest.raises(DockerfileError, match=r'^security "" is not valid$'):
         parse_security("")
 
 
@@ -148,4 +148,4 @@ def test_any_flag_is_read_or_refused(flag: str) -> None:
         check_mount(flag)
         parse_mount(flag)
     except DockerfileError as error:
-        assert error.reason  # noqa: PT017
+        assert error.reason

@@ -132,7 +132,7 @@ def test_names() -> None:
     [
         (Lexer(escape="`"), "`$set \\ $set", "$set \\ value"),
         (Lexer(keep_quotes=True), "'a' \"$set\"", "'a' \"value\""),
-        (Lexer(keep_escapes=True), r'\a "\"" "\b"', r'\a \" \\b'),
+        (Lexer(keep_escapes=True), r'\a "\"" "\b"', r"\a \" \\b"),
         (Lexer(plain_quotes=True), 'it\'s "$set"', 'it\'s "value"'),
         (Lexer(keep_unset=True), "$unset $set ${unset}", "$unset value ${unset}"),
         (Lexer(keep_unset=True), "${unset:-a} ${unset#b}", "${unset:-a} ${unset#b}"),
@@ -148,7 +148,7 @@ def test_any_text_is_read_or_refused(text: str) -> None:
     try:
         expansion = LEXER.expand(text, {"a": "b"})
     except DockerfileError as error:
-        assert error.reason.startswith("failed to process")  # noqa: PT017
+        assert error.reason.startswith("failed to process")
     else:
         assert "".join(expansion.text.split()) == "".join("".join(expansion.words).split())
 
