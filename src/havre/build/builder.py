@@ -9,13 +9,14 @@ from havre.base.tasks import in_thread
 from havre.build.cache import Cache
 from havre.build.context import Context, Contexts
 from havre.build.dockerfile.ignore import IGNORE_FILE, Ignore
-from havre.build.dockerfile.instructions import Program
-from havre.build.dockerfile.parser import decode
-from havre.build.dockerfile.program import read_text
+from havre.build.dockerfile.parser import decode, parse
+from havre.build.dockerfile.program import read_document
 from havre.build.dockerfile.scope import Platforms, unused_args, unused_args_warning
+from havre.build.graph import Graph
 from havre.build.images import LoadedImage, State, load_image, make_image
 from havre.build.layers import Workshop
-from havre.build.model import BuildEvent, BuildWishes, Built, Noticed, PullTold, Tagged
+from havre.build.looking import Report, Source, look
+from havre.build.model import BuildEvent, BuildFailed, BuildWishes, Built, Noticed, PullTold, Tagged
 from havre.build.mounts import CacheFolders
 from havre.build.plan import Demands, Needed, Planner
 from havre.build.seams import ImageSource, Runner, Trees
@@ -49,7 +50,7 @@ class Rooms:
 class _Read:
     """A Dockerfile that was read, and what the client wants of it."""
 
-    program: Program
+    source: Source
     planner: Planner
     needed: Needed
 
@@ -68,32 +69,31 @@ class Builder:
         """
         names = tuple(_name(text) for text in wishes.names)
         async with self._rooms.contexts.received(body, sent_contexts(wishes)) as context:
-            read = await to_the_end(in_thread(self._read, context, wishes))
+            read = await to_the_end(in_thread(self._plan, context, wishes))
             return await _Build(self._rooms, context, wishes, tell).build(read, names)
 
+    async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
+        """What is to be said about the Dockerfile; nothing is built. Raises as `build` does."""
+        async with self._rooms.contexts.received(body) as context:
+            return await to_the_end(in_thread(lambda: look(_source(context, wishes), call)))
+
     @staticmethod
-    def _read(context: Context, wishes: BuildWishes) -> _Read:
-        text = decode(context.dockerfile(wishes.dockerfile))
-        ignored = context.ignore_file(wishes.dockerfile)
-        if ignored is not None:
-            ignores = Ignore.read(decode(ignored)).ignores
-            # Whoever made the archive has left out the rest; these two had to be sent.
-            for own in (wishes.dockerfile, IGNORE_FILE):
-                if ignores(own):
-                    context.leave_out(own)
-        program = read_text(text)
-        args = {name: value for name, value in wishes.args.items() if value is not None}
-        target = _platform(wishes.platform)
+    def _plan(context: Context, wishes: BuildWishes) -> _Read:
+        source = _source(context, wishes)
+        # Whoever made the archive has left out the rest; these two had to be sent.
+        for own in (wishes.dockerfile, IGNORE_FILE):
+            if source.ignore.ignores(own):
+                context.leave_out(own)
         demands = Demands(
-            args=args,
+            args=source.args,
             contexts=wishes.contexts,
             labels=wishes.labels,
             target=wishes.target,
-            platforms=Platforms(host_platform(), target),
+            platforms=source.platforms,
             allowed=wishes.allowed,
         )
-        planner = Planner(program, demands)
-        return _Read(program, planner, planner.needed())
+        planner = Planner(source.program, demands)
+        return _Read(source, planner, planner.needed())
 
 
 class _Build:
@@ -113,6 +113,7 @@ class _Build:
             arrival = await undo.enter_async_context(self._rooms.images.arriving())
             images = await self._images(read.needed, arrival)
             graph = read.planner.graph(read.needed, {key: image.config for key, image in images.items()})
+            await self._check(read, graph)
             materials = Materials(
                 workshop=Workshop(self._rooms.trees, arrival, self._hold),
                 cache=self._rooms.cache,
@@ -125,9 +126,19 @@ class _Build:
                 state = await Solver(graph, materials, self._wishes, self._tell).solve()
             finally:
                 await to_the_end(in_thread(self._flush, arrival))
-            if unused := unused_args(read.program, dict.fromkeys(self._wishes.args, "")):
+            if unused := unused_args(read.source.program, dict.fromkeys(self._wishes.args, "")):
                 await self._tell(Noticed(unused_args_warning(unused)))
             return await self._publish(state, arrival, names)
+
+    async def _check(self, read: _Read, graph: Graph) -> None:
+        """Tell what the build checks find. Raises BuildFailed where the Dockerfile takes that for an error."""
+        environments = {index: stage.settings.env for index, stage in graph.stages.items()}
+        found = await in_thread(read.source.findings, environments)
+        for one in found:
+            await self._tell(Noticed(one.message, one.rule, one.location))
+        if found and read.source.policy.error:
+            rules = ", ".join(sorted({one.rule for one in found}))
+            raise BuildFailed(f"lint violation found for rules: {rules}")
 
     async def _images(self, needed: Needed, arrival: Arrival) -> dict[tuple[str, str], LoadedImage]:
         """The images that the build stands on, found or pulled, and held."""
@@ -173,6 +184,22 @@ class _Build:
 
     def _release(self) -> None:
         self._rooms.cache.release(self._held)
+
+
+def _source(context: Context, wishes: BuildWishes) -> Source:
+    text = decode(context.dockerfile(wishes.dockerfile))
+    ignored = context.ignore_file(wishes.dockerfile)
+    document = parse(text)
+    return Source(
+        text=text,
+        name=wishes.dockerfile,
+        document=document,
+        program=read_document(document),
+        platforms=Platforms(host_platform(), _platform(wishes.platform)),
+        args={name: value for name, value in wishes.args.items() if value is not None},
+        target=wishes.target,
+        ignore=Ignore() if ignored is None else Ignore.read(decode(ignored)),
+    )
 
 
 def sent_contexts(wishes: BuildWishes) -> dict[str, str]:

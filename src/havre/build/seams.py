@@ -20,12 +20,16 @@ Output = Callable[[bytes, bool], Awaitable[None]]
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class ImagePart:
-    """Files of sealed layers at *target*, read-only; *subpath* is resolved inside them."""
+    """Files of sealed layers at *target*; *subpath* is resolved inside them.
+
+    With *writable*, what is written there is thrown away, and a *folder* of the host may stand in for the layers.
+    """
 
     chain: Digest | None
     subpath: str
     target: str
     writable: bool = False
+    folder: str = ""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -89,8 +89,8 @@ class ClassicLines:
                 yield {"stream": f"Successfully built {short(image_id)}\n"}
             case Tagged(name):
                 yield {"stream": f"Successfully tagged {name}\n"}
-            case Noticed(message, check):
-                yield {"stream": f"{check}: {message}\n" if check else f"{message}\n"}
+            case Noticed(message, ""):
+                yield {"stream": f"{message}\n"}
             case PullTold():
                 yield _pulling(event)
             case _:

@@ -15,6 +15,7 @@ from havre.base.tasks import in_thread
 from havre.build.layers import drop_places, drop_touched, missing_places
 from havre.build.model import BuildFailed
 from havre.build.seams import ImagePart, Output, RunWishes, SecretFile
+from havre.engine.build_parts import stage_writable
 from havre.engine.create import with_defaults
 from havre.engine.model import ImageMount, Record
 from havre.engine.parts import Parts
@@ -23,6 +24,7 @@ from havre.engine.seams import Shim
 from havre.engine.settings import Config, HostConfig, LogSettings, Ulimit
 from havre.engine.shared_memory import folder_of, unmount_shared_memory
 from havre.engine.spec import build_bundle
+from havre.engine.staged import unstage_all
 from havre.engine.surroundings import connect, prepare
 from havre.engine.validate import settled_host
 from havre.images.threads import to_the_end
@@ -57,8 +59,9 @@ class StepRunner:
             attachment = await connect(parts, record)
             undo.push_async_callback(self._detach, record.id)
             around = await prepare(parts, record, attachment, undo)
+            writable = await in_thread(self._stage, wishes, undo)
             secrets = await in_thread(self._put_secrets, wishes, undo)
-            bundle = _with_mounts(build_bundle(record, around), (*wishes.mounts, *secrets))
+            bundle = _with_mounts(build_bundle(record, around), (*wishes.mounts, *writable, *secrets))
             places = await in_thread(self._places, bundle)
             self._push(undo, self._clean, record.id, places)
             undo.push_async_callback(self._take_away, record.id)
@@ -95,9 +98,15 @@ class StepRunner:
                 working_dir=wishes.working_dir,
             ),
             host=settled_host(with_defaults(parts, _host(wishes)), parts.facts, _SILENT),
-            mounts=tuple(_image_mount(part) for part in wishes.parts),
+            mounts=tuple(_image_mount(part) for part in wishes.parts if not part.writable),
             args=wishes.args,
         )
+
+    def _stage(self, wishes: RunWishes, undo: AsyncExitStack) -> list[Mount]:
+        parts = [part for part in wishes.parts if part.writable]
+        if parts:
+            self._push(undo, unstage_all, self._parts, wishes.key)
+        return [stage_writable(self._parts, wishes.key, number, part) for number, part in enumerate(parts)]
 
     def _put_secrets(self, wishes: RunWishes, undo: AsyncExitStack) -> list[Mount]:
         """The secrets as files in memory, and how they are mounted."""

@@ -8,6 +8,7 @@ from typing import Final
 
 from havre.base.errors import HavreError
 from havre.build.builder import Builder
+from havre.build.looking import Report
 from havre.build.model import BuildEvent, BuildWishes, PullTold, Tagged
 from havre.engine.build_lines import ClassicLines, Lines
 from havre.engine.build_sessions import BuildSessions
@@ -48,6 +49,10 @@ class Builds:
                     yield line
         finally:
             self._sessions.end(session)
+
+    async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
+        """What is to be said about the Dockerfile, instead of a build. Raises InvalidInput."""
+        return await self._builder.look(body, wishes, call)
 
     async def _told(
         self, body: AsyncIterator[bytes], wishes: BuildWishes, lines: Lines

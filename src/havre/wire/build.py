@@ -16,6 +16,13 @@ class BuildSession(TypedDict, total=False):
     Id: str | None
 
 
+class BuildReport(TypedDict, total=False):
+    """What POST /build answers with `call=check`, `outline` or `targets`."""
+
+    Text: str | None
+    Findings: int | None
+
+
 class BuildStep(TypedDict, total=False):
     """One thing that happened, with `progress=steps`; *Event* tells which of the other keys are there.
 

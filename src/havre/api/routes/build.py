@@ -12,6 +12,7 @@ from havre.api.router import Route
 from havre.api.status import message_of
 from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.base.numbers import parse_int
+from havre.build.looking import Report
 from havre.build.model import BuildFailed, BuildWishes, StepLimits
 from havre.engine.build_lines import ClassicLines, Lines, QuietLines, StepLines
 from havre.wire.filters import Filters, parse_filters
@@ -36,6 +37,9 @@ class Builds(Protocol):
     ) -> AsyncIterator[ProgressLine]:
         """Build an image, and tell it in *lines*."""
 
+    async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
+        """What is to be said about a Dockerfile, instead of a build."""
+
 
 class BuildCache(Protocol):
     """What is asked of the engine about the builder's cache."""
@@ -52,6 +56,9 @@ def routes(builds: Builds, cache: BuildCache) -> list[Route]:
         if query.text("version") == _BUILDKIT:
             raise NotSupported("BuildKit's own protocol is not spoken here: use DOCKER_BUILDKIT=0, or `havre build`")
         wishes = parse_wishes(query)
+        if (call := query.text("call")) not in {"", "build"}:
+            report = await builds.look(aiter(request.body), wishes, call)
+            return as_json({"Text": report.text, "Findings": report.findings})
         return await _started(builds.build(aiter(request.body), wishes, _lines(query), query.text("session")))
 
     async def prune(request: Request) -> Answer:

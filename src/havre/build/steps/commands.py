@@ -6,7 +6,6 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass
 from pathlib import Path
 
-from havre.base.errors import NotSupported
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.build.context import Context
@@ -107,14 +106,18 @@ class Running:
 
     async def _bind(self, wish: MountWish, place: Place | None, ran: Ran) -> None:
         target = self._target(wish.target)
+        subpath = wish.source.strip("/")
         if not wish.read_only:
-            raise NotSupported("RUN --mount=type=bind,rw is not available in this version of Havre")
+            chain = place.chain if isinstance(place, Tree) else None
+            folder = str(place.folder) if isinstance(place, Context) else ""
+            ran.parts.append(ImagePart(chain=chain, subpath=subpath, target=target, writable=True, folder=folder))
+            return
         if isinstance(place, Context):
             source = await in_thread(_path_inside, place, wish.source)
             ran.mounts.append(Mount(destination=target, type="bind", source=source, options=["bind", "ro", "rprivate"]))
             return
         chain = place.chain if place is not None else None
-        ran.parts.append(ImagePart(chain=chain, subpath=wish.source.strip("/"), target=target))
+        ran.parts.append(ImagePart(chain=chain, subpath=subpath, target=target))
 
     async def _cache(self, wish: MountWish, place: Place | None, ran: Ran, undo: AsyncExitStack) -> None:
         target = self._target(wish.target)

@@ -33,6 +33,9 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     context = open_context(given.args[0], given.text("file"))
     query = [*query_of(given), ("dockerfile", context.dockerfile), ("progress", "steps")]
     query += _with_contexts(given, context)
+    call = "check" if given.switch("check") else given.text("call")
+    if call != "build":
+        return _look(client, screen, context, [*query, ("call", call)])
     if session := lend(client, given):
         query.append(("session", session))
     progress = _progress_of(given, screen)
@@ -50,6 +53,18 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     if given.switch("quiet"):
         screen.line(image)
     return 0
+
+
+def _look(client: Client, screen: Screen, context: Context, query: list[tuple[str, str]]) -> int:
+    """Print what is to be said about the Dockerfile; 1 when a check found something."""
+    from urllib.parse import urlencode
+
+    response = client.send("POST", f"/build?{urlencode(query)}", stream=context.pieces)
+    report = loads(response.read())
+    if not isinstance(report, dict):
+        raise ClientError("the daemon's answer is no object")
+    screen.write(str(report.get("Text", "")).encode(errors="surrogateescape"))
+    return 1 if report.get("Findings") else 0
 
 
 class _Build:
