@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 GROUPS = {
+    "builder": "Manage builds",
     "container": "Manage containers",
     "image": "Manage images",
     "network": "Manage networks",
@@ -16,7 +17,9 @@ _CONTAINER = (
     "rename", "restart",
     "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
-_IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag")
+_IMAGE = (
+    "bootstrap", "build", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag",
+)  # fmt: skip
 _TOP = (
     "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
@@ -40,6 +43,8 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
+    ("builder", "du"): "builder_du",
+    ("builder", "prune"): "builder_prune",
     ("inspect",): "inspect",
     ("login",): "login",
     ("logout",): "logout",
@@ -57,6 +62,8 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("image", "remove"): ("image", "rm"),
     ("rmi",): ("image", "rm"),
     ("history",): ("image", "history"),
+    ("build",): ("image", "build"),
+    ("builder", "build"): ("image", "build"),
     ("import",): ("image", "import"),
     ("load",): ("image", "load"),
     ("save",): ("image", "save"),

@@ -19,6 +19,7 @@ from havre.content.partial import PartialBlob
 from havre.content.partials import Partials
 from havre.content.reader import BlobReader, Readable
 from havre.content.space import exhaustion
+from havre.kernel.files import syncfs
 from havre.oci.descriptor import OCI_INDEX, Descriptor
 from havre.oci.digest import Digest
 from havre.oci.manifest import Index
@@ -59,6 +60,15 @@ class Content:
     def writer(self, *, algorithm: str = "sha256", lease: Lease | None = None) -> BlobWriter:
         """A context in which one blob is written piece by piece; it appears at `commit` or not at all."""
         return BlobWriter(self._staging / os.urandom(16).hex(), self._placer(lease), algorithm)
+
+    def flush(self) -> None:
+        """Return when every blob that was committed without being durable is on the disk."""
+        handle = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with exhaustion("writing blobs to the disk"):
+                syncfs(handle)
+        finally:
+            os.close(handle)
 
     def ingest(
         self,

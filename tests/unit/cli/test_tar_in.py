@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 
 from havre.cli.tar_in import Stream, unpack
-from havre.cli.tar_out import pack
+from havre.client.tar_out import pack
 from havre.client.errors import ClientError
 
 
