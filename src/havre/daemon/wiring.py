@@ -161,7 +161,9 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         workplace = await open_builder(parts, pictures, snapshots, LocalImages(pictures))
         undo.push_async_callback(workplace.close)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        yield _Joined(parts, pictures, registry_client, cables, records.fact("engine-id", new_id), cgroups, execs, workplace)
+        yield _Joined(
+            parts, pictures, registry_client, cables, records.fact("engine-id", new_id), cgroups, execs, workplace
+        )
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:

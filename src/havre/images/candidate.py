@@ -78,7 +78,7 @@ class Arrival:
 
     def ingest_soon(self, pieces: Iterable[bytes]) -> Stored:
         """Store what *pieces* hold; it is on the disk after `flush`, and no record may name it before."""
-        with self._content.writer(lease=self._lease) as blob:
+        with self._content.writer(lease=self.lease) as blob:
             for piece in pieces:
                 blob.write(piece)
             stored = blob.commit(durable=False)

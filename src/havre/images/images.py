@@ -51,7 +51,7 @@ class Images:
 
     def spare(self, needed: Callable[[], Needed]) -> None:
         """Never remove what *needed* answers: contents and layers that others than images stand on."""
-        self._store.also_needed.append(needed)
+        self.store.also_needed.append(needed)
 
     def find(self, text: str) -> Image:
         """The image that *text* names: `busybox`, `busybox:1.36`, `host/name@sha256:…`, an id or its beginning.
