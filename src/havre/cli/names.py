@@ -38,6 +38,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
+    ("compose",): "compose",
     ("inspect",): "inspect",
     ("version",): "version",
 }

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Mapping
+from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from havre.client.client import Client
@@ -29,12 +29,16 @@ from havre.wire.containers import CreateContainer, CreateResponse
 
 @dataclass(frozen=True, slots=True)
 class Settings:
-    """How steps are performed: seconds that a stop may take (None: the container's own), anonymous volumes renewed."""
+    """How steps are performed: seconds that a stop may take (None: the container's own), anonymous volumes renewed.
+
+    *before_start* is told the id and name of each container that is about to start.
+    """
 
     hashes: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     timeout_s: int | None = None
     renew_volumes: bool = False
+    before_start: Callable[[str, str], None] | None = None
 
 
 class Doer:
@@ -134,6 +138,8 @@ class Doer:
         subject = f"Container {self._name(service, number)}"
         identifier = self._ids[service.name, number]
         self._progress.begin(subject, "Starting")
+        if self.settings.before_start:
+            self.settings.before_start(identifier, self._name(service, number))
         client.act("POST", f"/containers/{identifier}/start")
         for hook in service.post_start:
             run_hook(client, identifier, hook, service.name)

@@ -103,8 +103,7 @@ class _Run:
                 self._perform(step)
             else:
                 with self._room:
-                    if self._cancel.given_up:
-                        raise Cancelled
+                    self._cancel.pause(0)
                     self._perform(step)
         except Exception as error:  # noqa: BLE001  handed to the thread that waits for it
             self._ended.put((step.key, error))
