@@ -3,6 +3,8 @@
 from __future__ import annotations
 
 import json
+from collections.abc import Callable, Mapping
+from dataclasses import replace
 
 from havre.cli.compose.command import Verb
 from havre.cli.compose.session import Session, with_dependencies
@@ -17,7 +19,7 @@ from havre.compose.hashes import service_hash
 from havre.compose.load import Loaded
 from havre.compose.model.project import Project
 from havre.compose.model.readers import plain
-from havre.compose.model.show import shown_project
+from havre.compose.model.show import shown_project, shown_service
 from havre.wire.images import ImageInspect
 
 
@@ -75,14 +77,11 @@ def _whole(given: Given, session: Session, loaded: Loaded) -> int:
 
 def _chosen(project: Project, names: list[str]) -> Project:
     """The application with only *names* and what they need; unused shared things are left out."""
-    from dataclasses import replace
-
     services = with_dependencies(project, names)
     networks = {key for service in services.values() for key in service.networks}
     volumes = {mount.source for service in services.values() for mount in service.volumes}
-    secrets = {
-        grant.source for one in services.values() for grant in (*one.secrets, *(one.build.secrets if one.build else ()))
-    }
+    secrets = {grant.source for service in services.values() for grant in service.secrets}
+    secrets |= {grant.source for one in services.values() if one.build for grant in one.build.secrets}
     configs = {grant.source for service in services.values() for grant in service.configs}
     return replace(
         project,
@@ -96,8 +95,7 @@ def _chosen(project: Project, names: list[str]) -> Project:
 
 def _pin(document: dict[str, object], project: Project, session: Session, *, only: bool) -> None:
     """Images by digest, as the engine knows them."""
-    services = document["services"]
-    assert isinstance(services, dict)
+    services = {name: dict(shown_service(service)) for name, service in project.services.items()}
     for name, service in project.services.items():
         if not service.image or "@" in service.image:
             continue
@@ -105,6 +103,7 @@ def _pin(document: dict[str, object], project: Project, session: Session, *, onl
         if not digests:
             raise ComposeError(f"service {name!r}: the image {service.image} has no digest of a registry here")
         services[name]["image"] = f"{service.image}@{digests[0].partition('@')[2]}"
+    document["services"] = services
     if only:
         kept = {name: {"image": one["image"]} for name, one in services.items() if "image" in one}
         document.clear()
@@ -123,7 +122,7 @@ def _hashes(wanted: str, project: Project, session: Session) -> int:
 def _variables(session: Session) -> int:
     """Every variable that the files name, with what it is without a value."""
     files = session.top.many("file") or find_files(session.top.text("project-directory") or ".")
-    rows = {}
+    rows: dict[str, list[str]] = {}
     for path in files:
         for one in variables_of(read_file(path, Scope({}, set(), interpolated=False))):
             required = "true" if one.operator.endswith("?") else "false"
@@ -136,7 +135,7 @@ def _variables(session: Session) -> int:
     return 0
 
 
-_LISTS = {
+_LISTS: Mapping[str, Callable[[Project], list[str]]] = {
     "services": lambda project: list(project.services),
     "volumes": lambda project: list(project.volumes),
     "networks": lambda project: list(project.networks),

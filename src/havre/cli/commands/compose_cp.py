@@ -13,14 +13,14 @@ def act(given: Given, session: Session) -> int:
     """To every container of the service, or to the one of --index; from the first, or from that one."""
     source, destination = given.args
     words = passed_on(given, "archive", "follow-link")
-    from_service, into_service = _split(source), _split(destination)
-    if bool(from_service) == bool(into_service):
+    if _is_inside(source) == _is_inside(destination):
         raise ClientError("unknown copy direction: one of source and destination must be SERVICE:PATH")
     index = given.number("index")
-    if from_service:
-        container = session.container(from_service[0], index)
-        return run_for_container(session, "cp", [*words, f"{container.id}:{from_service[1]}", destination])
-    service, path = into_service
+    if _is_inside(source):
+        service, _, path = source.partition(":")
+        container = session.container(service, index)
+        return run_for_container(session, "cp", [*words, f"{container.id}:{path}", destination])
+    service, _, path = destination.partition(":")
     session.container(service, index)
     code = 0
     for one in session.containers([service], oneoff=given.switch("all")):
@@ -29,10 +29,10 @@ def act(given: Given, session: Session) -> int:
     return code
 
 
-def _split(text: str) -> tuple[str, str] | tuple[()]:
-    """Service and path; nothing for a path of this machine."""
-    service, colon, path = text.partition(":")
-    return (service, path) if colon and service and not service.startswith((".", "/")) else ()
+def _is_inside(text: str) -> bool:
+    """Whether it is SERVICE:PATH, not a path of this machine."""
+    service, colon, _ = text.partition(":")
+    return bool(colon and service) and not service.startswith((".", "/"))
 
 
 VERB = Verb(

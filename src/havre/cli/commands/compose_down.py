@@ -48,8 +48,8 @@ def _images(given: Given, project: Project | None) -> tuple[str, ...]:
 def _external(project: Project | None) -> frozenset[str]:
     if project is None:
         return frozenset()
-    shared = (*project.networks.values(), *project.volumes.values())
-    return frozenset(one.name for one in shared if one.external)
+    networks = {one.name for one in project.networks.values() if one.external}
+    return frozenset(networks | {one.name for one in project.volumes.values() if one.external})
 
 
 VERB = Verb(

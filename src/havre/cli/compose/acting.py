@@ -12,7 +12,7 @@ from havre.compose.present import Container
 def act_on(
     session: Session,
     containers: Iterable[Container],
-    act: Callable[[Client, Container], object],
+    act: Callable[[Client, Container], None],
     words: tuple[str, str],
 ) -> None:
     """Call *act* with each container; *words* are what is told before and after. Raises ClientError."""

@@ -108,8 +108,7 @@ def refuse_unsupported(services: list[Service]) -> None:
             ("provider", service.provider, "services of external programs are not supported"),
             ("models", service.models, "language models are not supported"),
             ("credential_spec", service.credential_spec, "credentials of Windows containers are not supported"),
-            ("pre_start", service.pre_start, "init containers are not supported: use depends_on with "
-             "service_completed_successfully"),
+            ("pre_start", service.pre_start, "not supported: depends_on with service_completed_successfully does it"),
         ):  # fmt: skip
             if given:
                 raise ComposeError(f"service {service.name!r}: {attribute}: {reason}")

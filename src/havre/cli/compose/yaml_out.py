@@ -2,8 +2,6 @@
 
 from __future__ import annotations
 
-from typing import cast
-
 import yaml
 
 
@@ -17,7 +15,7 @@ class _Dumper(yaml.SafeDumper):
 
 def as_yaml(document: object) -> str:
     """The document as text."""
-    return cast(
-        "str",
-        yaml.dump(document, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=4096),
+    made: str = yaml.dump(
+        document, Dumper=_Dumper, sort_keys=False, default_flow_style=False, allow_unicode=True, width=4096
     )
+    return made
