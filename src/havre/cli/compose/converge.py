@@ -28,7 +28,8 @@ Watcher = Callable[[str, str], None]
 class Wishes:
     """What a verb wants: which services (with what they need), and how their containers are made.
 
-    *before_start* is told the id and name of each container that is about to start.
+    *keep_surplus* leaves containers beyond the scale alone; *before_start* is told the id and name of each container
+    that is about to start.
     """
 
     services: tuple[str, ...] = ()
@@ -40,6 +41,7 @@ class Wishes:
     remove_orphans: bool = False
     timeout_s: int | None = None
     renew_volumes: bool = False
+    keep_surplus: bool = False
     images: ImageWishes = field(default_factory=ImageWishes)
     before_start: Watcher | None = None
 
@@ -66,6 +68,7 @@ def converge(session: Session, project: Project, wishes: Wishes) -> Doer:
             scale=wishes.scale,
             start=wishes.start,
             remove_orphans=wishes.remove_orphans,
+            keep_surplus=wishes.keep_surplus,
         ),
     )
     doer = Doer(project, present, session.clients, session.progress)

@@ -46,7 +46,7 @@ class Doer:
 
     def __init__(self, project: Project, present: Present, clients: Clients, progress: Progress) -> None:
         self._project, self._clients, self._progress = project, clients, progress
-        self._around = Surroundings(project, clients.version(), socket=clients.socket)
+        self.around = Surroundings(project, clients.version(), socket=clients.socket)
         self._ids = {(one.service, one.number): one.id for one in reversed(present.containers) if not one.oneoff}
         self._shared = SharedDoer(project, progress, lambda: list(self._ids.values()))
         self.settings = Settings()
@@ -91,10 +91,10 @@ class Doer:
         subject = f"Container {name}"
         self._progress.begin(subject, "Recreate" if old else "Creating")
         around = replace(
-            self._around,
+            self.around,
             image_id=self.settings.images.get(service.name, ""),
             config_hash=self.settings.hashes.get(service.name, ""),
-            containers=self._first_ids(),
+            containers=self.first_ids(),
             inherited=dict(old.volumes) if old and not self.settings.renew_volumes else {},
             replaces=name if old else "",
         )
@@ -185,7 +185,7 @@ class Doer:
         for _, name in containers:
             self._progress.done(f"Container {name}", said or ("Healthy" if condition == HEALTHY else "Started"))
 
-    def _first_ids(self) -> dict[str, str]:
+    def first_ids(self) -> dict[str, str]:
         """The container of lowest number of each service, for namespaces, links and volumes."""
         found: dict[str, str] = {}
         for service, number in sorted(self._ids.copy()):

@@ -25,7 +25,7 @@ class UpOptions:
 
     *services* are those to be converged (all that are on when empty), *recreate* which of their containers are made
     anew, *recreate_dependencies* the same for those that are not *named*; *hashes* and *images* are what each
-    service's containers must have been made of.
+    service's containers must have been made of; *keep_surplus* leaves containers beyond the scale alone.
     """
 
     hashes: Mapping[str, str]
@@ -37,6 +37,7 @@ class UpOptions:
     scale: Mapping[str, int] = field(default_factory=dict)
     start: bool = True
     remove_orphans: bool = False
+    keep_surplus: bool = False
 
 
 def plan_up(project: Project, present: Present, options: UpOptions) -> tuple[Step, ...]:
@@ -114,6 +115,8 @@ class _Up:
         obsolete = {one.id for one in settled if self._must_recreate(service, one)}
         kept = sorted(settled, key=lambda one: (one.id in obsolete, one.number))
         wanted = self._scale(service)
+        if self._options.keep_surplus:
+            wanted = max(wanted, len(kept))
         for one in kept[wanted:]:
             self._discard(one)
         kept = sorted(kept[:wanted], key=lambda one: one.number)
