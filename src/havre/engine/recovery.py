@@ -88,7 +88,7 @@ def _start_what_should_run(parts: Parts) -> None:
         if record.state is State.EXITED and starts_with_the_engine(record):
             parts.change(container, replace(record, state=after(record.state, Verb.RETRY)))
         if container.record.state is State.RESTARTING:
-            plan_restart(parts, container, delay_s=0.0)
+            plan_restart(parts, container, with_engine=True)
 
 
 async def _mount_again(parts: Parts, container: Container) -> None:

@@ -35,7 +35,7 @@ def mount_points(record: Record) -> list[MountPoint]:
                     "Name": mount.name,
                     "Source": mount.source,
                     "Destination": mount.destination,
-                    "Driver": "local",
+                    "Driver": mount.driver or "local",
                     "Mode": mount.mode,
                     "RW": mount.writable,
                     "Propagation": "",

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from havre.base import clock
-from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotModified
+from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotModified, Unavailable
 from havre.base.tasks import in_thread
 from havre.engine.attach import accompany, serve
 from havre.engine.clients import on_closed
@@ -31,7 +31,7 @@ from havre.runtime.errors import NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, ShimGon
 _TASK: Final = "failed to create task for container: failed to create shim task: "
 _NS: Final = 1_000_000_000
 _log = logging.getLogger(__name__)
-_LOST: Final = Exit(code=255)
+_LOST: Final = Exit(code=255, error="nobody knows how it ended")
 _WITHOUT_RESTART: Final = frozenset({"", "no"})
 
 
@@ -48,19 +48,23 @@ async def start(parts: Parts, container: Container) -> None:
     async with container.lock:
         if container.gone:
             raise NoSuchContainer(f"No such container: {container.id}")
+        if parts.ending.is_set():
+            raise Unavailable("the engine is ending its containers and starts none")
         _check_state(container.record)
         container.delay_s = 0.0
         await _attempt(parts, container, restarts=0)
 
 
-async def start_again(parts: Parts, container: Container) -> None:
-    """The next run by a restart policy, unless somebody was faster. A failure is recorded, and ends it."""
+async def start_again(parts: Parts, container: Container, *, counted: bool = True) -> None:
+    """The next run by a restart policy, unless somebody was faster. A failure is recorded, and ends it.
+
+    Not *counted* is the first run of an engine, with which the count begins anew.
+    """
     async with container.lock:
-        if container.gone or container.record.state is not State.RESTARTING:
+        if container.gone or container.record.state is not State.RESTARTING or parts.ending.is_set():
             return
-        count = container.record.restart_count + 1
         try:
-            await _attempt(parts, container, restarts=count)
+            await _attempt(parts, container, restarts=container.record.restart_count + 1 if counted else 0)
         except HavreError as failed:
             _log.error("container %s cannot be started again: %s", container.id, failed.message)
 
@@ -175,20 +179,23 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
                 await erase(parts, container, volumes=True)
 
 
-def plan_restart(parts: Parts, container: Container, delay_s: float | None = None) -> None:
-    """Let a container that is to run again do so after its delay, if nobody changes that meanwhile."""
+def plan_restart(parts: Parts, container: Container, *, with_engine: bool = False) -> None:
+    """Let a container that is to run again do so after its delay, if nobody changes that meanwhile.
+
+    *with_engine* lets it run at once, since the engine has just begun.
+    """
     record = container.record
-    if delay_s is None:
-        delay_s = next_delay_s(container.delay_s, record.finished_ns - record.started_ns)
+    delay_s = 0.0 if with_engine else next_delay_s(container.delay_s, record.finished_ns - record.started_ns)
     container.delay_s = delay_s
-    _ = parts.tasks.start(_restart_later(parts, container, delay_s), name=f"restart {container.id[:12]}")
+    later = _restart_later(parts, container, delay_s, counted=not with_engine)
+    _ = parts.tasks.start(later, name=f"restart {container.id[:12]}")
 
 
-async def _restart_later(parts: Parts, container: Container, delay_s: float) -> None:
+async def _restart_later(parts: Parts, container: Container, delay_s: float, *, counted: bool) -> None:
     finished_ns = container.record.finished_ns
     await asyncio.sleep(delay_s)
     if container.record.finished_ns == finished_ns:
-        await start_again(parts, container)
+        await start_again(parts, container, counted=counted)
 
 
 def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Future[None]":
@@ -205,6 +212,7 @@ def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Fut
         exit_code=ending.code,
         oom_killed=ending.oom_killed,
         finished_ns=finished,
+        failure=ending.error,
     )
     container.shim = None
     saved = parts.records.save(over, durable=False)

@@ -5,8 +5,8 @@ import os
 import platform
 from typing import Final
 
-import havre
 from havre.base import clock
+from havre.base.version import VERSION
 from havre.engine.host import HostFacts
 from havre.engine.images import ImageService
 from havre.engine.lifecycle import State
@@ -44,7 +44,7 @@ class System:
         """Which engine this is."""
         facts = self._parts.facts
         python = f"python{platform.python_version()}"
-        own = havre.__version__
+        own = VERSION
         details = {
             "ApiVersion": MAX_API,
             "Arch": facts.architecture,
@@ -86,7 +86,7 @@ class System:
             "Driver": "overlay2",
             "DriverStatus": [["Supports d_type", "true"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
             "Plugins": {
-                "Volume": ["local"],
+                "Volume": sorted({"local", *parts.volumes.plugins.names()}),
                 "Network": ["bridge", "host", "null"],
                 "Authorization": None,
                 "Log": sorted(driver for driver in OFFERED if driver != "none"),
@@ -120,7 +120,7 @@ class System:
             "Isolation": "",
             "InitBinary": os.path.basename(settings.init_path) or "docker-init",  # noqa: PTH119  a text
             "ContainerdCommit": _NO_COMMIT,
-            "RuncCommit": {"ID": havre.__version__, "Expected": havre.__version__},
+            "RuncCommit": {"ID": VERSION, "Expected": VERSION},
             "InitCommit": _NO_COMMIT,
             "SecurityOptions": _security(parts),
             "FirewallBackend": {"Driver": "nftables"},

@@ -42,6 +42,7 @@ __all__ = [
 ]
 
 _KILLED = 137
+_LOST = "the process that held the container (its shim) was killed, and the container with it"
 
 
 class Runtime:
@@ -151,8 +152,15 @@ class Runtime:
         return shim
 
     def ended(self, container_id: str) -> Exit | None:
-        """How the container ended, as its shim wrote it; None while it runs or when nobody knows."""
-        return RunDir(self.run_dir(container_id)).exit()
+        """How the container ended, once its shim is gone; None when nobody knows, as after a reboot.
+
+        A shim that was killed wrote nothing: what it held is killed with `remove`.
+        """
+        run_dir = RunDir(self.run_dir(container_id))
+        known, mark = run_dir.exit(), run_dir.state()
+        if known is None and mark is not None and mark.boot_id == boot_id():
+            return Exit(code=_KILLED, finished_ns=time.time_ns(), error=_LOST)
+        return known
 
     async def remove(self, container_id: str) -> None:
         """Take away what a container left: processes whose shim is gone, cgroup, run folder. Idempotent."""
@@ -172,11 +180,12 @@ class Runtime:
 
     def _lost(self, shim: Shim) -> None:
         """The shim was killed: what it wrote last counts; else the container is ended, since nobody holds it."""
-        known = self.ended(shim.id)
+        run_dir = RunDir(self.run_dir(shim.id))
+        known = run_dir.exit()
         if known is None:
             with contextlib.suppress(HavreError, OSError):
-                self._kill(RunDir(self.run_dir(shim.id)).state())
-            known = Exit(code=_KILLED, finished_ns=time.time_ns())
+                self._kill(run_dir.state())
+            known = Exit(code=_KILLED, finished_ns=time.time_ns(), error=_LOST)
         shim.finish(known)
 
     def _sweep(self, container_id: str) -> None:

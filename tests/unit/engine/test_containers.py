@@ -630,7 +630,10 @@ async def test_volumes_of_images_come_and_go_with_the_container(tmp_path: Path) 
         assert volume.anonymous
         assert rooms.volumes.holders(volume.name) == {made["Id"]}
         (mount,) = rooms.parts.roster.get(made["Id"] or "").record.mounts
-        assert mount == VolumeMount(destination="/data", name=volume.name, source=str(rooms.volumes.path(volume.name)))
+        source = str(rooms.volumes.path(volume.name))
+        assert mount == VolumeMount(
+            destination="/data", name=volume.name, source=source, anonymous=True, driver="local"
+        )
         with pytest.raises(VolumeInUse):
             await rooms.volumes.remove(volume.name)
         await things.remove(made["Id"] or "", force=False, volumes=True, link=False)

@@ -176,7 +176,6 @@ def test_settings_are_refused_in_dockers_words(config: dict[str, object], messag
         {"DeviceRequests": [{"Driver": "nvidia"}]},
         {"LogConfig": {"Type": "fluentd"}},
         {"CpuRealtimeRuntime": 5},
-        {"VolumeDriver": "nfs"},
     ],
 )
 def test_what_is_not_offered_says_so(host: dict[str, object]) -> None:
