@@ -167,6 +167,8 @@ class Doer:
         except ApiError as error:
             if error.status not in (404, 409) or (error.status == 409 and "in progress" not in str(error)):
                 raise
+        if self._ids.get((container.service, container.number)) == container.id:
+            del self._ids[container.service, container.number]
         self._progress.done(subject, "Removed")
 
     def _wait(self, client: Client, service: str, condition: str, *, required: bool) -> None:
