@@ -45,6 +45,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
     ("builder", "du"): "builder_du",
     ("builder", "prune"): "builder_prune",
+    ("compose",): "compose",
     ("inspect",): "inspect",
     ("login",): "login",
     ("logout",): "logout",
