@@ -7,9 +7,9 @@ import os
 from collections.abc import Iterator
 
 from havre.cli.compose.session import Session
-from havre.cli.tar_out import pack
 from havre.client.client import Client, json_lines
 from havre.client.errors import ClientError
+from havre.client.tar_out import pack
 from havre.compose.errors import ComposeError
 from havre.compose.model.build import Build
 from havre.compose.model.names import PROJECT, SERVICE
