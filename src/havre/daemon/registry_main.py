@@ -1,11 +1,16 @@
 """The registry server as a program of its own, which `havre registry serve` becomes."""
 
 import asyncio
+import atexit
 import logging
 import os
+import queue
 import signal
 import sys
+import time
 from collections.abc import Callable, Sequence
+from contextlib import suppress
+from logging.handlers import QueueHandler, QueueListener
 from pathlib import Path
 
 from havre.base.errors import Conflict, HavreError
@@ -17,7 +22,16 @@ from havre.registry.server.config.settings import Settings
 from havre.registry.server.http.access_log import LOGGER
 from havre.registry.server.serve import serve
 
+_WAITING_LINES = 10_000
+_LAST_LINES_S = 1.0
 _log = logging.getLogger(__name__)
+
+
+class _Lines(QueueHandler):
+    def enqueue(self, record: logging.LogRecord) -> None:
+        """Drop the line when too many wait."""
+        with suppress(queue.Full):
+            self.queue.put_nowait(record)
 
 
 def main(arguments: Sequence[str] | None = None) -> int:
@@ -64,13 +78,27 @@ def _lock(root: Path) -> int:
 
 
 def _open_access_log(*, on: bool) -> None:
-    """Requests go to standard output, as they are: what the registry has to say itself goes to standard error."""
+    """Requests go to standard output, as they are: what the registry has to say itself goes to standard error.
+
+    A thread writes them: a reader that is slow holds up no request, and loses lines when it is far behind.
+    """
     access = logging.getLogger(LOGGER)
     access.propagate = False
     access.setLevel(logging.INFO if on else logging.CRITICAL)
-    handler = logging.StreamHandler(sys.stdout)
-    handler.setFormatter(logging.Formatter("%(message)s"))
-    access.addHandler(handler)
+    if on:
+        lines: queue.Queue[logging.LogRecord] = queue.Queue(_WAITING_LINES)
+        handler = logging.StreamHandler(sys.stdout)
+        handler.setFormatter(logging.Formatter("%(message)s"))
+        access.addHandler(_Lines(lines))
+        QueueListener(lines, handler).start()
+        atexit.register(_drain, lines)
+
+
+def _drain(lines: "queue.Queue[logging.LogRecord]") -> None:
+    """Give the last lines a second to be written: a reader that takes none keeps nobody from ending."""
+    deadline = time.monotonic() + _LAST_LINES_S
+    while not lines.empty() and time.monotonic() < deadline:
+        time.sleep(0.01)
 
 
 if __name__ == "__main__":

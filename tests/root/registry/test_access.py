@@ -151,6 +151,9 @@ def test_mounting_needs_the_right_to_read_the_source(serve: Serve, users: dict[s
     query = f"mount={digest(made.blobs[0])}&from=home/bob/one"
     stranger = registry.request("POST", f"/v2/home/alice/two/blobs/uploads/?{query}", Authorization=ALICE)
     assert stranger.status == 202
+    anywhere = f"/v2/home/{{}}/any/blobs/uploads/?mount={digest(made.blobs[1])}"
+    assert registry.request("POST", anywhere.format("alice"), Authorization=ALICE).status == 202
+    assert registry.request("POST", anywhere.format("bob"), Authorization=BOB).status == 201
     assert registry.request("POST", f"/v2/home/bob/two/blobs/uploads/?{query}", Authorization=BOB).status == 201
 
 

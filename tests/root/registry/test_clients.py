@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import os
 import tempfile
+import time
 from collections.abc import Iterator, Mapping
 from contextlib import suppress
 from dataclasses import dataclass
@@ -51,6 +52,8 @@ class World:
 @pytest.fixture(scope="module")
 def world(module_host: Host, tmp_path_factory: pytest.TempPathFactory, rootfs_tar: bytes) -> Iterator[World]:
     folder = tmp_path_factory.mktemp("clients")
+    (folder / "docker").mkdir()
+    (folder / "docker" / "config.json").write_text("{}")  # Podman wants it to be there
     module_host.run("ip", "address", "add", f"{ADDRESS}/32", "dev", "lo")
     authority = Authority(folder / "authority")
     certificate, key = authority.issue_address(ADDRESS)
@@ -58,6 +61,7 @@ def world(module_host: Host, tmp_path_factory: pytest.TempPathFactory, rootfs_ta
         "http": {"tls": {"certificate": str(certificate), "key": str(key)}},
         "auth": {"htpasswd": {"path": str(htpasswd(folder / "users", USERS))}},
         "access": [
+            {"repositories": "alice/webserv", "anonymous": ["pull"], "users": {"alice": ["*"]}},
             {"repositories": "public/*", "anonymous": ["pull"], "users": {"*": ["*"]}},
             {"repositories": "{user}/*", "users": {"*": ["*"]}},
         ],
@@ -139,6 +143,29 @@ def test_docker_logs_in_and_out_over_tls(world: World) -> None:
     world.dock("rmi", mine)
     assert "denied" in world.dock("pull", mine, check=False)
     world.dock("pull", public)
+
+
+def test_the_exercise_of_the_course(world: World) -> None:
+    """An account, a public repository, a small web server pushed to it, found there, and used by someone else."""
+    name = f"{world.secure.domain}/alice/webserv:1.0"
+    page = "mkdir /www && echo PONG > /www/ping"
+    world.dock("run", "--name", "making", "--net", "none", "busybox", "sh", "-c", page)
+    world.dock("commit", "-c", 'CMD ["httpd", "-f", "-p", "80", "-h", "/www"]', "making", "webserv")
+    world.dock("rm", "making")
+    world.dock("login", "-u", "alice", "-p", USERS["alice"], world.secure.domain)
+    world.dock("image", "tag", "webserv", name)
+    world.dock("image", "push", name)
+    world.dock("logout", world.secure.domain)
+    world.dock("image", "rm", name, "webserv")
+    world.dock("image", "pull", name)
+    world.dock("run", "-d", "--name", "webserv", "--net", "none", name)
+    try:
+        got, deadline = "", time.monotonic() + 30
+        while got != "PONG\n":
+            assert time.monotonic() < deadline, got
+            got = world.dock("exec", "webserv", "wget", "-qO-", "http://127.0.0.1/ping", check=False)
+    finally:
+        world.dock("rm", "-f", "webserv")
 
 
 def test_docker_makes_a_manifest_list(world: World) -> None:

@@ -93,6 +93,15 @@ def test_a_manifest_without_end_is_cut_off(serve: Serve) -> None:
     assert registry.request("GET", "/v2/").status == 200
 
 
+def test_a_body_that_is_held_back_is_asked_for_only_when_it_is_wanted(serve: Serve) -> None:
+    registry = serve(config={"storage": {"maxblobsize": 100}})
+    place = registry.request("POST", "/v2/a/blobs/uploads/").header("Location")
+    head = "HTTP/1.1\r\nHost: a\r\nContent-Length: 5\r\nExpect: 100-continue\r\n\r\n"
+    assert raw(registry, f"PATCH {place} {head}".encode()).startswith(b"HTTP/1.1 100 ")
+    assert raw(registry, f"PATCH /v2/A/manifests/v1 {head}".encode()).startswith(b"HTTP/1.1 400 ")
+    assert raw(registry, f"PUT /v2/a/tags/list {head}".encode()).startswith(b"HTTP/1.1 405 ")
+
+
 def test_a_blob_larger_than_allowed(serve: Serve) -> None:
     registry = serve(config={"storage": {"maxblobsize": 100_000}})
     push_blob(registry, "a", os.urandom(100_000))

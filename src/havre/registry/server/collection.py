@@ -8,6 +8,7 @@ from havre.oci.digest import Digest
 from havre.registry.server.repositories import Repositories
 
 _NS = 1_000_000_000
+_BATCH = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,7 +43,9 @@ def collect(repositories: Repositories, ages: Ages) -> Collected:
         manifests += sum(records.manifests.remove(name, digest) for digest in old)
 
         unneeded = records.blobs.unneeded(name)
-        repositories.needs.unless_needed(name, unneeded, partial(records.blobs.remove_unneeded, name))
+        for at in range(0, len(unneeded), _BATCH):  # clients wait while the needs are weighed: not for long
+            batch = unneeded[at : at + _BATCH]
+            repositories.needs.unless_needed(name, batch, partial(records.blobs.remove_unneeded, name))
         records.manifests.remove_repository_if_empty(name)
     repositories.needs.forget_old()
     removed = repositories.content.sweep(records.blobs.held)

@@ -10,6 +10,7 @@ from aiohttp import web
 from aiohttp.http import HttpVersion11
 
 from havre.base.errors import HavreError
+from havre.base.tasks import in_thread
 from havre.registry.server.auth.access import Action
 from havre.registry.server.auth.callers import CATALOG_SCOPE, Caller, Door, Scope, repository_scope
 from havre.registry.server.auth.service import PATH as TOKEN_PATH
@@ -181,7 +182,8 @@ class Dispatcher:
 
     async def _show_metrics(self, exchange: Exchange) -> web.StreamResponse:
         del exchange
-        return web.Response(body=self._metrics.text().encode(), headers={"Content-Type": CONTENT_TYPE})
+        text = await in_thread(self._metrics.text)
+        return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     def _failed(self, request: web.BaseRequest, error: Exception) -> web.Response:
         """The answer to a request that failed. Raises ConnectionError when another answer has begun already."""

@@ -4,6 +4,7 @@ from aiohttp import web
 
 from havre.base.errors import InvalidInput
 from havre.base.numbers import parse_int
+from havre.base.tasks import in_thread
 from havre.oci.descriptor import OCI_INDEX
 from havre.oci.manifest import Index
 from havre.registry.server.auth.callers import Door
@@ -77,7 +78,7 @@ class ListRoutes:
                 "is_automated": False,
                 "is_trusted": False,
             }
-            for name, description in self._lists.matching(term.lower())
+            for name, description in await in_thread(self._lists.matching, term.lower())
             if self._door.may_see(exchange.caller, name)
         ]
         start = (number - 1) * size

@@ -89,18 +89,20 @@ class UploadRoutes:
         return _created(upload.name, digest)
 
     async def _mounted(self, exchange: Exchange, at: UploadStart, digest: Digest) -> bool:
-        """Whether the blob came from another repository, which the caller must be allowed to read."""
-        source = exchange.query.get("from", "")
-        if not source:
-            return False
-        scope = repository_scope(check_name(source), Action.PULL)
-        if not scope.actions <= self._door.allowed(exchange.caller, scope):
-            return False  # as if it were not there: whether it is stays that repository's secret
-        if not await in_thread(self._repositories.mount, at.name, digest, source):
+        """Whether the blob came from another repository: the one that is named, or any."""
+        named = exchange.query.get("from", "")
+        sources = [check_name(named)] if named else self._repositories.records.blobs.holders(digest)
+        # What the caller may not read is as if it were not there: whether it is stays that repository's secret.
+        source = next((each for each in sources if self._may_read(exchange, each)), "")
+        if not source or not await in_thread(self._repositories.mount, at.name, digest, source):
             return False
         size = self._repositories.records.blobs.find(at.name, digest) or 0
         self._tell(exchange, at.name, digest, size, source)
         return True
+
+    def _may_read(self, exchange: Exchange, name: str) -> bool:
+        scope = repository_scope(name, Action.PULL)
+        return scope.actions <= self._door.allowed(exchange.caller, scope)
 
     def _tell(self, exchange: Exchange, name: str, digest: Digest, size: int, source: str) -> None:
         self._board.tell(

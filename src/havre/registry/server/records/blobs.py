@@ -42,6 +42,14 @@ class BlobRecords:
                 )
             return row is not None
 
+    def holders(self, digest: Digest) -> list[str]:
+        """Repositories that hold the blob; a hundred at most."""
+        rows = self._database.read(
+            "SELECT name FROM blobs JOIN repositories ON id = repository WHERE digest = ? ORDER BY name LIMIT 100",
+            (str(digest),),
+        )
+        return [str(row[0]) for row in rows]
+
     def users(self, name: str, digest: Digest) -> list[str]:
         """Manifests of *name* that need the blob; a few of them, for a message."""
         rows = self._database.read(
@@ -67,7 +75,7 @@ class BlobRecords:
 
     def unneeded(self, name: str) -> list[Digest]:
         """The blobs that *name* holds and that none of its manifests needs."""
-        rows = self._database.read(
+        rows = self._database.scan(
             "SELECT digest FROM blobs JOIN repositories ON id = blobs.repository WHERE name = ? AND NOT EXISTS"
             " (SELECT 1 FROM parts WHERE parts.repository = blobs.repository AND parts.digest = blobs.digest)",
             (name,),
@@ -76,5 +84,5 @@ class BlobRecords:
 
     def held(self) -> frozenset[Digest]:
         """Every digest, of blobs and of manifests, that any repository holds."""
-        rows = self._database.read("SELECT digest FROM blobs UNION SELECT digest FROM manifests")
+        rows = self._database.scan("SELECT digest FROM blobs UNION SELECT digest FROM manifests")
         return frozenset(Digest.parse(str(row[0])) for row in rows)

@@ -3,7 +3,7 @@
 import sqlite3
 import threading
 from collections.abc import Iterator, Sequence
-from contextlib import contextmanager
+from contextlib import closing, contextmanager
 from pathlib import Path
 from typing import Final, TypeAlias
 
@@ -94,6 +94,11 @@ class Database:
         """The first row, if there is one."""
         rows = self.read(query, values)
         return rows[0] if rows else None
+
+    def scan(self, query: str, values: Sequence[Value] = ()) -> list[tuple[Value, ...]]:
+        """Like `read`, for what looks at much: over a connection of its own, so that no `read` waits. Blocks."""
+        with self._meaning("reading"), closing(self._connect()) as connection:
+            return connection.execute(query, values).fetchall()
 
     @contextmanager
     def transaction(self) -> Iterator[sqlite3.Cursor]:

@@ -22,7 +22,10 @@ class Counts:
 
 
 class Lists:
-    """Views of the whole; a page holds one entry more than was asked for when there are more."""
+    """Views of the whole; a page holds one entry more than was asked for when there are more.
+
+    `all_names`, `matching` and `counts` look at everything, and block for as long as that takes.
+    """
 
     def __init__(self, database: Database) -> None:
         self._database = database
@@ -50,12 +53,12 @@ class Lists:
 
     def all_names(self) -> list[str]:
         """Every repository, with manifests or without."""
-        return [str(row[0]) for row in self._database.read("SELECT name FROM repositories ORDER BY name")]
+        return [str(row[0]) for row in self._database.scan("SELECT name FROM repositories ORDER BY name")]
 
     def matching(self, term: str) -> list[tuple[str, str]]:
         """Repositories whose names hold *term*, and what their newest tagged image says of itself; at most 1,000."""
         escaped = term.replace("\\", "\\\\").replace("%", "\\%").replace("_", "\\_")
-        rows = self._database.read(
+        rows = self._database.scan(
             "SELECT name, coalesce((SELECT annotations FROM tags JOIN manifests USING (repository, digest)"
             " WHERE tags.repository = repositories.id ORDER BY set_ns DESC LIMIT 1), '{}')"
             " FROM repositories WHERE name LIKE ? ESCAPE '\\'"
@@ -87,7 +90,7 @@ class Lists:
 
     def counts(self) -> Counts:
         """The totals; a blob that several repositories hold counts once."""
-        row = self._database.read(
+        row = self._database.scan(
             "SELECT (SELECT count(*) FROM repositories), (SELECT count(*) FROM manifests), (SELECT count(*) FROM tags),"
             " count(*), coalesce(sum(size), 0) FROM (SELECT DISTINCT digest, size FROM blobs)"
         )[0]

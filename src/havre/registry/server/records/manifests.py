@@ -103,7 +103,7 @@ class ManifestRecords:
 
     def older(self, name: str, before_ns: int) -> list[Digest]:
         """Manifests pushed, or renewed, before *before_ns*."""
-        rows = self._database.read(
+        rows = self._database.scan(
             "SELECT digest FROM manifests JOIN repositories ON id = repository WHERE name = ? AND pushed_ns < ?",
             (name, before_ns),
         )
@@ -111,7 +111,7 @@ class ManifestRecords:
 
     def untagged(self, name: str, before_ns: int) -> list[Digest]:
         """Manifests pushed before *before_ns* that no tag names, no index lists, and that are about no other one."""
-        rows = self._database.read(
+        rows = self._database.scan(
             "SELECT digest FROM manifests JOIN repositories ON id = manifests.repository WHERE name = ?"
             " AND pushed_ns < ? AND NOT EXISTS (SELECT 1 FROM tags WHERE tags.repository = manifests.repository"
             " AND tags.digest = manifests.digest) AND NOT EXISTS (SELECT 1 FROM parts WHERE"
