@@ -40,10 +40,14 @@ class Awaited:
         return name
 
     def end(self, name: str) -> None:
-        """The work is done, or never will be: nothing waits any more."""
+        """The work is done, or never will be; nor do earlier attempts at the same wait any more."""
         with self._lock:
             self._running.discard(name)
-            (self._folder / name).unlink(missing_ok=True)
+            file = self._folder / name
+            done = _read(file) if file.exists() else set[Digest]()
+            for other in list(self._folder.iterdir()):
+                if other == file or (other.name not in self._running and _read(other) <= done):
+                    other.unlink()
 
     def interrupted(self, name: str) -> None:
         """The work stopped, and may be tried again: what it waited for stays for a day."""

@@ -84,12 +84,14 @@ class Fetcher:
             feeding = loop.create_task(inlet.feed(source.pieces()))
             try:
                 await asyncio.wait({storing, feeding}, return_when=asyncio.FIRST_COMPLETED)
-            finally:
-                if not feeding.done():
-                    feeding.cancel()
-                    await _ends(feeding)
-                if feeding.cancelled():
-                    await _ends(storing)
+            except BaseException:
+                feeding.cancel()  # the thread hears of it from the inlet
+                await _ends(feeding)
+                await _ends(storing)
+                raise
+            if not feeding.done():
+                feeding.cancel()
+                await _ends(feeding)
         tell(LayerState(wanted.id, "Verifying Checksum"))
         try:
             layer = await to_the_end(_result(storing))

@@ -49,9 +49,9 @@ def forget(engine: Engine, *names: str) -> None:
     engine.docker("rmi", "-f", *names)
 
 
-def test_a_round_trip(havre: Havre, plain: Registry) -> None:
+def test_a_round_trip(havre: Havre, plain: Registry, rootfs_tar: bytes) -> None:
     name = f"{plain.name}/trip/one:1"
-    havre.out("tag", "busybox", name)
+    havre.docker("import", "-c", "LABEL trip=1", "-", name, stdin=rootfs_tar, check=True)
     image = havre.out("inspect", "-f", "{{.Id}}", name)
     pushed = havre.out("push", name)
     assert f"The push refers to repository [{plain.name}/trip/one]" in pushed
