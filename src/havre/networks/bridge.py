@@ -12,7 +12,7 @@ from havre.kernel.netlink import links
 from havre.kernel.netlink.addresses import add_address, delete_address, list_addresses
 from havre.kernel.netlink.codec import Request
 from havre.kernel.netlink.connection import Netlink
-from havre.kernel.netlink.links import LinkChange, VethPair
+from havre.kernel.netlink.links import LinkChange, LinkFlag, VethPair
 from havre.kernel.netlink.routes import forget_neighbour
 from havre.kernel.procfs import Proc
 from havre.networks.medium import Plug
@@ -96,13 +96,15 @@ class Bridge:
         ]
 
     def settle(self, endpoint: Endpoint) -> None:
-        """Wait until the bridge knows that the cable is connected: earlier frames are lost, and asked again after 1 s.
+        """Wait until frames pass: earlier ones are lost, and asked again after 1 s.
 
+        The port must have noticed that its cable is connected, and a bridge that was without ports that it has one.
         Kernels since 6.8 settle that in the question itself, older ones in a worker soon after.
         """
         for _ in range(_FORWARDING_TRIES):
-            link = links.find_link(self._netlink, endpoint.host_link)
-            if link is None or link.forwarding:
+            port = links.find_link(self._netlink, endpoint.host_link)
+            bridge = links.find_link(self._netlink, self._plan.name)
+            if port is None or bridge is None or (port.forwarding and LinkFlag.RUNNING in bridge.flags):
                 return
             time.sleep(_FORWARDING_PAUSE_S)
         _log.warning("port %s of %s does not forward yet", endpoint.host_link, self._plan.name)

@@ -9,11 +9,12 @@ from havre.kernel.netlink.links import mac_bytes
 from havre.kernel.netns import pin_netns, unpin_netns
 from havre.networks import inside
 from havre.networks.bridge_rules import Guard
+from havre.networks.inside import Doors
 from havre.networks.medium import Plug
 from havre.networks.model import FIRST_LINK_INDEX, Attachment, Endpoint
 from havre.networks.planning import choose_gateways
 from havre.networks.plant import Plant
-from havre.networks.sandboxes import Sandbox, open_sandbox
+from havre.networks.sandboxes import Remains, Sandbox, open_sandbox
 
 
 class Cabling:
@@ -71,8 +72,7 @@ class Cabling:
         """Open the doors of a name server in a sandbox that lives since before this process. Raises OSError."""
         with _opened(attachment) as sandbox:
             doors = inside.dress(sandbox, self._plant.proc, (), served=True)
-        if doors is not None:
-            self._plant.naming.serve(attachment, doors)
+        self._serve_at(attachment, doors)
 
     def cut(self, endpoint: Endpoint) -> None:
         """Let no frame of an endpoint pass any more."""
@@ -124,13 +124,18 @@ class Cabling:
         doors = inside.dress(sandbox, self._plant.proc, endpoints, served=served)
         if doors is not None:
             undo.callback(naming.stop, attachment.sandbox_id)
-            naming.serve(attachment, doors)
+        self._serve_at(attachment, doors)
         indexes = range(first_index, first_index + len(endpoints))
         placed = list(zip(endpoints, indexes, strict=True)) if first_index else inside.place(sandbox, endpoints)
         inside.address(sandbox, placed)
         for endpoint in endpoints:
             self._plant.media.get(endpoint.network_id).settle(endpoint)
         return placed
+
+    def _serve_at(self, attachment: Attachment, doors: Doors | None) -> None:
+        if doors is not None:
+            self._plant.naming.serve(attachment, doors)
+            self._plant.undertaker.bury(Remains(finish=doors.finish))
 
     def _reflect(self, attachment: Attachment) -> None:
         """Let the port that leads published ports reflect; that of an old way keeps doing so, harmlessly."""

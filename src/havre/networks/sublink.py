@@ -1,10 +1,12 @@
 """Networks on a link of the host: each sandbox has a macvlan or ipvlan of its own on it."""
 
+import errno
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
 
 from havre.base.errors import NotFound
+from havre.kernel.libc import KernelError
 from havre.kernel.netlink import links
 from havre.kernel.netlink.codec import Request
 from havre.kernel.netlink.connection import Netlink
@@ -42,11 +44,19 @@ class SublinkMedium:
         if link is None and self.network.parent:
             raise NoSuchParent(f"invalid subinterface vlan name {name}: no such link on this host")
         if link is None:
-            self.netlink.send([links.add_dummy(name)])
+            self._make_stand_in(name)
             mark = link_mark(f"network-{self.network.id}")
             self.netlink.send([links.change_link(name, LinkChange(alias=mark, up=True))])
             link = links.find_link(self.netlink, name)
         self.index = link.index if link is not None else 0
+
+    def _make_stand_in(self, name: str) -> None:
+        try:
+            self.netlink.send([links.add_sink(name, "dummy")])
+        except KernelError as error:
+            if error.errno != errno.EOPNOTSUPP:
+                raise
+            self.netlink.send([links.add_sink(name, "ifb")])  # a kernel without dummy links: this one leads nowhere too
 
     def remove(self) -> None:
         """Take the stand-in away; a parent of the host's stays."""

@@ -187,7 +187,7 @@ class Upkeep:
     def _is_lost(link: Link, owned: Collection[str]) -> bool:
         """Whether it is the bridge of a network that is no more; a whole id stands in its mark."""
         marked = link.alias.startswith(_NETWORK_MARK) and is_id(link.alias[len(_NETWORK_MARK) :])
-        return marked and link.kind in {"bridge", "dummy"} and link.alias not in owned
+        return marked and link.kind in {"bridge", "dummy", "ifb"} and link.alias not in owned
 
     def _wanted(self) -> Wanted:
         attachments = self._board.attachments()

@@ -177,10 +177,10 @@ def add_sublink(sub: SubLink) -> Request:
     return Request(RTM_NEWLINK, body, f"add {sub.kind} {sub.name} on link {sub.parent}", NLM_F_CREATE | NLM_F_EXCL)
 
 
-def add_dummy(name: str) -> Request:
-    """Make a link that leads nowhere, down."""
-    body = _link() + _name(name) + nested(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, "dummy"))
-    return Request(RTM_NEWLINK, body, f"add dummy {name}", NLM_F_CREATE | NLM_F_EXCL)
+def add_sink(name: str, kind: str) -> Request:
+    """Make a link of a *kind* that takes no settings and leads nowhere (dummy, ifb), down."""
+    body = _link() + _name(name) + nested(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, kind))
+    return Request(RTM_NEWLINK, body, f"add {kind} {name}", NLM_F_CREATE | NLM_F_EXCL)
 
 
 def change_link(link: int | str, change: LinkChange) -> Request:
