@@ -1,4 +1,8 @@
-"""Quotes, escapes and variables: the same words to Docker's classic builder and to Havre's reader."""
+"""Quotes, escapes and variables: the same words to Docker's classic builder and to Havre's reader.
+
+Known and wanted differences, where Havre does as BuildKit does: an ARG sees the names before it in its own line, and an
+ARG without a value leaves the one that it had.
+"""
 
 from __future__ import annotations
 
@@ -107,3 +111,23 @@ def test_what_both_refuse(reference: Reference, word: str) -> None:
     reference.docker("tag", "busybox", "debian", check=True)
     assert ours(f"ENV X={word}") is None
     assert reference.docker("build", "-q", "-", stdin=f"{HEAD}ENV X={word}\n".encode()).returncode == 1
+
+
+@pytest.mark.parametrize(
+    "text",
+    [
+        "ENV C=env\nARG C=arg\nENV X=$C",
+        "ARG C=arg\nENV C=env\nENV X=$C",
+        "ARG C=1\nENV Y=$C\nARG C=2\nENV X=$C",
+        "ARG C=$D\nARG D=2\nENV X=$C Y=$D",
+        "ARG C=\nENV X=${C:-empty}",
+        "ARG C\nENV X=${C:-empty}",
+        "ENV C=1 D=$C\nENV E=$C$D",
+        'ENV C one  two # three\nENV D="$C"',
+        "ENV PATH=/x:$PATH",
+        "ARG PATH=/y\nENV X=$PATH",
+    ],
+)
+def test_args_and_environments(reference: Reference, text: str) -> None:
+    reference.docker("tag", "busybox", "debian", check=True)
+    assert ours(text) == theirs(reference, text, "args")
