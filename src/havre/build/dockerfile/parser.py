@@ -125,23 +125,20 @@ class _Reader:
 
 def make_node(text: str, location: Location, escape: str, comments: tuple[str, ...] = ()) -> Node:
     """The node of one whole instruction, heredocs still missing. Raises DockerfileError without a location."""
-    line = cut_line(text, escape)
-    read = _WORDS.get(line.keyword.upper(), _nothing)
-    words, found, is_json = read(line.rest, escape, line.keyword.upper())
+    node, rest = _cut(text, location, escape)
     trigger = None
-    if line.keyword.upper() == "ONBUILD" and line.rest:
-        trigger = make_node(line.rest, location, escape)
-    return Node(
-        keyword=line.keyword,
-        text=text,
-        location=location,
-        flags=line.flags,
-        words=words,
-        pairs=found,
-        is_json=is_json,
-        trigger=trigger,
-        comments=comments,
-    )
+    if node.name == "ONBUILD" and rest:
+        trigger, _ = _cut(rest, location, escape)  # one in a trigger is refused later: what it holds does not matter
+    return replace(node, trigger=trigger, comments=comments)
+
+
+def _cut(text: str, location: Location, escape: str) -> tuple[Node, str]:
+    """The node without what ONBUILD holds, and the text behind its flags."""
+    line = cut_line(text, escape)
+    keyword = line.keyword.upper()
+    words, found, is_json = _WORDS.get(keyword, _nothing)(line.rest, escape, keyword)
+    node = Node(line.keyword, text, location, flags=line.flags, words=words, pairs=found, is_json=is_json)
+    return node, line.rest
 
 
 def announced(node: Node) -> list[Heredoc]:
