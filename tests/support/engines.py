@@ -135,6 +135,11 @@ class Reference(Engine):
     def command(self) -> list[str]:
         return ["dockerd"]
 
+    def stop(self) -> None:
+        super().stop()
+        for place in (self.exec_root / "netns").glob("*"):  # it leaves its own namespace mounted
+            subprocess.run(["umount", "-l", str(place)], check=False, capture_output=True)
+
 
 def run_client(
     line: Sequence[str],
