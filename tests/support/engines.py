@@ -146,7 +146,7 @@ class Reference(Engine):
         """It leaves the host's namespace pinned where a container used it."""
         super().stop()
         for pinned in (self.exec_root / "netns").glob("*"):
-            subprocess.run(["umount", str(pinned)], check=False, capture_output=True)
+            subprocess.run(["umount", "-l", str(pinned)], check=False, capture_output=True)
 
 
 def run_client(
