@@ -21,6 +21,7 @@ from havre.build.mounts import CacheFolders
 from havre.build.plan import Demands, Needed, Planner
 from havre.build.seams import ImageSource, Runner, Trees
 from havre.build.solve import Materials, Solver
+from havre.build.squash import squashed
 from havre.images.candidate import Arrival
 from havre.images.images import Images
 from havre.images.platforms import fits, host_platform, parse_platform
@@ -124,6 +125,8 @@ class _Build:
             )
             try:
                 state = await Solver(graph, materials, self._wishes, self._tell).solve()
+                if self._wishes.squash:
+                    state = await to_the_end(in_thread(squashed, materials.workshop, state))
             finally:
                 await to_the_end(in_thread(self._flush, arrival))
             if unused := unused_args(read.source.program, dict.fromkeys(self._wishes.args, "")):
