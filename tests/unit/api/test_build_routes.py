@@ -172,7 +172,7 @@ def test_prune(world: World) -> None:
 def test_lending(world: World) -> None:
     body = json.dumps({"Secrets": {"s": base64.b64encode(b"x").decode()}, "Agents": ["default"]}).encode()
     with Talk(world.served.connect()) as client:
-        client.request("POST", "/build/sessions", body, **{"Content-Type": "application/json"})
+        client.request("POST", "/build/sessions", body)
         answer = client.answer()
     assert (answer.status, json.loads(answer.body)) == (201, {"Id": "session"})
     assert world.asked.calls[-1] == ("create session", {"s": b"x"}, ["default"])
