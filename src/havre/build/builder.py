@@ -1,7 +1,7 @@
 """One build from the first byte of its context to the image: received, read, planned, solved, published."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 
 from havre.base.errors import InvalidInput, NotSupported
@@ -21,6 +21,7 @@ from havre.build.mounts import CacheFolders
 from havre.build.plan import Demands, Needed, Planner
 from havre.build.seams import ImageSource, Runner, Trees
 from havre.build.solve import Materials, Solver
+from havre.build.squash import squashed
 from havre.images.candidate import Arrival
 from havre.images.images import Images
 from havre.images.platforms import fits, host_platform, parse_platform
@@ -68,14 +69,18 @@ class Builder:
         nothing is left then but what the cache keeps.
         """
         names = tuple(_name(text) for text in wishes.names)
-        async with self._rooms.contexts.received(body, sent_contexts(wishes)) as context:
+        async with self._context(body, wishes) as context:
             read = await to_the_end(in_thread(self._plan, context, wishes))
             return await _Build(self._rooms, context, wishes, tell).build(read, names)
 
     async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
         """What is to be said about the Dockerfile; nothing is built. Raises as `build` does."""
-        async with self._rooms.contexts.received(body) as context:
+        async with self._context(body, wishes) as context:
             return await to_the_end(in_thread(lambda: look(_source(context, wishes), call)))
+
+    def _context(self, body: AsyncIterator[bytes], wishes: BuildWishes) -> AbstractAsyncContextManager[Context]:
+        contexts = self._rooms.contexts
+        return contexts.remote(wishes.remote) if wishes.remote else contexts.received(body, sent_contexts(wishes))
 
     @staticmethod
     def _plan(context: Context, wishes: BuildWishes) -> _Read:
@@ -120,10 +125,13 @@ class _Build:
                 runner=self._rooms.runner,
                 folders=self._rooms.folders,
                 context=self._context,
+                fetch=lambda wanted, checksum: undo.enter_async_context(self._rooms.contexts.fetched(wanted, checksum)),
                 images=images,
             )
             try:
                 state = await Solver(graph, materials, self._wishes, self._tell).solve()
+                if self._wishes.squash:
+                    state = await to_the_end(in_thread(squashed, materials.workshop, state))
             finally:
                 await to_the_end(in_thread(self._flush, arrival))
             if unused := unused_args(read.source.program, dict.fromkeys(self._wishes.args, "")):

@@ -6,6 +6,7 @@ takes away is a record, never the truth of one.
 """
 
 import asyncio
+import logging
 import sqlite3
 import threading
 from collections import Counter
@@ -24,6 +25,7 @@ from havre.oci.descriptor import Descriptor
 from havre.oci.digest import Digest
 
 _VERSION: Final = 1
+_log = logging.getLogger(__name__)
 _SCHEMA: Final = """
 CREATE TABLE IF NOT EXISTS steps (key TEXT PRIMARY KEY, record BLOB NOT NULL) WITHOUT ROWID;
 """
@@ -96,9 +98,13 @@ class Cache:
         self._running: dict[str, asyncio.Future[None]] = {}
 
     def open(self) -> None:
-        """Read what is there; records whose layers are gone are forgotten. Blocks."""
-        with closing(self._connect()) as database:
-            rows = database.execute("SELECT record FROM steps").fetchall()
+        """Read what is there; records whose layers are gone are forgotten, a damaged file is set aside. Blocks."""
+        try:
+            rows = self._read()
+        except InternalError as damaged:
+            _log.warning("the builder begins with an empty cache: %s", damaged.message)
+            self._path.replace(self._path.with_suffix(".damaged"))
+            rows = self._read()
         for (raw,) in rows:
             try:
                 record = msgspec.json.decode(raw, type=CacheRecord)
@@ -184,6 +190,13 @@ class Cache:
             database.executemany("DELETE FROM steps WHERE key = ?", [(key,) for key in doomed])
         for key in doomed:
             self._forget(key)
+
+    def _read(self) -> list[tuple[bytes]]:
+        try:
+            with closing(self._connect()) as database:
+                return database.execute("SELECT record FROM steps").fetchall()
+        except sqlite3.Error as error:
+            raise InternalError(f"{self._path}: {error}") from error
 
     def _keep(self, record: CacheRecord) -> None:
         self._records[record.key] = record

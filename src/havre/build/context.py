@@ -5,11 +5,14 @@ import errno
 import os
 from collections.abc import AsyncIterator, Mapping
 from contextlib import ExitStack, asynccontextmanager, suppress
+from functools import partial
 from pathlib import Path
 
 from havre.base.ids import new_id
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_own_thread, in_thread
+from havre.build.archives import FileReader, is_archive
 from havre.build.model import BuildFailed
+from havre.build.remote import fetch, is_git
 from havre.images.images import received
 from havre.images.inlet import Inlet
 from havre.images.threads import to_the_end
@@ -22,6 +25,7 @@ from havre.snapshots.removal import Bin
 DEFAULT_DOCKERFILE = "Dockerfile"
 _MAX_TEXT_BYTES = 16 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_REMOTE = "context"
 _BIN = "trash"
 _AT_ONCE = 4  # each holds a thread while its bytes arrive
 
@@ -109,6 +113,40 @@ class Contexts:
                 for number in range(len(named or {})):
                     await to_the_end(in_thread(self._remove, f"{name}.{number}"))
 
+    @asynccontextmanager
+    async def fetched(self, wanted: Mapping[str, str], checksum: str = "") -> AsyncIterator[Context]:
+        """A context of files from the web: their names, and the addresses that they come from. Raises BuildFailed."""
+        name = new_id()
+        folder = self._root / name
+        with ExitStack() as handles:
+            try:
+                await in_thread(folder.mkdir, 0o755)
+                root = os.open(folder, _FOLDER)
+                handles.callback(os.close, root)
+                for file, address in wanted.items():
+                    await in_own_thread(partial(fetch, address, folder, file, checksum))
+                yield Context(folder, root)
+            finally:
+                await to_the_end(in_thread(self._remove, name))
+
+    @asynccontextmanager
+    async def remote(self, address: str) -> AsyncIterator[Context]:
+        """The context at *address*: an archive, or a Dockerfile alone. Raises BuildFailed, BadArchive."""
+        if is_git(address):
+            raise BuildFailed(f"unable to prepare context: clone {address[:256]} yourself: the engine runs no git")
+        async with self.fetched({_REMOTE: address}) as context:
+            name = new_id()
+            folder = self._root / name
+            with ExitStack() as handles:
+                try:
+                    await in_thread(folder.mkdir, 0o755)
+                    root = os.open(folder, _FOLDER)
+                    handles.callback(os.close, root)
+                    await to_the_end(in_thread(_unpack_remote, context.root, root))
+                    yield Context(folder, root)
+                finally:
+                    await to_the_end(in_thread(self._remove, name))
+
     def _split(self, folder: Path, named: Mapping[str, str], handles: ExitStack) -> dict[str, Context]:
         """Move the folders of named contexts out of the main one."""
         found: dict[str, Context] = {}
@@ -131,6 +169,19 @@ class Contexts:
 
 def _unpack(inlet: Inlet, root: int) -> None:
     put_in(root, "/", Decompressed(inlet), PutWishes(owner=(0, 0)))
+
+
+def _unpack_remote(source: int, root: int) -> None:
+    """An archive by its contents; anything else is a Dockerfile."""
+    handle = os.open(_REMOTE, os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=source)
+    try:
+        if is_archive(handle):
+            os.lseek(handle, 0, os.SEEK_SET)
+            put_in(root, "/", Decompressed(FileReader(handle)), PutWishes(owner=(0, 0)))
+        else:
+            os.link(_REMOTE, DEFAULT_DOCKERFILE, src_dir_fd=source, dst_dir_fd=root)
+    finally:
+        os.close(handle)
 
 
 def _component(place: str) -> str:

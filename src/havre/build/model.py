@@ -43,14 +43,16 @@ class StepLimits:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class BuildWishes:
-    """What the client wants besides the files. *dockerfile* is its path in the context.
+    """What the client wants besides the files.
 
+    *dockerfile* is its path in the context, which comes from the address *remote* or with the request.
     *contexts* are named ones: name to `docker-image://…`, or `sent://` and a folder of the archive. *secrets* are by
     id. *source_date_epoch_s* None is the present time. *no_cache_stages* are names or numbers of stages that are not
     to come from the cache.
     """
 
     dockerfile: str = "Dockerfile"
+    remote: str = ""
     names: tuple[str, ...] = ()
     target: str = ""
     args: Mapping[str, str | None] = field(default_factory=dict)

@@ -46,6 +46,7 @@ from havre.build.model import (
     Tree,
 )
 from havre.build.mounts import CacheFolders
+from havre.build.remote import is_address, is_git, name_of
 from havre.build.seams import Runner
 from havre.build.steps.commands import Running
 from havre.build.steps.files import Copying, Place
@@ -66,6 +67,7 @@ class Materials:
     runner: Runner
     folders: CacheFolders
     context: Context
+    fetch: Callable[[Mapping[str, str], str], Awaitable[Context]]
     images: Mapping[tuple[str, str], LoadedImage]
 
 
@@ -234,9 +236,9 @@ class _Stage:
                 return key, partial(self._run, key, step_id, step, operation, (state, tuple(places)))
             case CopyOperation():
                 place = places[0] if places[0] is not None else Tree()
-                copying = Copying(self._materials.workshop, operation, place)
+                copying = await self._copying(operation, place)
                 content = await self._content(copying)
-                bare = replace(operation, origin=SentFiles())
+                bare = replace(copying.operation, origin=SentFiles())
                 key = self._key(bare, state, content)
                 return key, partial(
                     self._in_thread, key, step, state, partial(copying.make, state.tree, self._times_ns)
@@ -245,6 +247,20 @@ class _Stage:
                 key = self._key(operation, state)
                 work = partial(make_folder, self._materials.workshop, state.tree, operation, self._times_ns)
                 return key, partial(self._in_thread, key, step, state, work)
+
+    async def _copying(self, operation: CopyOperation, place: Place) -> Copying:
+        """What is to be copied, files from the web fetched."""
+        workshop = self._materials.workshop
+        addresses = [source for source in operation.sources if is_address(source)]
+        if git := [source for source in operation.sources if operation.is_add and is_git(source)]:
+            raise BuildFailed(f"ADD {git[0][:256]}: git repositories are not fetched by this version of Havre")
+        if not operation.is_add or not addresses:
+            return Copying(workshop, operation, place)
+        needed = operation.destination.endswith("/")
+        names = {name_of(address, needed=needed): address for address in addresses}
+        fetched = await self._materials.fetch(names, operation.checksum)
+        local = tuple(source for source in operation.sources if source not in addresses)
+        return Copying(workshop, replace(operation, sources=local), place, fetched)
 
     def _key(self, operation: Operation, state: State, *contents: str) -> str:
         return _digest(definition(operation).hex(), str(state.tree.chain), str(self._times_ns), *contents)

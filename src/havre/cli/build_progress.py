@@ -43,13 +43,13 @@ class Row:
 
 
 class Progress:
-    """Takes events in; subclasses show them. *failed* is the step that broke."""
+    """Takes events in; subclasses show them. *failed* is the step that broke, *warnings* what build checks found."""
 
     def __init__(self) -> None:
         self.rows: dict[int, Row] = {}
         self.failed: Row | None = None
         self.line = 0
-        self.image = ""
+        self.warnings: list[str] = []
 
     def take(self, told: Mapping[str, object]) -> None:
         """One event, as the daemon promises to tell it."""
@@ -87,8 +87,10 @@ class Progress:
     def notice(self, event: BuildStep) -> None:
         """A build check found something."""
         check, line = event.get("Check", ""), event.get("Line", 0)
-        where = f" (line {line})" if line else ""
-        self.tell(f"WARN: {check}: {event.get('Message', '')}{where}" if check else event.get("Message", ""))
+        if check:
+            self.warnings.append(f"{check}: {event.get('Message', '')}" + (f" (line {line})" if line else ""))
+        else:
+            self.tell(event.get("Message", ""))
 
     def began(self, row: Row) -> None:
         """A step begins."""

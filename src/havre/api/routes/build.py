@@ -72,10 +72,9 @@ def routes(builds: Builds, cache: BuildCache) -> list[Route]:
 
 def parse_wishes(query: Query) -> BuildWishes:
     """What the query of POST /build says. Raises InvalidInput."""
-    if query.find("remote"):
-        raise NotSupported("remote contexts are not available in this version of Havre: send the files")
     return BuildWishes(
         dockerfile=query.text("dockerfile") or "Dockerfile",
+        remote=_remote(query),
         names=tuple(name for name in query.all("t") if name),
         target=query.text("target"),
         args=_json_of_args(query),
@@ -101,6 +100,13 @@ def _lines(query: Query) -> Lines:
     if query.flag("q"):
         return QuietLines()
     return StepLines() if query.text("progress") == "steps" else ClassicLines()
+
+
+def _remote(query: Query) -> str:
+    remote = query.text("remote")
+    if remote and not remote.startswith(("http://", "https://", "git://", "git@", "ssh://", "github.com/")):
+        raise InvalidInput(f"remote URL could not be recognized: {remote[:256]}")
+    return remote
 
 
 def _limits(query: Query) -> StepLimits:

@@ -12,6 +12,7 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
+from havre.build.archives import FileReader
 from havre.build.model import BuildFailed
 from havre.build.steps.picking import Picked
 from havre.build.steps.sharing import Shared
@@ -89,17 +90,6 @@ def copy_all(sources: Sources, root: int, wishes: CopyWishes) -> None:
         raise BuildFailed(f"{wishes.word} failed: cannot copy to {wishes.destination}: {reason}") from error
     finally:
         copying.close()
-
-
-class FileReader:
-    """An open file as a Readable."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-
-    def read(self, size: int, /) -> bytes:
-        """See Readable."""
-        return os.read(self._handle, size)
 
 
 class _Copying:

@@ -7,7 +7,7 @@ from collections.abc import Callable
 from havre.build.model import BuildFailed
 
 _CLAUSE = re.compile(r"([ugoa]*)((?:[-+=][rwxXst]*|[-+=][ugo])+)\Z", re.ASCII)
-_ACTION = re.compile(r"([-+=])([rwxXst]*|[ugo])", re.ASCII)
+_ACTION = re.compile(r"([-+=])([ugo]|[rwxXst]*)", re.ASCII)
 _SHIFTS = {"u": 6, "g": 3, "o": 0}
 _BITS = {"r": 4, "w": 2, "x": 1}
 

@@ -43,6 +43,10 @@ def run(given: Given, client: Client, screen: Screen) -> int:
         code, image = _Build(client, screen, context, progress).run(query)
     finally:
         progress.close()
+    if progress.warnings and not given.switch("quiet"):
+        many = "warnings" if len(progress.warnings) > 1 else "warning"
+        listed = "".join(f"\n - {warning}" for warning in progress.warnings)
+        screen.error(f"\n {len(progress.warnings)} {many} found:{listed}")
     if code:
         return code
     for output in outputs:
