@@ -184,7 +184,7 @@ def test_a_key_is_taken_until_it_is_discarded(two: Snapshots) -> None:
 
 def test_a_released_key_holds_no_layer_and_is_taken_until_it_is_discarded(two: Snapshots) -> None:
     two.prepare("k", TWO)
-    two.release("k")
+    two.discard("k", files=False)
     two.remove(TWO)
     assert not two.has(TWO)
     with pytest.raises(KeyTaken):
@@ -195,7 +195,7 @@ def test_a_released_key_holds_no_layer_and_is_taken_until_it_is_discarded(two: S
 
 
 def test_forgetting_what_is_unknown_is_no_error(snapshots: Snapshots) -> None:
-    snapshots.release("unknown")
+    snapshots.discard("unknown", files=False)
     snapshots.discard("unknown")
     snapshots.remove(UNKNOWN)
 

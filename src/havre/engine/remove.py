@@ -58,7 +58,7 @@ async def erase(parts: Parts, container: Container, *, volumes: bool) -> None:
     parts.clients.drop(record.id)
     await container.released.wait()
     await let_go(parts, record, anonymous=volumes)
-    parts.snapshots.release(record.id)
+    parts.snapshots.discard(record.id, files=False)
     parts.roster.drop(container)
     parts.tell(container, "destroy")
     container.endings.removed(record.exit_code)

@@ -137,11 +137,8 @@ class Trees(Protocol):
     def diff_path(self, key: str) -> Path:
         """What it changed."""
 
-    def release(self, key: str) -> None:
-        """Let what it stands on go; its own files wait for `discard`. Does not block."""
-
-    def discard(self, key: str) -> None:
-        """Forget it."""
+    def discard(self, key: str, *, files: bool = True) -> None:
+        """Forget it; without *files* these wait for the next call, and this one does not block."""
 
     def keys(self) -> tuple[str, ...]:
         """All trees in work."""

@@ -15,6 +15,7 @@ from msgspec.structs import replace
 
 from havre.base.errors import HavreError
 from havre.kernel.cgroups import Cgroups
+from havre.kernel.cgroups.naming import children, rename
 from havre.kernel.channel import Channel, ChannelClosed
 from havre.kernel.mounts import MountFlag
 from havre.kernel.namespaces import CLONE, clone3
@@ -91,7 +92,7 @@ class Cradle:
             self._channel.send(encode(order), fds)
         meanwhile()
         cgroups = self._place.cgroups
-        cgroups.rename(self._group, linux.cgroups_path)
+        rename(cgroups, self._group, linux.cgroups_path)
         self._group = linux.cgroups_path
         wanted = linux.resources
         if wanted is not None:
@@ -117,7 +118,7 @@ def make_cradle(place: Place) -> Cradle | None:
 
 def sweep(cgroups: Cgroups, parent: str) -> None:
     """Take away what cradles in *parent* left whose launchers are no more."""
-    for path in cgroups.children(parent):
+    for path in children(cgroups, parent):
         number = path.rpartition("/")[2].removeprefix(_SPARE)
         if number.isdecimal() and start_time(int(number)) is None:
             with contextlib.suppress(OSError, HavreError):

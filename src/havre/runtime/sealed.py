@@ -10,7 +10,8 @@ from havre.kernel.mounts import MountAttr
 from havre.kernel.overlays import detached_overlay
 
 _CODE = (
-    "import sys;sys.path[:]={paths!r};from havre.runtime.launcher import main;main({fd},{fail_at!r},{cgroup_parent!r})"
+    "import sys;sys.path[:]={paths!r};import havre.runtime.lean;from havre.runtime.launcher import main;"
+    "main({fd},{fail_at!r},{cgroup_parent!r})"
 )
 
 

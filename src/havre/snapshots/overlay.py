@@ -172,14 +172,12 @@ class Overlay:
         with self.mounted(key, View.OWN) as handle:
             return tree_size(handle)
 
-    def release(self, key: str) -> None:
-        """See `contract.Snapshots.release`."""
-        if key in self._keys:
-            self._released.add(key)
-            self._keys.pop(key, None)
-
-    def discard(self, key: str) -> None:
+    def discard(self, key: str, *, files: bool = True) -> None:
         """See `contract.Snapshots.discard`."""
+        if not files:
+            if self._keys.pop(key, key) is not key:
+                self._released.add(key)
+            return
         with self._lock:
             if key not in self._keys and key not in self._released:
                 return

@@ -68,19 +68,6 @@ class Cgroups:
             self._dialect.prepare(name)
             undo.pop_all()
 
-    def rename(self, path: str, new_path: str) -> None:
-        """Give the group *path* another name with the same parent: v1 only, where also its processes need not move.
-
-        KernelError EEXIST when the name is taken; whatever fails, the group has its old name.
-        """
-        name, new_name = checked_path(path), checked_path(new_path)
-        with ExitStack() as undo:
-            for tree in self.trees.every:
-                if tree.version == 1:
-                    tree.rename(name, new_name)
-                    undo.callback(tree.rename, new_name, name)
-            undo.pop_all()
-
     def apply(self, path: str, resources: Resources) -> None:
         """Set the limits that *resources* names; others stay as they are.
 
@@ -152,12 +139,6 @@ class Cgroups:
         if self.version == 2 and trees.unified:
             return trees.unified
         return next((trees.controllers[word] for word in _COUNTED if word in trees.controllers), trees.every[0])
-
-    def children(self, path: str) -> list[str]:
-        """The groups in the group, as paths."""
-        name = checked_path(path)
-        below = self._counted().folders(name)[1:]
-        return [f"/{folder}" for folder in below if "/" not in folder[len(name) + 1 :]]
 
     def freeze(self, path: str) -> None:
         """Stop every process where it stands. Raises CgroupBusy (and none is stopped), NoSuchController."""

@@ -51,8 +51,8 @@ class Tools(NamedTuple):
 class Container:
     """Born by `launch`, or taken over from an earlier worker by `resume`.
 
-    When its first process has ended, `on_exit` is called, and `on_over` when all is done. *reap* waits for the
-    first process, which is the keeper's child.
+    *cradle* is a child that waits for the launch, if there is one. When the first process has ended, `on_exit` is
+    called, and `on_over` when all is done. *reap* waits for it: it is the keeper's child.
     """
 
     def __init__(self, tools: Tools, loop: Loop, reap: Callable[[int], int]) -> None:
@@ -63,6 +63,8 @@ class Container:
         self.on_exec_exit: Callable[[str, int], None] | None = None
         self.on_listening: Callable[[int], None] | None = None
         self.on_over: Callable[[], None] | None = None
+        self.on_launch: Callable[[], None] | None = None
+        self.launched = False
         self._tools = tools
         self._loop = loop
         self._reap = reap
@@ -73,7 +75,7 @@ class Container:
         self._codes: dict[str, int] = {}
         self._bare: set[str] = set()
         self._lingering = 0
-        self._cradle: Cradle | None = None
+        self.cradle: Cradle | None = None
 
     @property
     def pid(self) -> int:
@@ -88,22 +90,14 @@ class Container:
             return False
         return self._head.own_pids and first.streams.quiet
 
-    def prepare(self) -> None:
-        """Have a child wait for the launch that may come."""
-        tools = self._tools
-        if tools.spare_group:
-            self._cradle = make_cradle(Place(tools.cgroups, tools.proc, tools.spare_group, self._reap, _own(tools)))
-
-    def abandon(self) -> None:
-        """The launch does not come."""
-        if self._cradle is not None:
-            self._cradle.bury()
-
     def launch(self, head: Head, bundle: msgspec.Raw, attach: Callable[[Streams], None], told: Told) -> None:
         """Start the first process; *attach* joins the clients that were there before it."""
         self._head = head
-        if self._cradle is not None:
-            self._cradle.show(bundle)
+        self.launched = True
+        if self.on_launch is not None:
+            self.on_launch()
+        if self.cradle is not None:
+            self.cradle.show(bundle)
         streams = Streams(head.stdio, self._loop, head.log, head.id)
         reap = self._reap if head.own_pids else wait_for
         session = self._first = Session("", streams, self._loop, reap)
@@ -134,7 +128,7 @@ class Container:
             _try_log(self._head.log)
 
         bundle, tools = decode_bundle(packed), self._tools
-        cradle, self._cradle = self._cradle, None
+        cradle, self.cradle = self.cradle, None
         birth = cradle.take(bundle, stdio, meanwhile) if cradle is not None else None
         if birth is None:
             meanwhile()
@@ -144,6 +138,7 @@ class Container:
 
     def resume(self, memory: Memory, fds: "dict[str, int]") -> None:
         """Go on where an earlier worker stopped."""
+        self.launched = True
         self._head, self.started_ns, self.frozen = memory.head, memory.started_ns, memory.frozen
         self._codes = {known.id: known.code or 0 for known in memory.codes}
         self._group_fd = fds.get(_GROUP)
@@ -346,6 +341,13 @@ class Container:
         """Without a pid namespace of its own a container's orphans become ours to wait for."""
         sessions = [session for session in (self._first, *self._execs.values()) if session is not None]
         reap_strays(set().union(*(session.pids for session in sessions)))
+
+
+def prepared(tools: Tools, reap: Callable[[int], int]) -> Cradle | None:
+    """A child that waits for the launch that may come."""
+    if not tools.spare_group:
+        return None
+    return make_cradle(Place(tools.cgroups, tools.proc, tools.spare_group, reap, _own(tools)))
 
 
 def _own(tools: Tools) -> str:
