@@ -29,6 +29,7 @@ MAX_BYTES = 1 << 20
 MAX_NODES = 200_000
 _MAX_DEPTH = 200
 _STANDARD = "tag:yaml.org,2002:"
+_KNOWN_TAGS = frozenset(f"{_STANDARD}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge"))
 _OWN_TAGS = frozenset({"!reset", "!override"})
 _INTEGER = re.compile(r"[-+]?[0-9]{1,300}\Z", re.ASCII)
 _OCTAL, _HEX = re.compile(r"0o?[0-7]{1,300}\Z"), re.compile(r"0x[0-9a-fA-F]{1,300}\Z")
@@ -126,14 +127,14 @@ class _Builder:
             return Scalar(plain_value(event.value) if plain else event.value, place, tag)
         if tag in (f"{_STANDARD}str", "!") or (event.style is not None and not tag):
             return Scalar(event.value, place)
-        if tag and not tag.startswith(_STANDARD):
-            raise fault(place, (), f"unknown tag {tag}")
+        if tag and tag not in _KNOWN_TAGS:
+            raise fault(place, (), f"unknown tag {tag.replace(_STANDARD, '!!')}")
         return Scalar(plain_value(event.value), place)
 
     def _own_tag(self, event: MappingStartEvent | SequenceStartEvent) -> str:
         tag = event.tag or ""
-        if tag and tag not in _OWN_TAGS and not tag.startswith(_STANDARD):
-            raise fault(self._place(event), (), f"unknown tag {tag}")
+        if tag and tag not in _OWN_TAGS | _KNOWN_TAGS:
+            raise fault(self._place(event), (), f"unknown tag {tag.replace(_STANDARD, '!!')}")
         return tag if tag in _OWN_TAGS else ""
 
     def _sequence(self, event: SequenceStartEvent) -> Items:
