@@ -45,7 +45,7 @@ def read_yaml(text: str, file: str) -> Table:
     """The one mapping that *text* holds (an empty one for an empty text). Raises InvalidFile."""
     if len(text) > MAX_BYTES:
         raise InvalidFile(f"{file}: too large: more than {MAX_BYTES >> 20} MiB")
-    loader = yaml.CParser if hasattr(yaml, "CParser") else yaml.SafeLoader
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     try:
         root = _Builder(file, yaml.parse(text, loader)).document()
     except yaml.MarkedYAMLError as error:
@@ -123,9 +123,9 @@ class _Builder:
     def _scalar(self, event: ScalarEvent) -> Scalar:
         tag, place = event.tag or "", self._place(event)
         if tag in _OWN_TAGS:
-            plain = event.style is None
+            plain = not event.style
             return Scalar(plain_value(event.value) if plain else event.value, place, tag)
-        if tag in (f"{_STANDARD}str", "!") or (event.style is not None and not tag):
+        if tag in (f"{_STANDARD}str", "!") or (event.style and not tag):
             return Scalar(event.value, place)
         if tag and tag not in _KNOWN_TAGS:
             raise fault(place, (), f"unknown tag {tag.replace(_STANDARD, '!!')}")
