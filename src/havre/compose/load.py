@@ -7,7 +7,7 @@ from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
-from havre.compose.check import check_no_circle, check_sections
+from havre.compose.check import check_no_circle, check_sections, place_of
 from havre.compose.complete import completed
 from havre.compose.document.files import STDIN, Scope, find_files
 from havre.compose.document.nodes import Scalar, Table
@@ -88,6 +88,7 @@ def load(wishes: Wishes, environ: Mapping[str, str]) -> Loaded:
         extensions=sections.extensions,
         environment={**values, "COMPOSE_PROJECT_NAME": name},
         warnings=tuple(warnings),
+        places={service: str(place_of(tree, ("services", service))) for service in sections.services},
     )
     if wishes.completed:
         project = completed(project, environment_resolved=wishes.environment_resolved)

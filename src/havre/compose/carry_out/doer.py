@@ -6,7 +6,7 @@ from collections.abc import Callable, Mapping
 from dataclasses import dataclass, field, replace
 
 from havre.client.client import Client
-from havre.client.errors import ApiError
+from havre.client.errors import ApiError, ClientError
 from havre.compose.body.around import Surroundings
 from havre.compose.body.container import create_body
 from havre.compose.body.endpoints import Endpoints
@@ -17,6 +17,7 @@ from havre.compose.carry_out.inject import inject
 from havre.compose.carry_out.progress import Progress
 from havre.compose.carry_out.run import Cancel
 from havre.compose.carry_out.shared import SharedDoer
+from havre.compose.errors import ComposeError, Failed
 from havre.compose.model.names import container_name
 from havre.compose.model.parts import HEALTHY
 from havre.compose.model.project import Project
@@ -54,11 +55,17 @@ class Doer:
 
     def perform(self, step: Step) -> None:
         """Do one step. Raises ComposeError, ClientError or Cancelled."""
-        with self._clients.lent() as client:
-            if isinstance(step.act, act.SharedAct):
-                self._shared.perform(client, step.act)
-            else:
-                self._act(client, step.act)
+        try:
+            with self._clients.lent() as client:
+                if isinstance(step.act, act.SharedAct):
+                    self._shared.perform(client, step.act)
+                else:
+                    self._act(client, step.act)
+        except ClientError as error:
+            self._progress.failed(_subject(step, self._project), str(error))
+            raise Failed(f"{_about(step, self._project)}: {error}") from error
+        except ComposeError as error:
+            raise type(error)(f"{_about(step, self._project)}: {error}") from error
 
     def ids(self, service: str) -> list[tuple[str, str]]:
         """The containers of *service*, made or found: ids with names."""
@@ -193,3 +200,36 @@ class Doer:
         for service, number in sorted(self._ids.copy()):
             found.setdefault(service, self._ids[service, number])
         return found
+
+
+def _subject(step: Step, project: Project) -> str:
+    """As the progress names it."""
+    match step.act:
+        case act.Create(service, number) | act.Start(service, number):
+            name = project.services[service].container_name if service in project.services else ""
+            return f"Container {name or container_name(project.name, service, number)}"
+        case act.Stop(container) | act.Remove(container) | act.Rename(container):
+            return f"Container {container.name}"
+        case act.CreateNetwork(key):
+            return f"Network {project.networks[key].name}"
+        case act.CreateVolume(key):
+            return f"Volume {project.volumes[key].name}"
+        case act.RemoveNetwork(network):
+            return f"Network {network.name}"
+        case act.RemoveVolume(name):
+            return f"Volume {name}"
+        case act.RemoveImage(name):
+            return f"Image {name}"
+        case act.Wait(service):
+            return f"Service {service}"
+
+
+def _about(step: Step, project: Project) -> str:
+    """How an error of *step* begins: with the place of the service where there is one."""
+    match step.act:
+        case act.Create(service) | act.Start(service) | act.Wait(service):
+            return project.about(service)
+        case act.Stop(container) | act.Remove(container) | act.Rename(container):
+            return f"container {container.name}"
+        case _:
+            return step.key

@@ -43,7 +43,8 @@ class Images:
             image = self._project.image_of(service)
             wanted_act = decide(service, there.get(image), wishes)
             if wanted_act == "missing":
-                raise Failed(f"service {service.name!r}: no such image: {image} (it may not be pulled or built)")
+                about = self._project.about(service.name)
+                raise Failed(f"{about}: no such image: {image} (it may not be pulled or built)")
             if wanted_act == "build":
                 builds.append(service)
             elif wanted_act == "pull":
@@ -108,7 +109,7 @@ class Images:
                 act(service)
             except ClientError as error:
                 self._progress.failed(subject, str(error))
-                failures.append(str(error))
+                failures.append(f"{self._project.about(service.name)}: {error}")
             else:
                 self._progress.done(subject, words[1])
 

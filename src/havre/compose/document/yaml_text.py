@@ -29,6 +29,7 @@ MAX_BYTES = 1 << 20
 MAX_NODES = 200_000
 _MAX_DEPTH = 200
 _STANDARD = "tag:yaml.org,2002:"
+_KNOWN_TAGS = frozenset(f"{_STANDARD}{name}" for name in ("str", "int", "float", "bool", "null", "map", "seq", "merge"))
 _OWN_TAGS = frozenset({"!reset", "!override"})
 _INTEGER = re.compile(r"[-+]?[0-9]{1,300}\Z", re.ASCII)
 _OCTAL, _HEX = re.compile(r"0o?[0-7]{1,300}\Z"), re.compile(r"0x[0-9a-fA-F]{1,300}\Z")
@@ -44,7 +45,7 @@ def read_yaml(text: str, file: str) -> Table:
     """The one mapping that *text* holds (an empty one for an empty text). Raises InvalidFile."""
     if len(text) > MAX_BYTES:
         raise InvalidFile(f"{file}: too large: more than {MAX_BYTES >> 20} MiB")
-    loader = yaml.CParser if hasattr(yaml, "CParser") else yaml.SafeLoader
+    loader = yaml.CSafeLoader if yaml.__with_libyaml__ else yaml.SafeLoader
     try:
         root = _Builder(file, yaml.parse(text, loader)).document()
     except yaml.MarkedYAMLError as error:
@@ -122,18 +123,18 @@ class _Builder:
     def _scalar(self, event: ScalarEvent) -> Scalar:
         tag, place = event.tag or "", self._place(event)
         if tag in _OWN_TAGS:
-            plain = event.style is None
+            plain = not event.style
             return Scalar(plain_value(event.value) if plain else event.value, place, tag)
-        if tag in (f"{_STANDARD}str", "!") or (event.style is not None and not tag):
+        if tag in (f"{_STANDARD}str", "!") or (event.style and not tag):
             return Scalar(event.value, place)
-        if tag and not tag.startswith(_STANDARD):
-            raise fault(place, (), f"unknown tag {tag}")
+        if tag and tag not in _KNOWN_TAGS:
+            raise fault(place, (), f"unknown tag {tag.replace(_STANDARD, '!!')}")
         return Scalar(plain_value(event.value), place)
 
     def _own_tag(self, event: MappingStartEvent | SequenceStartEvent) -> str:
         tag = event.tag or ""
-        if tag and tag not in _OWN_TAGS and not tag.startswith(_STANDARD):
-            raise fault(self._place(event), (), f"unknown tag {tag}")
+        if tag and tag not in _OWN_TAGS | _KNOWN_TAGS:
+            raise fault(self._place(event), (), f"unknown tag {tag.replace(_STANDARD, '!!')}")
         return tag if tag in _OWN_TAGS else ""
 
     def _sequence(self, event: SequenceStartEvent) -> Items:

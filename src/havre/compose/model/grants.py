@@ -7,6 +7,7 @@ from dataclasses import dataclass, field
 
 from havre.compose.document.nodes import Node, Path, Table
 from havre.compose.model import readers as read
+from havre.compose.model.values import Mode
 
 
 @dataclass(frozen=True, slots=True)
@@ -17,7 +18,7 @@ class Grant:
     target: str = ""
     uid: str = ""
     gid: str = ""
-    mode: int | None = None
+    mode: Mode | None = None
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 

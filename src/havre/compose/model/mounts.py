@@ -7,7 +7,7 @@ from dataclasses import dataclass, field
 
 from havre.compose.document.nodes import Node, Path, Table, fault
 from havre.compose.model import readers as read
-from havre.compose.model.values import NO_SIZE, Size
+from havre.compose.model.values import NO_SIZE, Mode, Size
 
 _PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", "rslave"})
 _CONSISTENCIES = frozenset({"consistent", "cached", "delegated", "default"})
@@ -39,7 +39,7 @@ class TmpfsWishes:
     """How big a file system in memory may grow, and the mode of its root."""
 
     size: Size = NO_SIZE
-    mode: int | None = None
+    mode: Mode | None = None
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 

@@ -14,7 +14,7 @@ class Project:
     """A named set of services and what they share.
 
     *services* are those that the active profiles turn on; *disabled* the others. *environment* is what variables
-    meant, *files* the compose files that were read.
+    meant, *files* the compose files that were read, *places* the file and line of each service.
     """
 
     name: str
@@ -31,6 +31,12 @@ class Project:
     extensions: Mapping[str, object] = field(default_factory=dict)
     environment: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
+    places: Mapping[str, str] = field(default_factory=dict)
+
+    def about(self, service: str) -> str:
+        """How an error about *service* begins: where it stands, and its name."""
+        place = self.places.get(service, "")
+        return f"{place}: service {service!r}" if place else f"service {service!r}"
 
     def image_of(self, service: Service) -> str:
         """The image of a service: its own, or the name that its build gets."""

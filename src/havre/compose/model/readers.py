@@ -11,7 +11,7 @@ from typing import TypeVar
 
 from havre.compose.document.nodes import Items, Node, Path, Scalar, Table, fault, kind_of
 from havre.compose.document.shapes import names, pairs
-from havre.compose.model.values import Duration, Size
+from havre.compose.model.values import Duration, Mode, Size
 
 T = TypeVar("T")
 Reader = Callable[[Node, Path], T]
@@ -69,15 +69,15 @@ def integer(node: Node, path: Path) -> int:
     raise _wrong(node, path, "an integer")
 
 
-def octal(node: Node, path: Path) -> int:
+def octal(node: Node, path: Path) -> Mode:
     """A file mode: a number, or its octal digits as text."""
     value = node.value if isinstance(node, Scalar) else None
     if isinstance(value, str):
         try:
-            return int(value.strip().removeprefix("0o"), 8)
+            return Mode(int(value.strip().removeprefix("0o"), 8))
         except ValueError:
             raise _wrong(node, path, "a file mode such as 0444") from None
-    return integer(node, path)
+    return Mode(integer(node, path))
 
 
 def number(node: Node, path: Path) -> float:

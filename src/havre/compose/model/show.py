@@ -11,7 +11,7 @@ from havre.compose.model.parts import Dependency
 from havre.compose.model.ports import Port
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
-from havre.compose.model.values import Duration, Size
+from havre.compose.model.values import Duration, Mode, Size
 
 _ALWAYS: Final[Mapping[type, frozenset[str]]] = {
     Dependency: frozenset({"condition", "required"}),
@@ -38,8 +38,6 @@ def shown_project(project: Project) -> dict[str, object]:
 def shown_service(service: Service) -> dict[str, object]:
     """One service."""
     made = _record(service)
-    if service.extra_hosts:
-        made["extra_hosts"] = [f"{name}={one}" for name, all_ in service.extra_hosts.items() for one in all_]
     if service.healthcheck is not None:
         made["healthcheck"] = shown(service.healthcheck)
     return made
@@ -52,7 +50,7 @@ def shown(value: object) -> object:
     if is_dataclass(value) and not isinstance(value, type):
         return _record(value)
     match value:
-        case Duration() | Size():
+        case Duration() | Size() | Mode():
             return str(value)
         case float() if value.is_integer():
             return int(value)
@@ -74,9 +72,13 @@ def _record(value: object) -> dict[str, object]:
             continue
         default = field.default if field.default is not MISSING else _made(field.default_factory)
         if held != default or field.name in always:
-            made[field.name] = shown(held)
+            made[field.name] = _hosts(held) if field.name == "extra_hosts" else shown(held)
     extensions: Mapping[str, object] = getattr(value, "extensions", {})
     return {**made, **extensions}
+
+
+def _hosts(given: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [f"{name}={address}" for name, addresses in given.items() for address in addresses]
 
 
 def _made(factory: object) -> object:

@@ -73,5 +73,14 @@ class Size(int):
         return repr(int(self))
 
 
+class Mode(int):
+    """A file mode, shown in octal: `0440`."""
+
+    __slots__ = ()
+
+    def __str__(self) -> str:
+        return f"{int(self):04o}"
+
+
 NO_SIZE: Final = Size(0)
 NO_TIME: Final = Duration(0)

@@ -2,12 +2,16 @@
 
 from __future__ import annotations
 
+import re
 from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
+from typing import Final
 
 from havre.compose.plan import steps as act
 from havre.compose.plan.steps import Step, Steps
 from havre.compose.present import Container, Present
+
+_ANONYMOUS: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,6 +48,8 @@ def plan_down(project: str, present: Present, options: DownOptions) -> tuple[Ste
             for volume in sorted(present.volumes.values(), key=lambda one: one.name):
                 if volume.project == project and volume.name not in options.external:
                     steps.add(f"remove volume {volume.name}", act.RemoveVolume(volume.name), gone)
+    if options.volumes:
+        _remove_anonymous(steps, going, gone)
     for image in options.images:
         steps.add(f"remove image {image}", act.RemoveImage(image), gone)
     return steps.done()
@@ -70,6 +76,12 @@ def dependencies(containers: Iterable[Container]) -> Mapping[str, set[str]]:
     for one in containers:
         found.setdefault(one.service, set()).update(one.depends_on)
     return found
+
+
+def _remove_anonymous(steps: Steps, containers: list[Container], gone: list[str]) -> None:
+    """Anonymous volumes that were handed on to a later container: the engine takes them for named ones."""
+    for name in sorted({name for one in containers for name in one.volumes.values() if _ANONYMOUS.match(name)}):
+        steps.add(f"remove volume {name}", act.RemoveVolume(name), gone)
 
 
 def _stop(steps: Steps, containers: list[Container]) -> None:
