@@ -2,17 +2,16 @@
 
 import io
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from havre.base.atomic import sync_folder, write_file
 from havre.base.errors import InvalidInput
 from havre.content.awaited import Awaited
-from havre.content.errors import DamagedBlob, DigestMismatch, NoSuchBlob
+from havre.content.errors import DigestMismatch, NoSuchBlob
+from havre.content.index import LayoutIndex
 from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
 from havre.content.partial import PartialBlob
@@ -20,13 +19,10 @@ from havre.content.partials import Partials
 from havre.content.reader import BlobReader, Readable
 from havre.content.space import exhaustion
 from havre.kernel.files import syncfs
-from havre.oci.descriptor import OCI_INDEX, Descriptor
 from havre.oci.digest import Digest
-from havre.oci.manifest import Index
 
 PIECE_BYTES = 1 << 20
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-_EMPTY_INDEX = Index(schema_version=2, media_type=OCI_INDEX, manifests=[])
 _ALGORITHMS = ("sha256", "sha512")
 
 
@@ -48,6 +44,7 @@ class Content:
         self._partial = root / "partial"
         self._lost = root / "lost+found"
         self._leases = Leases()
+        self.index = LayoutIndex(root / "index.json")
         self.partials = Partials(root / "uploads", self._placer)
         with exhaustion(f"opening the blob store {root}"):
             self._lay_out()
@@ -177,20 +174,6 @@ class Content:
                         removed.append(Stored(digest, size))
         return tuple(removed)
 
-    def write_index(self, manifests: Sequence[Descriptor]) -> None:
-        """Make `index.json` name exactly *manifests*, atomically: what other tools see as the store's images."""
-        index = Index(schema_version=2, media_type=OCI_INDEX, manifests=list(manifests))
-        with exhaustion("writing index.json"):
-            write_file(self._root / "index.json", msgspec.json.encode(index), mode=0o644)
-
-    def read_index(self) -> tuple[Descriptor, ...]:
-        """What `index.json` names. Raises DamagedBlob when it is not readable."""
-        try:
-            index = msgspec.json.decode((self._root / "index.json").read_bytes(), type=Index)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise DamagedBlob(f"{self._root}/index.json: {error}") from error
-        return tuple(index.manifests)
-
     def _sweep_partial(self, kept: frozenset[Digest]) -> None:
         for file in list(self._partial.iterdir()):
             try:
@@ -225,6 +208,5 @@ class Content:
             leftover.unlink()
         if not (self._root / "oci-layout").exists():
             write_file(self._root / "oci-layout", _LAYOUT, mode=0o644)
-        if not (self._root / "index.json").exists():
-            self.write_index(_EMPTY_INDEX.manifests)
+        self.index.make()
         sync_folder(self._root)

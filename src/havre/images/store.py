@@ -266,13 +266,13 @@ class ImageStore:
     async def _write_index(self) -> None:
         """`index.json` is for other tools; the record is what counts, so a full disk is no failure here."""
         try:
-            await in_thread(self.content.write_index, self._index())
+            await in_thread(self.content.index.write, self._index())
         except (ResourceExhausted, OSError):
             _log.warning("index.json of the image layout is behind", exc_info=True)
 
     def _read_index(self) -> list[Descriptor] | None:
         try:
-            return list(self.content.read_index())
+            return list(self.content.index.read())
         except (DamagedBlob, OSError):
             return None
 
