@@ -121,7 +121,8 @@ class FakeTrees:
     def diff_path(self, key: str) -> Path:
         return self._root / key / "diff"
 
-    def discard(self, key: str) -> None:
+    def discard(self, key: str, *, files: bool = True) -> None:
+        _ = files  # there are none
         self._keys.pop(key, None)
 
     def keys(self) -> tuple[str, ...]:

@@ -57,7 +57,7 @@ async def create(parts: Parts, wanted: CreateContainer, name: str | None, platfo
         chain="" if image.chain is None else str(image.chain),
         config=replace(config, hostname=config.hostname or _hostname(parts, host, identifier)),
         host=replace(
-            settled_host(_with_defaults(parts, host), parts.facts, parts.settings.log),
+            settled_host(with_defaults(parts, host), parts.facts, parts.settings.log),
             links=settled_links(parts, host.links, host.network_mode),
         ),
         endpoints=settled_endpoints(host.network_mode, endpoints, partial(_network_name, parts)),
@@ -156,7 +156,7 @@ def _hostname(parts: Parts, host: HostConfig, identifier: str) -> str:
     return identifier[:12]
 
 
-def _with_defaults(parts: Parts, host: HostConfig) -> HostConfig:
+def with_defaults(parts: Parts, host: HostConfig) -> HostConfig:
     """The daemon's own defaults: `--init`, `--default-ulimit`, `--no-new-privileges`."""
     settings = parts.settings
     named = {limit.name for limit in host.ulimits or ()}

@@ -28,7 +28,7 @@ from havre.engine.roster import Container
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.staged import unstage_all
-from havre.engine.start import give_back, plan_restart, record_end, watch
+from havre.engine.start import give_back, plan_restart, record_end, unsettle, watch
 from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
 
@@ -75,10 +75,9 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
         if container.shim is not None or container.settled.is_set():
             continue
         try:
-            await give_back(parts, container.record)
+            await give_back(parts, container, container.record)
         except (HavreError, OSError):
             _log.exception("container %s: what its last run used could not be given back", container.id)
-        container.settled.set()
     for container in parts.roster:
         record = container.record
         ended_meanwhile = record.host.auto_remove and record.started_ns and not record.alive
@@ -125,8 +124,7 @@ async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) ->
         # It started and ended before its start was written down.
         parts.keep(container, replace(record, state=State.RUNNING, started_ns=ending.finished_ns, failure=""))
     if container.record.alive:
-        container.settled.clear()
-        container.stopped.clear()
+        unsettle(container)
         _ = record_end(parts, container, ending or _REBOOT)
 
 
@@ -138,8 +136,7 @@ def _take_over(parts: Parts, container: Container, shim: Shim) -> None:
     taken = replace(record, state=state, pid=shim.pid, started_ns=started, failure="", exit_code=0)
     if taken != record:
         parts.change(container, taken)
-    container.settled.clear()
-    container.stopped.clear()
+    unsettle(container)
     container.shim = shim
 
 

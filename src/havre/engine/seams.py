@@ -137,8 +137,8 @@ class Trees(Protocol):
     def diff_path(self, key: str) -> Path:
         """What it changed."""
 
-    def discard(self, key: str) -> None:
-        """Forget it."""
+    def discard(self, key: str, *, files: bool = True) -> None:
+        """Forget it; without *files* these wait for the next call, and this one does not block."""
 
     def keys(self) -> tuple[str, ...]:
         """All trees in work."""

@@ -14,8 +14,8 @@ from havre.engine.places import Places
 from havre.engine.process_spec import container_process
 from havre.oci.runtime_spec import VERSION, Linux, Namespace, Root, Spec
 from havre.runtime.bundle import Bundle, Stdio
+from havre.runtime.defaults import CGROUP_PARENT
 
-CGROUP_PARENT: Final = "/havre"
 _PRIVATE_NETWORK_SYSCTLS: Final = {
     "net.ipv4.ip_unprivileged_port_start": "0",
     "net.ipv4.ping_group_range": "0 2147483647",
