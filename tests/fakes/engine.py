@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from havre.api.routes.attach import AttachAsked
-from havre.api.routes.images import ImportWishes
+from havre.api.routes.images import ImportWishes, PullWishes, PushWishes
 from havre.base.errors import Conflict, HavreError, NotFound, NotModified
 from havre.build.looking import Report
 from havre.build.model import BuildWishes
@@ -32,8 +32,25 @@ from havre.wire.containers import (
 from havre.wire.events import EventMessage
 from havre.wire.exec import ExecConfig, ExecInspect, ExecStart
 from havre.wire.filters import Filters
-from havre.wire.images import DeleteItem, HistoryItem, ImageInspect, ImageSummary, PruneImagesReport
-from havre.wire.networks import Network
+from havre.wire.images import (
+    AuthConfig,
+    AuthResponse,
+    DeleteItem,
+    DistributionInspect,
+    HistoryItem,
+    ImageInspect,
+    ImageSummary,
+    PruneImagesReport,
+    SearchResult,
+)
+from havre.wire.networks import (
+    ConnectNetwork,
+    CreateNetwork,
+    DisconnectNetwork,
+    Network,
+    NetworkCreated,
+    PruneNetworksReport,
+)
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
 from havre.wire.system import DiskUsage, Info, PruneBuildReport, Version
@@ -81,7 +98,7 @@ class FakeContainers:
         self.asked.note("list", all, limit, size, filters)
         return [{"Id": "f" * 64}] if self.rows is None else self.rows
 
-    async def inspect(self, ref: str, size: bool) -> ContainerInspect:  # noqa: FBT001
+    async def inspect(self, ref: str, size: bool, version: tuple[int, int]) -> ContainerInspect:  # noqa: ARG002, FBT001
         self.asked.note("inspect", known(ref), size)
         return {"Id": "f" * 64}
 
@@ -282,6 +299,9 @@ class FakeSystem:
 
 
 class FakeNetworks:
+    def __init__(self) -> None:
+        self.asked = Asked()
+
     async def list(self, filters: Filters) -> list[Network]:
         return [{"Name": "bridge", "Id": "b" * 64}] if not filters else []
 
@@ -289,6 +309,23 @@ class FakeNetworks:
         if ref != "bridge":
             raise NotFound(f"network {ref} not found")
         return {"Name": "bridge", "Id": "b" * 64}
+
+    async def create(self, wanted: CreateNetwork) -> NetworkCreated:
+        self.asked.note("create", wanted)
+        return {"Id": "c" * 64, "Warning": ""}
+
+    async def remove(self, ref: str) -> None:
+        self.asked.note("remove", ref)
+
+    async def prune(self, filters: Filters) -> PruneNetworksReport:
+        self.asked.note("prune", filters)
+        return {"NetworksDeleted": None}
+
+    async def connect(self, ref: str, wanted: ConnectNetwork) -> None:
+        self.asked.note("connect", ref, wanted)
+
+    async def disconnect(self, ref: str, wanted: DisconnectNetwork) -> None:
+        self.asked.note("disconnect", ref, wanted)
 
 
 class FakeImages:
@@ -342,12 +379,38 @@ class FakeImages:
         self.asked.note("import", b"".join([piece async for piece in archive]), wishes)
         return "sha256:2"
 
-    async def ensure_hello(self) -> None:
-        self.asked.note("ensure_hello")
+    async def pull(self, asked: PullWishes) -> AsyncIterator[ProgressLine]:
+        self.asked.note("pull", asked)
+        if asked.reference == "no/such":
+            raise NotFound("manifest for no/such:latest not found")
+        yield {"status": "Pulling from x", "id": "latest"}
+
+    async def push(self, asked: PushWishes) -> AsyncIterator[ProgressLine]:
+        self.asked.note("push", asked)
+        yield {"status": "The push refers to repository [x]"}
+        if asked.reference == "x:nosuch":
+            raise NotFound("tag does not exist: x:nosuch")
 
     async def list(self, filters: Filters, *, every: bool, shared_size: bool) -> list[ImageSummary]:
         self.asked.note("list", filters, every, shared_size)
         return [{"Id": "sha256:1"}]
+
+
+class FakeRegistries:
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+
+    async def login(self, auth: AuthConfig) -> AuthResponse:
+        self.asked.note("login", auth)
+        return {"Status": "Login Succeeded", "IdentityToken": ""}
+
+    async def search(self, term: str, limit: int | None, filters: Filters, auth: AuthConfig) -> list[SearchResult]:
+        self.asked.note("search", term, limit, filters, auth)
+        return []
+
+    async def distribution(self, name: str, auth: AuthConfig) -> DistributionInspect:
+        self.asked.note("distribution", name, auth)
+        return {"Platforms": []}
 
 
 class FakeBuilds:

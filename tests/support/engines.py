@@ -142,6 +142,12 @@ class Reference(Engine):
     def command(self) -> list[str]:
         return ["dockerd"]
 
+    def stop(self) -> None:
+        """It leaves the host's namespace pinned where a container used it."""
+        super().stop()
+        for pinned in (self.exec_root / "netns").glob("*"):
+            subprocess.run(["umount", "-l", str(pinned)], check=False, capture_output=True)
+
 
 def run_client(
     line: Sequence[str],

@@ -7,6 +7,7 @@ GROUPS = {
     "container": "Manage containers",
     "image": "Manage images",
     "network": "Manage networks",
+    "registry": "Serve a registry of images",
     "system": "Manage Havre",
     "volume": "Manage volumes",
 }
@@ -16,13 +17,16 @@ _CONTAINER = (
     "rename", "restart",
     "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
-_IMAGE = ("bootstrap", "build", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
+_IMAGE = (
+    "bootstrap", "build", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag",
+)  # fmt: skip
 _TOP = (
     "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
     "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip
 
+_NETWORK = ("connect", "create", "disconnect", "inspect", "ls", "prune", "rm")
 _VOLUME = (
     "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "resize", "rm", "snapshot", "update",
 )  # fmt: skip
@@ -30,8 +34,8 @@ _VOLUME = (
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
-    ("network", "ls"): "network_ls",
-    ("network", "inspect"): "network_inspect",
+    **{("network", verb): f"network_{verb}" for verb in _NETWORK},
+    ("registry", "serve"): "registry_serve",
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
     ("system", "prune"): "system_prune",
@@ -41,7 +45,11 @@ COMMANDS: dict[tuple[str, ...], str] = {
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
     ("builder", "du"): "builder_du",
     ("builder", "prune"): "builder_prune",
+    ("compose",): "compose",
     ("inspect",): "inspect",
+    ("login",): "login",
+    ("logout",): "logout",
+    ("search",): "search",
     ("version",): "version",
 }
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -62,7 +70,9 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("save",): ("image", "save"),
     ("tag",): ("image", "tag"),
     ("pull",): ("image", "pull"),
+    ("push",): ("image", "push"),
     ("network", "list"): ("network", "ls"),
+    ("network", "remove"): ("network", "rm"),
     ("volume", "list"): ("volume", "ls"),
     ("volume", "remove"): ("volume", "rm"),
     ("info",): ("system", "info"),

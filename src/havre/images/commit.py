@@ -15,8 +15,10 @@ from havre.oci import manifest
 from havre.oci.descriptor import (
     DOCKER_LAYER,
     DOCKER_LAYER_GZIP,
+    DOCKER_LAYER_ZSTD,
     OCI_LAYER,
     OCI_LAYER_GZIP,
+    OCI_LAYER_ZSTD,
     OCI_MANIFEST,
     Descriptor,
 )
@@ -25,7 +27,7 @@ from havre.oci.image_config import History, ImageConfig, ProcessConfig, encode
 from havre.oci.reference import Reference
 
 _EMPTY = Digest.of(bytes(1024))  # an archive of nothing: two blocks of zeros
-_OCI_TYPES = {DOCKER_LAYER: OCI_LAYER, DOCKER_LAYER_GZIP: OCI_LAYER_GZIP}
+_OCI_TYPES = {DOCKER_LAYER: OCI_LAYER, DOCKER_LAYER_GZIP: OCI_LAYER_GZIP, DOCKER_LAYER_ZSTD: OCI_LAYER_ZSTD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -57,6 +57,7 @@ class Overlay:
         self._lock = threading.Lock()
         self._unpacking: dict[Digest, threading.Event] = {}
         self._keys: dict[str, Digest | None] = {}
+        self._released: set[str] = set()
         with exhaustion(f"opening the snapshots in {root}"):
             root.mkdir(mode=0o710, parents=True, exist_ok=True)
             for name in _OWN_FOLDERS:
@@ -135,7 +136,7 @@ class Overlay:
         if not (0 < len(key) <= _MAX_KEY and set(key) <= _KEY and key[0] not in ".-") or key in _OWN_FOLDERS:
             raise InvalidInput(f"invalid snapshot key {key[:_MAX_KEY]!r}")
         with self._lock:
-            if key in self._keys:
+            if key in self._keys or key in self._released:
                 raise KeyTaken(f"a tree in work is called {key} already")
             stack = self._layers.stack(chain)
             if stack is None:
@@ -171,14 +172,19 @@ class Overlay:
         with self.mounted(key, View.OWN) as handle:
             return tree_size(handle)
 
-    def discard(self, key: str) -> None:
+    def discard(self, key: str, *, files: bool = True) -> None:
         """See `contract.Snapshots.discard`."""
+        if not files:
+            if self._keys.pop(key, key) is not key:
+                self._released.add(key)
+            return
         with self._lock:
-            if key not in self._keys:
+            if key not in self._keys and key not in self._released:
                 return
             with suppress(FileNotFoundError):
                 self._bin.put(self._root / key)
-            del self._keys[key]
+            self._keys.pop(key, None)
+            self._released.discard(key)
 
     def keys(self) -> tuple[str, ...]:
         """All trees in work, those of a process before this one included."""

@@ -12,6 +12,7 @@ from havre.build.dockerfile.expansion import expand
 from havre.build.dockerfile.globs import clean
 from havre.build.dockerfile.ignore import Ignore
 from havre.build.dockerfile.quoting import quoted
+from havre.build.dockerfile.remotes import remote_of
 from havre.build.dockerfile.scope import Scope
 from havre.build.dockerfile.shell_words import Lexer
 from havre.build.dockerfile.suggest import nearest
@@ -22,7 +23,6 @@ _SECRET: Final = re.compile(
 _HARMLESS: Final = re.compile(r"(?:_|^)(?:public|file|version)(?:_|$)", re.IGNORECASE | re.ASCII)
 _WHOLE_CONTEXT: Final = frozenset({".", "/"})
 _EVERYTHING: Final = frozenset({"*", "**", "**/*"})
-_REMOTE: Final = ("http://", "https://", "git@", "git://", "ssh://")
 
 
 @dataclass(frozen=True, slots=True)
@@ -158,7 +158,7 @@ def _ignored(given: typed.Copy | typed.Add, ignore: Ignore) -> Iterator[Finding]
     verb = "Copy" if isinstance(given, typed.Copy) else "Add"
     for source in given.sources:
         path = clean(source)
-        if source.startswith(_REMOTE) or (path in _WHOLE_CONTEXT and not _ignores_all(ignore)):
+        if remote_of(source) is not None or (path in _WHOLE_CONTEXT and not _ignores_all(ignore)):
             continue
         if ignore.ignores(path.removeprefix("/") or path):
             yield finding("CopyIgnoredFile", given.location, verb, quoted(path))

@@ -104,8 +104,20 @@ def _glob(pattern: str, tokens: list[Token]) -> Glob:
     if many > _FEW:
         return Glob(pattern, automaton_of(tokens).matches)
     expression = "".join(map(_expression, tokens))
-    compiled = re.compile(expression, re.DOTALL)
-    return Glob(pattern, lambda path: compiled.fullmatch(path) is not None, expression)
+    return Glob(pattern, _Compiled(expression), expression)
+
+
+class _Compiled:
+    """An expression that is compiled when it is first used: of many patterns, few are."""
+
+    def __init__(self, expression: str) -> None:
+        self._expression = expression
+        self._pattern: re.Pattern[str] | None = None
+
+    def __call__(self, path: str) -> bool:
+        if self._pattern is None:
+            self._pattern = re.compile(self._expression, re.DOTALL)
+        return self._pattern.fullmatch(path) is not None
 
 
 def _plain(pattern: str, tokens: list[Token]) -> Glob | None:

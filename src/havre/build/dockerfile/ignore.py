@@ -4,19 +4,16 @@ A path is ignored as well where a folder above it is.
 """
 
 import re
-from collections.abc import Callable, Iterable, Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass, field
-from typing import Self
+from typing import Final, Self
 
 from havre.build.dockerfile.errors import DockerfileError
 from havre.build.dockerfile.globs import Glob, clean, deep_glob, has_wildcards
 from havre.build.dockerfile.spaces import strip
 
-IGNORE_FILE = ".dockerignore"
-
-
-def _always(_path: str) -> bool:
-    return True
+IGNORE_FILE: Final = ".dockerignore"
+_FEW: Final = 200
 
 
 @dataclass(frozen=True, slots=True)
@@ -29,18 +26,24 @@ class Rule:
 
 @dataclass(frozen=True, slots=True)
 class Verdict:
-    """Whether a path is ignored, and which rules matched it or a folder above it."""
+    """Whether a path is ignored, and which rules, by their number, matched it or a folder above it."""
 
     ignored: bool
-    matched: tuple[bool, ...]
+    matched: frozenset[int] = frozenset()
+
+
+_KEPT: Final = Verdict(ignored=False)
 
 
 @dataclass(frozen=True, slots=True)
 class Ignore:
-    """Rules in their order; *may_match* is quick: where it says no, no rule matches a path."""
+    """Rules in their order."""
 
     rules: tuple[Rule, ...] = ()
-    may_match: Callable[[str], bool] = field(default=_always, compare=False)
+    _index: "_Index" = field(init=False, repr=False, compare=False)
+
+    def __post_init__(self) -> None:
+        object.__setattr__(self, "_index", _Index(self.rules))
 
     @classmethod
     def read(cls, text: str) -> Self:
@@ -50,8 +53,7 @@ class Ignore:
     @classmethod
     def of(cls, patterns: Iterable[str]) -> Self:
         """The rules of *patterns*: lines of .dockerignore, values of `--exclude`. Raises DockerfileError."""
-        rules = tuple(_rule(stripped) for pattern in patterns if (stripped := strip(pattern)))
-        return cls(rules, _may_match(rules))
+        return cls(tuple(_rule(stripped) for pattern in patterns if (stripped := strip(pattern))))
 
     @property
     def has_exceptions(self) -> bool:
@@ -68,18 +70,20 @@ class Ignore:
 
     def verdict(self, path: str, above: Verdict | None) -> Verdict:
         """For those who walk down a tree: what holds for *path*, *above* being what holds for its folder."""
-        if not self.may_match(path):
-            return above or Verdict(ignored=False, matched=(False,) * len(self.rules))
-        matched: list[bool] = []
+        above = above or _KEPT
+        candidates = self._index.candidates(path)
+        if not candidates:
+            return above
+        matched: set[int] = set(above.matched)
         ignored = False
-        for index, rule in enumerate(self.rules):
-            found = above is not None and above.matched[index]
-            if not found and rule.keeps is ignored:  # as Docker does: what would change nothing is not looked at
-                found = rule.glob.matches(path)
-            matched.append(found)
-            if found:
-                ignored = not rule.keeps
-        return Verdict(ignored, tuple(matched))
+        for number in sorted(matched.union(candidates)):
+            rule = self.rules[number]
+            # As Docker does: a rule that would change nothing is not looked at, and does not match.
+            if number not in matched and (rule.keeps is not ignored or not rule.glob.matches(path)):
+                continue
+            matched.add(number)
+            ignored = not rule.keeps
+        return Verdict(ignored, frozenset(matched))
 
     def may_keep_below(self, folder: str) -> bool:
         """Whether a line with `!` could speak of something below an ignored *folder*; if not, it need not be read."""
@@ -88,7 +92,31 @@ class Ignore:
     def without(self, paths: Sequence[str]) -> "Ignore":
         """The same rules, but *paths* are kept: the Dockerfile and the ignore file, which the builder itself reads."""
         kept = [Rule(Glob(path, path.__eq__), keeps=True) for path in map(clean, paths)]
-        return Ignore((*self.rules, *kept), _always)
+        return Ignore((*self.rules, *kept))
+
+
+class _Index:
+    """Which rules a path has to be tried with: those of its first name, and those that begin with a wildcard."""
+
+    def __init__(self, rules: tuple[Rule, ...]) -> None:
+        self._by_name: dict[str, list[int]] = {}
+        self._wild: list[int] = []
+        expressions: list[str] = []
+        for number, rule in enumerate(rules):
+            name = rule.glob.pattern.split("/", 1)[0]
+            if not has_wildcards(name) and "\\" not in name:
+                self._by_name.setdefault(name, []).append(number)
+                continue
+            self._wild.append(number)
+            expressions += [rule.glob.expression] if rule.glob.expression is not None else []
+        few = 0 < len(expressions) <= _FEW and len(expressions) == len(self._wild)
+        self._any_wild = re.compile("|".join(expressions), re.DOTALL) if few else None
+
+    def candidates(self, path: str) -> list[int]:
+        named = self._by_name.get(path.split("/", 1)[0], [])
+        if self._any_wild is not None and self._any_wild.fullmatch(path) is None:
+            return named
+        return [*named, *self._wild]
 
 
 def ignore_files(dockerfile: str) -> tuple[str, str]:
@@ -116,15 +144,6 @@ def _rule(pattern: str) -> Rule:
     keeps = pattern.startswith("!")
     pattern = pattern[1:] if keeps else pattern
     return Rule(deep_glob(pattern.removeprefix("/") or pattern), keeps)
-
-
-def _may_match(rules: tuple[Rule, ...]) -> Callable[[str], bool]:
-    expressions = [rule.glob.expression for rule in rules]
-    known = [expression for expression in expressions if expression is not None]
-    if len(known) < len(expressions):
-        return _always
-    match = re.compile("|".join(known), re.DOTALL).fullmatch
-    return lambda path: match(path) is not None
 
 
 def _reaches(pattern: str, folder: str) -> bool:

@@ -1,12 +1,12 @@
 """What a name in FROM, `COPY --from` and `RUN --mount=from=` means: a stage, a named context, an image, or nothing."""
 
-from collections.abc import Collection, Iterator, Sequence
+from collections.abc import Collection, Iterable, Iterator, Sequence
 from dataclasses import dataclass
 from typing import Final
 
 from havre.base.errors import InvalidInput
 from havre.build.dockerfile.errors import DockerfileError, Location
-from havre.build.dockerfile.instructions import Copy, Program, Run, Stage
+from havre.build.dockerfile.instructions import Copy, Program, Run, Stage, StageInstruction
 from havre.build.dockerfile.quoting import quoted
 from havre.build.dockerfile.run_flags import mount_origin
 from havre.build.dockerfile.suggest import did_you_mean
@@ -119,7 +119,12 @@ def find_target(program: Program, name: str) -> Stage:
 
 def named_origins(stage: Stage) -> Iterator[tuple[str, Location]]:
     """The names in `--from=` and `--mount=from=` of *stage*, with where they stand."""
-    for instruction in stage.instructions:
+    return origins_in(stage.instructions)
+
+
+def origins_in(instructions: Iterable[StageInstruction]) -> Iterator[tuple[str, Location]]:
+    """The same for any *instructions*, as those that come from an image's triggers."""
+    for instruction in instructions:
         if isinstance(instruction, Copy) and instruction.origin:
             yield instruction.origin, instruction.location
         elif isinstance(instruction, Run):

@@ -1,6 +1,7 @@
 """Text -> nodes: lines joined, comments dropped, directives and heredocs read, words told apart."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from typing import Final
 
 from havre.build.dockerfile.directives import Directives
@@ -16,7 +17,7 @@ _WITH_HEREDOCS: Final = frozenset({"ADD", "COPY", "RUN"})
 
 def decode(data: bytes) -> str:
     """The text of a Dockerfile: UTF-8, without byte-order mark; what is no UTF-8 becomes U+FFFD."""
-    return data.decode("utf-8", "replace")
+    return data.decode("utf-8-sig", "replace")
 
 
 def parse(text: str) -> Document:
@@ -105,7 +106,7 @@ class _Reader:
             self._next += 1
             end = line.rstrip("\r\n")
             if (end.lstrip("\t") if heredoc.chomp else end) == heredoc.name:
-                return Heredoc(heredoc.name, heredoc.descriptor, heredoc.expand, heredoc.chomp, "".join(lines))
+                return replace(heredoc, content="".join(lines))
             lines.append(line)
         raise DockerfileError("unterminated heredoc")
 
@@ -124,23 +125,20 @@ class _Reader:
 
 def make_node(text: str, location: Location, escape: str, comments: tuple[str, ...] = ()) -> Node:
     """The node of one whole instruction, heredocs still missing. Raises DockerfileError without a location."""
-    line = cut_line(text, escape)
-    read = _WORDS.get(line.keyword.upper(), _nothing)
-    words, found, is_json = read(line.rest, escape, line.keyword.upper())
+    node, rest = _cut(text, location, escape)
     trigger = None
-    if line.keyword.upper() == "ONBUILD" and line.rest:
-        trigger = make_node(line.rest, location, escape)
-    return Node(
-        keyword=line.keyword,
-        text=text,
-        location=location,
-        flags=line.flags,
-        words=words,
-        pairs=found,
-        is_json=is_json,
-        trigger=trigger,
-        comments=comments,
-    )
+    if node.name == "ONBUILD" and rest:
+        trigger, _ = _cut(rest, location, escape)  # one in a trigger is refused later: what it holds does not matter
+    return replace(node, trigger=trigger, comments=comments)
+
+
+def _cut(text: str, location: Location, escape: str) -> tuple[Node, str]:
+    """The node without what ONBUILD holds, and the text behind its flags."""
+    line = cut_line(text, escape)
+    keyword = line.keyword.upper()
+    words, found, is_json = _WORDS.get(keyword, _nothing)(line.rest, escape, keyword)
+    node = Node(line.keyword, text, location, flags=line.flags, words=words, pairs=found, is_json=is_json)
+    return node, line.rest
 
 
 def announced(node: Node) -> list[Heredoc]:
@@ -151,18 +149,8 @@ def announced(node: Node) -> list[Heredoc]:
 
 def with_heredocs(node: Node, heredocs: tuple[Heredoc, ...], location: Location) -> Node:
     """*node* with its documents, and the lines that they reach to."""
-    return Node(
-        keyword=node.keyword,
-        text=node.text,
-        location=location,
-        flags=node.flags,
-        words=node.words,
-        pairs=node.pairs,
-        is_json=node.is_json,
-        trigger=None if node.trigger is None else with_heredocs(node.trigger, heredocs, location),
-        heredocs=heredocs,
-        comments=node.comments,
-    )
+    trigger = None if node.trigger is None else with_heredocs(node.trigger, heredocs, location)
+    return replace(node, heredocs=heredocs, location=location, trigger=trigger)
 
 
 _Words = tuple[tuple[str, ...], tuple[Pair, ...], bool]

@@ -44,7 +44,7 @@ _RUN_FLAGS: Final = {"mount": Kind.LIST, "device": Kind.LIST, "network": Kind.TE
 _HEALTH_FLAGS: Final = {**dict.fromkeys(_INTERVALS, Kind.TEXT), "retries": Kind.TEXT}
 
 
-class _Origin(TypedDict):
+class _Written(TypedDict):
     text: str
     location: Location
     comments: tuple[str, ...]
@@ -69,7 +69,7 @@ def _unknown(keyword: str) -> str:
     return f"{message} (did you mean {meant if keyword == keyword.upper() else meant.lower()}?)"
 
 
-def _origin(node: Node) -> _Origin:
+def _written(node: Node) -> _Written:
     return {"text": strip(node.text), "location": node.location, "comments": node.comments}
 
 
@@ -100,7 +100,7 @@ def _from(node: Node) -> typed.From:
             raise DockerfileError("FROM requires either one or three arguments")
     platform = read_flags(node.flags, {"platform": Kind.TEXT}).text("platform")
     return typed.From(
-        **_origin(node),
+        **_written(node),
         image=node.words[0],
         name=name,
         platform=platform,
@@ -116,7 +116,7 @@ def _arg(node: Node) -> typed.Arg:
         if not name:
             raise DockerfileError("ARG names can not be blank")
         declarations.append(typed.Declaration(name, default if equals else None))
-    return typed.Arg(**_origin(node), declarations=tuple(declarations))
+    return typed.Arg(**_written(node), declarations=tuple(declarations))
 
 
 def _check_pairs(node: Node) -> None:
@@ -128,12 +128,12 @@ def _check_pairs(node: Node) -> None:
 
 def _env(node: Node) -> typed.Env:
     _check_pairs(node)
-    return typed.Env(**_origin(node), pairs=node.pairs)
+    return typed.Env(**_written(node), pairs=node.pairs)
 
 
 def _label(node: Node) -> typed.Label:
     _check_pairs(node)
-    return typed.Label(**_origin(node), pairs=node.pairs)
+    return typed.Label(**_written(node), pairs=node.pairs)
 
 
 def _command(node: Node) -> typed.Command:
@@ -146,7 +146,7 @@ def _run(node: Node) -> typed.Run:
     for mount in mounts:
         check_mount(mount)
     return typed.Run(
-        **_origin(node),
+        **_written(node),
         command=_command(node),
         mount_flags=mounts,
         network=parse_network(flags.text("network", typed.NetworkMode.DEFAULT)),
@@ -157,12 +157,12 @@ def _run(node: Node) -> typed.Run:
 
 def _cmd(node: Node) -> typed.Cmd:
     no_flags(node.flags)
-    return typed.Cmd(**_origin(node), command=_command(node))
+    return typed.Cmd(**_written(node), command=_command(node))
 
 
 def _entrypoint(node: Node) -> typed.Entrypoint:
     no_flags(node.flags)
-    return typed.Entrypoint(**_origin(node), command=_command(node))
+    return typed.Entrypoint(**_written(node), command=_command(node))
 
 
 class _Sources(TypedDict):
@@ -212,7 +212,7 @@ def _copy(node: Node) -> typed.Copy:
             "define a new stage with FROM using ARG from global scope as a workaround"
         )
     return typed.Copy(
-        **_origin(node),
+        **_written(node),
         **_sources(node),
         origin=origin,
         chown=flags.text("chown"),
@@ -227,7 +227,7 @@ def _add(node: Node) -> typed.Add:
     _check_destination(node)
     flags = read_flags(node.flags, _ADD_FLAGS)
     return typed.Add(
-        **_origin(node),
+        **_written(node),
         **_sources(node),
         chown=flags.text("chown"),
         chmod=flags.text("chmod"),
@@ -242,7 +242,7 @@ def _add(node: Node) -> typed.Add:
 def _expose(node: Node) -> typed.Expose:
     _some(node)
     no_flags(node.flags)
-    return typed.Expose(**_origin(node), ports=tuple(sorted(node.words)))
+    return typed.Expose(**_written(node), ports=tuple(sorted(node.words)))
 
 
 def _volume(node: Node) -> typed.Volume:
@@ -251,23 +251,23 @@ def _volume(node: Node) -> typed.Volume:
     paths = tuple(strip(word) for word in node.words)
     if not all(paths):
         raise DockerfileError("VOLUME specified can not be an empty string")
-    return typed.Volume(**_origin(node), paths=paths)
+    return typed.Volume(**_written(node), paths=paths)
 
 
 def _user(node: Node) -> typed.User:
     user = _one(node)
     no_flags(node.flags)
-    return typed.User(**_origin(node), user=user)
+    return typed.User(**_written(node), user=user)
 
 
 def _workdir(node: Node) -> typed.Workdir:
     path = _one(node)
     no_flags(node.flags)
-    return typed.Workdir(**_origin(node), path=path)
+    return typed.Workdir(**_written(node), path=path)
 
 
 def _stop_signal(node: Node) -> typed.StopSignal:
-    return typed.StopSignal(**_origin(node), signal=_one(node))
+    return typed.StopSignal(**_written(node), signal=_one(node))
 
 
 def _shell(node: Node) -> typed.Shell:
@@ -275,13 +275,13 @@ def _shell(node: Node) -> typed.Shell:
     _some(node)
     if not node.is_json:
         raise DockerfileError("SHELL requires the arguments to be in JSON form")
-    return typed.Shell(**_origin(node), words=node.words)
+    return typed.Shell(**_written(node), words=node.words)
 
 
 def _maintainer(node: Node) -> typed.Maintainer:
     name = _one(node)
     no_flags(node.flags)
-    return typed.Maintainer(**_origin(node), name=name)
+    return typed.Maintainer(**_written(node), name=name)
 
 
 def _health_check(node: Node) -> typed.HealthCheck:
@@ -290,7 +290,7 @@ def _health_check(node: Node) -> typed.HealthCheck:
     if kind.upper() == "NONE":
         if words:
             raise DockerfileError("HEALTHCHECK NONE takes no arguments")
-        return typed.HealthCheck(**_origin(node), test=("NONE",))
+        return typed.HealthCheck(**_written(node), test=("NONE",))
     flags = read_flags(node.flags, _HEALTH_FLAGS)
     if kind.upper() != "CMD":
         raise DockerfileError(f"Unknown type {quoted(kind.upper())} in HEALTHCHECK (try CMD)")
@@ -298,7 +298,7 @@ def _health_check(node: Node) -> typed.HealthCheck:
         raise DockerfileError("Missing command after HEALTHCHECK CMD")
     interval, timeout, start_period, start_interval = (_interval(name, flags.text(name)) for name in _INTERVALS)
     return typed.HealthCheck(
-        **_origin(node),
+        **_written(node),
         test=("CMD" if node.is_json else "CMD-SHELL", *words),
         interval_ns=interval,
         timeout_ns=timeout,
@@ -340,7 +340,7 @@ def _on_build(node: Node) -> typed.OnBuild:
         raise DockerfileError(f"{trigger.name} isn't allowed as an ONBUILD trigger")
     parts = [_ON_BUILD.sub("", node.text, count=1)]
     parts += [f"\n{heredoc.content}{heredoc.name}" for heredoc in node.heredocs]
-    return typed.OnBuild(**_origin(node), trigger="".join(parts))
+    return typed.OnBuild(**_written(node), trigger="".join(parts))
 
 
 _READERS: Final[dict[str, Callable[[Node], typed.Instruction]]] = {

@@ -146,18 +146,21 @@ class Scope:
         return {name: variables.get(name, "") for name in self.args}
 
     def declare(self, arg: Arg) -> Self:
-        """The scope below *arg*. Raises DockerfileError."""
-        scope = self
+        """The scope below *arg*; a name that gets no value keeps the one that it had. Raises DockerfileError."""
+        args, variables = dict(self.args), self.variables
         lexer = Lexer(escape=self.escape)
         for declaration in arg.declarations:
             name = declaration.name
             try:
-                value = _value(declaration, self.given, scope.variables, lexer)
+                value = _value(declaration, self.given, variables, lexer)
             except DockerfileError as error:
                 raise error.at(arg.location) from None
-            value = self.global_args.values.get(name) if value is None else value
-            scope = replace(scope, args={**scope.args, name: value})
-        return scope
+            if value is None:
+                value = self.global_args.values.get(name, args.get(name))
+            args[name] = value
+            if value is not None and name not in self.env:
+                variables[name] = value
+        return replace(self, args=args)
 
     def define(self, env: Env) -> Self:
         """The scope below *env*, whose variables are replaced already."""

@@ -144,11 +144,12 @@ class _Scan:
         return sign
 
     def _heredoc_mark(self) -> str:
-        """`<`, or `<<` with the spaces behind it, so that `<< EOF` stays one word."""
+        """`<`, or `<<` or `<<-` with the spaces behind it, so that `<< EOF` stays one word."""
         start = self._at
         self._at += 1
         if self._peek() == "<":
             self._at += 1
+            self._at += self._peek() == "-"
             while self._peek() in {" ", "\t", "\r"}:
                 self._at += 1
         return self._text[start : self._at]

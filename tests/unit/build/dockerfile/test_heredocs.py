@@ -40,6 +40,8 @@ def test_words(word: str, heredoc: Heredoc | None) -> None:
         ("RUN cat <<A", ["A"]),
         ("RUN cat <<A <<B 3<<-C", ["A", "B", "C"]),
         ("RUN cat << A", ["A"]),
+        ("RUN cat <<- A", ["A"]),
+        ("RUN cat << -A", ["-A"]),
         ("RUN echo '<<A'", []),
         ("RUN echo \\<<A", []),
         ("RUN cat <<<A", []),

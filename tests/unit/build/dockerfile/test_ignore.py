@@ -5,7 +5,8 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from havre.build.dockerfile.errors import DockerfileError
-from havre.build.dockerfile.ignore import Ignore, Verdict, ignore_files
+from havre.build.dockerfile.globs import Glob, deep_glob
+from havre.build.dockerfile.ignore import Ignore, Rule, Verdict, ignore_files
 
 PATTERNS = st.lists(st.sampled_from(["a", "b", "/", "*", "**", "!", "?", ".", "[ab]"]), max_size=5).map("".join)
 PATHS = st.lists(st.sampled_from(["a", "b", "ab", ".a"]), min_size=1, max_size=4).map("/".join)
@@ -93,8 +94,8 @@ def test_where_the_rules_are() -> None:
 def test_a_walk_gives_what_a_path_gives() -> None:
     ignore = Ignore.read("a\n!a/b")
     above = ignore.verdict("a", None)
-    assert above == Verdict(ignored=True, matched=(True, False))
-    assert ignore.verdict("a/b", above) == Verdict(ignored=False, matched=(True, True))
+    assert above == Verdict(ignored=True, matched=frozenset({0}))
+    assert ignore.verdict("a/b", above) == Verdict(ignored=False, matched=frozenset({0, 1}))
 
 
 @given(st.lists(PATTERNS, max_size=4), PATHS)
@@ -121,5 +122,25 @@ def test_patterns_that_could_be_slow_are_tried_one_by_one() -> None:
     assert not ignore.ignores("c" * 1000)
 
 
-def test_rules_are_values() -> None:
-    assert Ignore.read("") == Ignore()
+def test_of_many_rules_only_those_are_tried_that_may_match() -> None:
+    tried: list[str] = []
+
+    def rule(number: int) -> Rule:
+        glob = deep_glob(f"folder{number}/*.x")
+
+        def matches(path: str) -> bool:
+            tried.append(path)
+            return glob.matches(path)
+
+        return Rule(Glob(glob.pattern, matches))
+
+    ignore = Ignore(tuple(map(rule, range(10_000))))
+    assert ignore.ignores("folder77/a.x")
+    assert not ignore.ignores("other/a.x")
+    assert tried == ["folder77", "folder77/a.x"]
+
+
+def test_many_wild_rules() -> None:
+    ignore = Ignore.of(f"*.{number}" for number in range(1000))
+    assert ignore.ignores("a.999")
+    assert not ignore.ignores("a.1000")
