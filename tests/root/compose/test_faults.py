@@ -71,10 +71,16 @@ services:
 def test_wait_takes_one_shot_services_that_ended_well(app: App) -> None:
     app.write("""
 services:
-  good: {image: busybox, network_mode: none, command: "true"}
+  good: {image: busybox, network_mode: none, command: sleep 0.5}
   bad: {image: busybox, network_mode: none, command: "false"}
+  after:
+    image: busybox
+    network_mode: none
+    command: "true"
+    depends_on: {bad: {condition: service_completed_successfully}, good: {condition: service_completed_successfully}}
 """)
     app.compose("up", "--wait", "good")
+    assert app.out("ps", "--status", "exited", "--services") == "good"
     assert app.compose("up", "--wait", "bad", check=False).returncode == 1
 
 
