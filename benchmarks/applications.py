@@ -52,7 +52,7 @@ def main() -> None:
         new_host() as theirs,
     ):
         file = application(Path(folder))
-        engines = (Havre(ours, Path(folder, "h")), Reference(theirs, Path(folder, "r")))
+        engines: tuple[Engine, Engine] = (Havre(ours, Path(folder, "h")), Reference(theirs, Path(folder, "r")))
         with running(engines[0]), running(engines[1]):
             for engine in engines:
                 engine.docker("import", "-", "busybox", stdin=busybox_tar(), check=True)

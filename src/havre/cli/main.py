@@ -48,6 +48,8 @@ def run(words: Sequence[str], screen: Screen) -> int:
 
         screen.line(short_version(screen.program))
         return 0
+    if top.text("config"):
+        os.environ["DOCKER_CONFIG"] = top.text("config")  # credential helpers want to know, too
     path = find_command(top.args)
     if path is None:
         return _no_command(top.args, screen)

@@ -73,6 +73,18 @@ class ContainerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryConfig:
+    """How registries are reached, and how much at once."""
+
+    http_proxy: str
+    https_proxy: str
+    no_proxy: str
+    downloads: int
+    uploads: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything, frozen. What SIGHUP reads again comes as a new value."""
 
@@ -92,6 +104,7 @@ class Config:
     tls: TLSConfig
     network: NetworkConfig
     containers: ContainerConfig
+    registries: RegistryConfig
 
 
 def load_config(arguments: Sequence[str], before: "Config | None" = None) -> Config:
@@ -187,6 +200,7 @@ def _build(values: _Values) -> Config:
         tls=_tls(values),
         network=_network(values),
         containers=_containers(values),
+        registries=_registries(values),
     )
 
 
@@ -233,6 +247,25 @@ def _network(values: _Values) -> NetworkConfig:
         dns_search=values.items("dns-search"),
         host_gateways=values.items("host-gateway-ips") or tuple(filter(None, (values.text("host-gateway-ip"),))),
         resolv_conf=values.text("resolv-conf"),
+    )
+
+
+def _registries(values: _Values) -> RegistryConfig:
+    raw = values.raw("proxies")
+    proxies = {name: str(value) for name, value in raw.items()} if isinstance(raw, dict) else {}
+
+    def proxy(name: str) -> str:
+        variable = name.replace("-", "_")
+        said = values.text(name) or proxies.get(name)
+        return said or os.environ.get(variable.upper()) or os.environ.get(variable) or ""
+
+    return RegistryConfig(
+        http_proxy=proxy("http-proxy"),
+        https_proxy=proxy("https-proxy"),
+        no_proxy=proxy("no-proxy"),
+        downloads=_at_least(values, "max-concurrent-downloads", 1, 3),
+        uploads=_at_least(values, "max-concurrent-uploads", 1, 5),
+        attempts=_at_least(values, "max-download-attempts", 1, 5),
     )
 
 

@@ -9,9 +9,11 @@ from havre.daemon.config import Config, NetworkConfig
 from havre.engine import settings as engine_words
 from havre.engine.log_settings import check_log
 from havre.engine.parts import Settings as EngineSettings
-from havre.engine.spec import CGROUP_PARENT
 from havre.networks.model import AddressPool
 from havre.networks.model import Settings as NetworkSettings
+from havre.registry.client.endpoints import parse_mirror
+from havre.registry.client.settings import Settings as RegistrySettings
+from havre.runtime.defaults import CGROUP_PARENT
 
 _PROFILE_LIMIT_BYTES: Final = 1 << 20
 _WORDS: Final = ("", "builtin", "unconfined")
@@ -44,6 +46,23 @@ def engine_settings(config: Config, warnings: tuple[str, ...]) -> EngineSettings
         insecure_registries=config.insecure_registries,
         registry_mirrors=config.registry_mirrors,
         warnings=warnings,
+    )
+
+
+def registry_settings(config: Config) -> RegistrySettings:
+    """What the client of registries is to know. Raises InvalidInput."""
+    for mirror in config.registry_mirrors:
+        parse_mirror(mirror)
+    given = config.registries
+    return RegistrySettings(
+        mirrors=config.registry_mirrors,
+        insecure=config.insecure_registries,
+        http_proxy=given.http_proxy,
+        https_proxy=given.https_proxy,
+        no_proxy=given.no_proxy,
+        downloads=given.downloads,
+        uploads=given.uploads,
+        attempts=given.attempts,
     )
 
 
