@@ -37,7 +37,7 @@ def lend(client: Client, given: Given, variables: Mapping[str, str] = os.environ
     return session
 
 
-def _secret(value: str, variables: Mapping[str, str]) -> tuple[str, str]:
+def _secret(value: str, variables: Mapping[str, str] = os.environ) -> tuple[str, str]:
     import base64
 
     fields = csv_fields(value, "secret")
