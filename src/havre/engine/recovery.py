@@ -9,7 +9,7 @@ What belongs to a record that was set aside as damaged is never touched.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from havre.base.ids import is_id
 from havre.base.tasks import in_thread
 from havre.engine.container_volumes import hold_all, mount_all
 from havre.engine.lifecycle import State, Verb, after
+from havre.engine.network_joins import agreed
 from havre.engine.parts import Parts
 from havre.engine.records import Found
 from havre.engine.remove import erase, remove_folder
@@ -28,6 +29,7 @@ from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.staged import unstage_all
 from havre.engine.start import give_back, plan_restart, record_end, unsettle, watch
+from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
 
 _log = logging.getLogger(__name__)
@@ -51,6 +53,14 @@ async def load(parts: Parts, found: Found) -> None:
 def living(parts: Parts, damaged: Iterable[str] = ()) -> frozenset[str]:
     """The sandboxes that networks must keep: those that run, and those nobody can judge."""
     return frozenset(damaged) | {one.id for one in parts.roster if one.record.alive}
+
+
+def agree(parts: Parts, find: Callable[[str], Attachment | None]) -> None:
+    """Once networks are reconciled: a container that lives is on the networks that *find* tells."""
+    for container in parts.roster:
+        record = agreed(container.record, find(container.id))
+        if record is not container.record:
+            parts.change(container, record)
 
 
 async def settle(parts: Parts, damaged: frozenset[str]) -> None:

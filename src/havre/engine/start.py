@@ -15,6 +15,7 @@ from havre.engine.clients import on_closed
 from havre.engine.container_volumes import unmount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.model import Record
+from havre.engine.network_wishes import wanted_networks
 from havre.engine.parts import Parts
 from havre.engine.remove import erase
 from havre.engine.restart_policy import next_delay_s, starts_again
@@ -24,7 +25,7 @@ from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.spec import build_bundle
 from havre.engine.staged import unstage
 from havre.engine.surroundings import connect, prepare
-from havre.networks.model import Attachment
+from havre.networks.model import Attachment, Endpoint
 from havre.runtime.bundle import Exit
 from havre.runtime.errors import NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, ShimGone, StartFailed
 
@@ -116,6 +117,7 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         stopped_by_user=False,
         restart_count=restarts,
         health=None,
+        endpoints=record.endpoints or wanted_networks(record),
         attachment=attachment,
     )
     await _started(parts, container, started, shim)
@@ -255,16 +257,16 @@ def unsettle(container: Container) -> None:
 
 
 def tell_network(parts: Parts, container: Container, action: str, attachment: Attachment | None = None) -> None:
-    """An event of the network that the container joined or left."""
+    """An event of each network that the container joined or left."""
     attachment = attachment or container.record.attachment
-    if attachment is None or not attachment.network_id:
-        return
-    attributes = {
-        "container": container.id,
-        "name": attachment.network_name,
-        "type": attachment.network_name if attachment.network_name != "none" else "null",
-    }
-    parts.events.publish("network", action, attachment.network_id, attributes)
+    for each in attachment.endpoints if attachment is not None else ():
+        tell_endpoint(parts, container.id, action, each)
+
+
+def tell_endpoint(parts: Parts, container_id: str, action: str, endpoint: Endpoint) -> None:
+    """The same for one network."""
+    attributes = {"container": container_id, "name": endpoint.network_name, "type": endpoint.driver}
+    parts.events.publish("network", action, endpoint.network_id, attributes)
 
 
 async def _record_failure(parts: Parts, container: Container, failed: HavreError) -> None:

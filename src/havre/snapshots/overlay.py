@@ -33,6 +33,7 @@ from havre.snapshots.contract import KeyTaken, Layer, LayerInUse, NoSuchKey, NoS
 from havre.snapshots.layer import Applied, apply_layer
 from havre.snapshots.lowers import Lowers, private_mount
 from havre.snapshots.removal import Bin
+from havre.snapshots.sealing import Sealing, Shelves
 from havre.snapshots.walk import tree_size
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,7 @@ _KEY_MODE = 0o710  # set-uid files of images stay out of reach of local users (s
 
 
 class Overlay:
-    """Implements `contract.Snapshots`; one process at a time owns *root*."""
+    """Implements `contract.Snapshots`; one process at a time owns *root*. *sealing* makes layers of trees in work."""
 
     def __init__(self, root: Path) -> None:
         if _UNMOUNTABLE & set(str(root)):
@@ -64,6 +65,7 @@ class Overlay:
             self._bin = Bin(root / "trash")
             self._layers = Lowers(root)
             self._load()
+        self.sealing = Sealing(Shelves(root, self._lock, self._layers, self._keys, self._unpacking, self._bin))
 
     def close(self) -> None:
         """Wait until discarded trees are gone."""
