@@ -29,6 +29,8 @@ from havre.kernel.namespaces import fork_bare
 from havre.kernel.process import boot_id, pidfd_open, set_dumpable, set_name
 from havre.kernel.procfs import open_mounted_proc
 from havre.runtime.cradle import group_of, sweep
+from havre.runtime.defaults import default_mounts
+from havre.runtime.init.mount_options import parse_options
 from havre.runtime.shim.container import Tools
 from havre.runtime.shim.main import serve
 from havre.runtime.title import set_title
@@ -55,7 +57,9 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
         sweep(cgroups, cgroup_parent)
         spare_group = group_of(os.getpid(), cgroup_parent)
     tools = Tools(cgroups, open_mounted_proc(), fail_at, spare_group)
-    boot_id()  # read once for all shims
+    boot_id()  # read once for all shims, as the options below are
+    for entry in default_mounts():
+        parse_options(entry.options, kind=entry.type)
     orders = socket(fileno=fd)
     os.set_inheritable(fd, False)
     gc.collect()
