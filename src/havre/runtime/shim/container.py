@@ -19,6 +19,7 @@ from havre.oci.runtime_spec import Resources
 from havre.runtime.bundle import AttachWishes, ExecRequest, Exit, LogTarget, Stdio
 from havre.runtime.cradle import Cradle, Place, make_cradle
 from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
+from havre.runtime.guest import Guest, make_guest
 from havre.runtime.init.enter import Host
 from havre.runtime.init.finish import Pipes, Terminal
 from havre.runtime.init.progress import Progress
@@ -33,6 +34,7 @@ from havre.runtime.spawn import Birth, Order, spawn, spawn_guest
 
 _KEPT_CODES = 256
 _GUEST = "guest:"
+_GUEST_AFTER_S = 0.005
 _PIDFD, _GROUP = "pidfd", "group"
 
 Told = Callable[[StartFailed | None, int], None]
@@ -75,6 +77,7 @@ class Container:
         self._codes: dict[str, int] = {}
         self._bare: set[str] = set()
         self._lingering = 0
+        self._guest: Guest | None = None
         self.cradle: Cradle | None = None
 
     @property
@@ -151,6 +154,7 @@ class Container:
     def remember(self) -> "tuple[Memory, dict[str, int], dict[str, int]]":
         """(what the next worker must know, descriptors to watch, descriptors to keep)."""
         first = self._running()
+        self._send_guest_away()
         watched, kept = first.streams.remember()
         watched[_PIDFD] = first.pidfd
         if self._group_fd is not None:
@@ -255,20 +259,37 @@ class Container:
         session.on_decided = lambda failure, birth: self._entered(session, wanted, told, failure, birth)
         session.on_exit = lambda: self._exec_ended(session)
 
-        def request() -> ExecRequest:
-            return replace(decode_exec_request(wanted.request), bare=bare)
-
-        tools, head = self._tools, self._head
-        host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
-        progress = Progress(tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else "")
+        stdio = session.streams.open()
+        guest, self._guest = self._guest, None
+        birth = guest.take(wanted.request, stdio, bare=bare) if guest is not None else None
         try:
-            birth = spawn_guest(request, session.streams.open(), host, self._group_fd, progress)
+            if birth is None:
+                birth = spawn_guest(lambda: _request(wanted, bare=bare), stdio, *self._door())
         except StartFailed as error:
             session.streams.close()
             told(error, 0)
             return
         self._execs[session.id] = session
         session.bear(birth)
+
+    def _door(self) -> "tuple[Host, int | None, Progress]":
+        """What a child needs to enter: the host, the group that it is born in, its progress."""
+        tools, head = self._tools, self._head
+        host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        fail_at = tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else ""
+        return host, self._group_fd, Progress(fail_at)
+
+    def _expect_guest(self) -> None:
+        """Another session may follow the one that has just ended."""
+        running = self._first is not None and self._first.running
+        if running and self._guest is None and self._group_fd is None and not self._execs:
+            host, _, progress = self._door()
+            self._guest = make_guest(host, progress)
+
+    def _send_guest_away(self) -> None:
+        if self._guest is not None:
+            self._guest.bury()
+            self._guest = None
 
     def _entered(
         self, session: Session, wanted: Execute, told: Told, failure: StartFailed | None, birth: Birth
@@ -293,12 +314,14 @@ class Container:
         if self.on_exec_exit is not None and session.code is not None:
             self.on_exec_exit(session.id, session.code)
         self._let_go(session)
+        self._loop.after(_GUEST_AFTER_S, self._expect_guest)
 
     def _ended(self) -> None:
         """Nothing of the container may stay: its processes, then its last words, then the status, then the rest."""
         session = self._first
         if session is None or session.code is None:
             return
+        self._send_guest_away()
         oom_killed = self._end_others()
         session.streams.finish_reading()
         self.exit = Exit(code=session.code, oom_killed=oom_killed, finished_ns=time.time_ns())
@@ -348,6 +371,10 @@ def prepared(tools: Tools, reap: Callable[[int], int]) -> Cradle | None:
     if not tools.spare_group:
         return None
     return make_cradle(Place(tools.cgroups, tools.proc, tools.spare_group, reap, _own(tools)))
+
+
+def _request(wanted: Execute, *, bare: bool) -> ExecRequest:
+    return replace(decode_exec_request(wanted.request), bare=bare)
 
 
 def _own(tools: Tools) -> str:
