@@ -54,7 +54,6 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
     os.chdir("/")
     cgroups, spare_group = open_cgroups(), ""
     if cgroup_parent:
-        sweep(cgroups, cgroup_parent)
         spare_group = group_of(os.getpid(), cgroup_parent)
     tools = Tools(cgroups, open_mounted_proc(), fail_at, spare_group)
     boot_id()  # read once for all shims, as the options below are
@@ -62,10 +61,12 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
         parse_options(entry.options, kind=entry.type)
     orders = socket(fileno=fd)
     os.set_inheritable(fd, False)
+    Channel(orders).send(b"ready")
+    if cgroup_parent:
+        sweep(cgroups, cgroup_parent)
     gc.collect()
     gc.freeze()
     gc.disable()
-    Channel(orders).send(b"ready")
     _Zygote(orders, tools).serve()
 
 

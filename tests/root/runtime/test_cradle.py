@@ -5,7 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Coroutine
 from pathlib import Path
 
 import pytest
@@ -72,6 +72,37 @@ async def test_who_waits_holds_no_mount_of_the_host(place: Place) -> None:
     waiting = cradle_of(place.runtime.launcher_pid)
     kinds = {line.split(" - ")[1].split()[0] for line in Path(f"/proc/{waiting}/mountinfo").read_text().splitlines()}
     assert kinds <= {"tmpfs", "proc", "devpts", "mqueue", "cgroup"}
+
+
+async def test_many_at_once_each_in_its_own_group(place: Place) -> None:
+    for _ in range(5):
+        show = "cat /proc/self/cgroup; echo end"
+        done = await asyncio.gather(*(place.run("sh", "-c", show) for _ in range(8)))
+        assert [(one.code, one.words[-1]) for one in done] == [(0, "end")] * 8
+        await waits(place.runtime.launcher_pid)
+
+
+async def test_who_waits_for_a_dead_launcher_is_swept(tmp_path: Path, image: Path) -> None:
+    cgroup = f"{CGROUP_TOP}/{os.urandom(4).hex()}"
+    stale = os.fork()
+    if stale == 0:
+        while True:
+            signal.pause()
+    for tree in {path.resolve() for path in Path("/sys/fs/cgroup").iterdir() if (path / "cgroup.procs").exists()}:
+        group = tree / cgroup.strip("/") / f"spare-{2**22 - 1}"
+        group.mkdir(parents=True)
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            for folder in (group.parent.parent, group.parent, group):
+                if (folder / file).exists() and not (folder / file).read_text().strip():
+                    (folder / file).write_text((folder.parent / file).read_text())
+        (group / "cgroup.procs").write_text(str(stale))
+    assert os.waitstatus_to_exitcode(await _after(_swept(tmp_path, cgroup), stale)) == -signal.SIGKILL
+    remove_cgroups(cgroup)
+
+
+async def _after(sweeping: Coroutine[object, object, None], pid: int) -> int:
+    await sweeping
+    return os.waitpid(pid, 0)[1]
 
 
 @pytest.mark.parametrize("whom", ["launcher", "shim", "worker", "cradle"])
