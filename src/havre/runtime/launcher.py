@@ -90,7 +90,7 @@ class _Zygote:
         while True:
             if not self._spared and not poll.poll(_CALM_MS):
                 self._spare()
-            data, ancillary, _, _ = self._orders.recvmsg(_ORDER, _RIGHTS, _CLOEXEC)
+            data, ancillary = self._receive()
             if not data:
                 break
             if ancillary:
@@ -103,6 +103,13 @@ class _Zygote:
         if self._tools.spare_group:
             with contextlib.suppress(OSError, HavreError):  # a shim that was killed may have left it
                 self._tools.cgroups.remove(self._tools.spare_group)
+
+    def _receive(self) -> "tuple[bytes, list[tuple[int, int, bytes]]]":
+        """Nothing when havred is gone, also when it has left a message of ours unread: unix(7), ECONNRESET."""
+        try:
+            return self._orders.recvmsg(_ORDER, _RIGHTS, _CLOEXEC)[:2]
+        except ConnectionError:
+            return b"", []
 
     def _await_end_of_spare(self) -> None:
         """Havred has let go of it, or never heard of it: then it ends, and takes away what it prepared."""
