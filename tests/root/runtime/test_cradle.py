@@ -112,7 +112,7 @@ async def test_death_of_who_takes_part(tmp_path: Path, image: Path, whom: str) -
     worker = next(pid for pid in _children(shim) if pid != waiting)
     os.kill({"launcher": launcher, "shim": shim, "worker": worker, "cradle": waiting}[whom], signal.SIGKILL)
     async with asyncio.timeout(20):
-        while any(Path(f"/proc/{pid}/root/.").exists() for pid in (waiting, *([worker] if whom != "cradle" else []))):
+        while not all(map(_ended, (waiting, *([worker] if whom != "cradle" else [])))):
             await asyncio.sleep(0.01)
     outcome = await place.run("echo", "born")
     assert outcome.output == "born\n"
@@ -120,6 +120,14 @@ async def test_death_of_who_takes_part(tmp_path: Path, image: Path, whom: str) -
     assert whom == "launcher" or not _groups(cgroup, "spare-*")
     await _swept(tmp_path, cgroup)
     remove_cgroups(cgroup)
+
+
+def _ended(pid: int) -> bool:
+    """Dead, and everything that it held is given back."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 async def _swept(tmp_path: Path, cgroup: str) -> None:
