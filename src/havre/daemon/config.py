@@ -10,6 +10,7 @@ from havre.base.errors import InvalidInput, NotSupported
 from havre.daemon.config_file import FileValue, read_file
 from havre.daemon.flags import Given, parse_flags
 from havre.daemon.options import BY_KEY
+from havre.daemon.runtimes import parse_default_runtime, parse_runtimes
 from havre.daemon.values import Pool, Ulimit, parse_bytes, parse_label, parse_pair, parse_pool, parse_ulimit
 
 DEFAULT_FILE: Final = Path("/etc/havre/daemon.json")
@@ -18,7 +19,7 @@ DEFAULT_GROUP: Final = "docker"
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _LOG_DRIVERS: Final = ("json-file", "local", "syslog", "journald", "none")
 _SHM_BYTES: Final = 64 << 20
-_OWN_RUNTIMES: Final = ("", "havre", "runc")
+_CDI_FOLDERS: Final = ("/etc/cdi", "/var/run/cdi")
 _WORDLESS: Final = frozenset(("", "0", "false", "False"))
 
 
@@ -70,6 +71,9 @@ class ContainerConfig:
     seccomp_profile: str
     log_driver: str
     log_options: dict[str, str]
+    runtimes: dict[str, tuple[str, ...]]
+    default_runtime: str
+    cdi_folders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -130,6 +134,14 @@ class _Values:
         """What was said, flag first; None when nothing was."""
         said = self._given.get(BY_KEY[key].flag)
         return cast("FileValue", said) if said is not None else self._file.get(key)
+
+    def said(self, key: str) -> object:
+        """What the command line has."""
+        return self._given.get(BY_KEY[key].flag)
+
+    def filed(self, key: str) -> FileValue:
+        """What the file has."""
+        return self._file.get(key)
 
     def text(self, key: str, default: str = "") -> str:
         value = self.raw(key)
@@ -239,6 +251,7 @@ def _network(values: _Values) -> NetworkConfig:
 def _containers(values: _Values) -> ContainerConfig:
     raw_size, raw_limits = values.raw("default-shm-size"), values.raw("default-ulimits")
     limits = raw_limits.values() if isinstance(raw_limits, dict) else raw_limits if isinstance(raw_limits, list) else ()
+    runtimes = parse_runtimes(values.said("runtimes"), values.filed("runtimes"))
     return ContainerConfig(
         cgroup_parent=values.text("cgroup-parent"),
         cgroupns_mode=_one_of(values, "default-cgroupns-mode", ("host", "private"), "private"),
@@ -251,6 +264,9 @@ def _containers(values: _Values) -> ContainerConfig:
         seccomp_profile=values.text("seccomp-profile"),
         log_driver=_one_of(values, "log-driver", _LOG_DRIVERS, "json-file"),
         log_options=values.pairs("log-opts"),
+        runtimes=runtimes,
+        default_runtime=parse_default_runtime(values.text("default-runtime"), runtimes),
+        cdi_folders=values.items("cdi-spec-dirs") or _CDI_FOLDERS,
     )
 
 
@@ -276,14 +292,12 @@ _LIMITED: Final[dict[str, Callable[[str], bool]]] = {
     "cpu-rt-period": _nothing,
     "cpu-rt-runtime": _nothing,
     "default-gateway-v6": _nothing,
-    "default-runtime": lambda text: text in _OWN_RUNTIMES,
     "exec-opts": lambda text: text == "native.cgroupdriver=cgroupfs",
     "fixed-cidr-v6": _nothing,
     "ipv6": _nothing,
     "metrics-addr": _nothing,
     "min-api-version": lambda text: text in ("", "1.24"),
     "rootless": _nothing,
-    "runtimes": _nothing,
     "selinux-enabled": _nothing,
     "storage-driver": lambda text: text in ("", "overlay2"),
     "storage-opts": lambda text: text.startswith("overlay2.override_kernel_check="),

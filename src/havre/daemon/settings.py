@@ -43,6 +43,8 @@ def engine_settings(config: Config, warnings: tuple[str, ...]) -> EngineSettings
         debug=config.debug,
         insecure_registries=config.insecure_registries,
         registry_mirrors=config.registry_mirrors,
+        runtimes=given.runtimes,
+        default_runtime=given.default_runtime,
         warnings=warnings,
     )
 

@@ -18,7 +18,7 @@ from havre.engine.mount_wishes import resolve_mounts
 from havre.engine.parts import Parts
 from havre.engine.roster import Container
 from havre.engine.settings import Config, HostConfig, parse_config, parse_endpoints, parse_host
-from havre.engine.validate import check_command, check_settings, settled_host
+from havre.engine.validate import check_command, check_runtime, check_settings, settled_host
 from havre.images.model import Image, NoSuchImage
 from havre.images.platforms import fits, format_platform, parse_platform
 from havre.oci.digest import Digest
@@ -40,6 +40,7 @@ async def create(parts: Parts, wanted: CreateContainer, name: str | None, platfo
     config, host, endpoints = parse_config(wanted), parse_host(wanted), parse_endpoints(wanted)
     own_name = None if not name else names.parse_name(name)
     warnings = check_settings(config, host, endpoints, parts.facts)
+    check_runtime(host, parts.settings.runtimes)
     image = _find_image(parts, config, platform)
     config = image_defaults.joined(config, image.config.process)
     args = check_command(config)
@@ -154,6 +155,7 @@ def _with_defaults(parts: Parts, host: HostConfig) -> HostConfig:
         ipc_mode=host.ipc_mode or settings.ipc_mode,
         cgroupns_mode=host.cgroupns_mode or ("" if host.privileged else settings.cgroupns_mode),
         shm_size=host.shm_size or settings.shm_size_bytes,
+        runtime=host.runtime or settings.default_runtime,
         init=settings.init or None if host.init is None else host.init,
         ulimits=[*(host.ulimits or ()), *extra] if extra else host.ulimits,
         security_opt=[*options, "no-new-privileges"] if quiet else host.security_opt,

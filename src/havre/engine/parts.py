@@ -21,6 +21,7 @@ from havre.engine.spec import CGROUP_PARENT
 from havre.volumes.volumes import Volumes
 
 _DEFAULT_LOG = LogSettings(type="json-file")
+OWN_RUNTIME = "havre"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -28,7 +29,7 @@ class Settings:
     """The daemon's wishes, named after dockerd's flags.
 
     *seccomp* is `builtin`, `unconfined` or the JSON of a profile; *labels*, registries and *warnings* are shown by
-    `info` alone. Empty modes are Docker's own choice.
+    `info` alone. Empty modes are Docker's own choice. *runtimes* are the foreign ones, each with its command.
     """
 
     log: LogSettings = _DEFAULT_LOG
@@ -51,6 +52,8 @@ class Settings:
     debug: bool = False
     insecure_registries: tuple[str, ...] = ()
     registry_mirrors: tuple[str, ...] = ()
+    runtimes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    default_runtime: str = OWN_RUNTIME
     warnings: tuple[str, ...] = ()
 
 

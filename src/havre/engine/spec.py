@@ -12,7 +12,7 @@ from havre.engine.model import HOST, SHARED, BindMount, Record
 from havre.engine.mounts_spec import mounts_of
 from havre.engine.places import Places
 from havre.engine.process_spec import container_process
-from havre.oci.runtime_spec import VERSION, Linux, Namespace, Root, Spec
+from havre.oci.runtime_spec import VERSION, Linux, Namespace, Root, Seccomp, Spec
 from havre.runtime.bundle import Bundle, Stdio
 
 CGROUP_PARENT: Final = "/havre"
@@ -23,13 +23,18 @@ _PRIVATE_NETWORK_SYSCTLS: Final = {
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the host adds to a record: facts, places, devices, a compiled filter (empty: none)."""
+    """What the host adds to a record: facts, places, devices, a compiled filter (empty: none).
+
+    With *tool*, the command of a foreign runtime, the filter is *seccomp_rules*.
+    """
 
     facts: HostFacts
     places: Places
     devices: Devices
     seccomp_program: bytes = b""
+    seccomp_rules: Seccomp | None = None
     cgroup_parent: str = CGROUP_PARENT
+    tool: tuple[str, ...] = ()
 
 
 def build_bundle(record: Record, around: Surroundings) -> Bundle:
@@ -55,6 +60,7 @@ def build_bundle(record: Record, around: Surroundings) -> Bundle:
         user=config.user or "0",
         groups=list(host.group_add or ()),
         make_cwd=True,
+        tool=list(around.tool),
     )
 
 
@@ -78,6 +84,7 @@ def build_spec(record: Record, around: Surroundings, number_of: DeviceNumber = b
             rootfs_propagation=_root_propagation(record),
             masked_paths=list(host.masked_paths or ()) or None,
             readonly_paths=list(host.readonly_paths or ()) or None,
+            seccomp=around.seccomp_rules,
         ),
     )
 

@@ -20,6 +20,7 @@ from havre.engine.security import parse_security
 from havre.engine.shared_memory import folder_of, mount_shared_memory, unmount_shared_memory
 from havre.engine.spec import Surroundings
 from havre.engine.staged import stage
+from havre.engine.validate import check_runtime
 from havre.networks.model import Attachment, Wishes
 from havre.runtime import defaults
 
@@ -60,11 +61,16 @@ async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: As
     simple = not (host.privileged or host.devices)
     devices = find_devices(host) if simple else await in_thread(find_devices, host)
     profile = parse_security(host.security_opt or (), privileged=host.privileged).seccomp
+    capabilities = capabilities_of(host, parts.facts)
+    check_runtime(host, parts.settings.runtimes)
+    tool = parts.settings.runtimes.get(host.runtime, ())
     return Surroundings(
         facts=parts.facts,
         places=replace(_places(parts, record, attachment, memory), staged=staged),
         devices=devices,
-        seccomp_program=await parts.filters.program(profile, capabilities_of(host, parts.facts)),
+        seccomp_program=b"" if tool else await parts.filters.program(profile, capabilities),
+        seccomp_rules=parts.filters.rules(profile, capabilities) if tool else None,
+        tool=tool,
         cgroup_parent=parts.settings.cgroup_parent,
     )
 

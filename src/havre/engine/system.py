@@ -3,6 +3,7 @@
 import asyncio
 import os
 import platform
+from collections.abc import Mapping
 from typing import Final
 
 import havre
@@ -16,7 +17,7 @@ from havre.engine.parts import Parts
 from havre.engine.validate import ALIASES, RUNTIME
 from havre.engine.volumes import VolumeService
 from havre.wire.containers import ContainerSummary
-from havre.wire.system import Commit, DiskUsage, Info, RegistryServiceConfig, SwarmInfo, Version
+from havre.wire.system import Commit, DiskUsage, Info, RegistryServiceConfig, RuntimeInfo, SwarmInfo, Version
 from havre.wire.versions import ENGINE_VERSION, MAX_API, MIN_API
 
 _PROXIES: Final = (("HttpProxy", "http_proxy"), ("HttpsProxy", "https_proxy"), ("NoProxy", "no_proxy"))
@@ -113,8 +114,8 @@ class System:
             "Labels": list(settings.labels),
             "ExperimentalBuild": False,
             "ServerVersion": ENGINE_VERSION,
-            "Runtimes": {name: {"path": "havre-runtime"} for name in sorted(ALIASES)},
-            "DefaultRuntime": RUNTIME,
+            "Runtimes": _runtimes(settings.runtimes),
+            "DefaultRuntime": settings.default_runtime,
             "Swarm": _NO_SWARM,
             "LiveRestoreEnabled": settings.live_restore,
             "Isolation": "",
@@ -178,6 +179,13 @@ def _registries(parts: Parts) -> RegistryServiceConfig:
         "IndexConfigs": {"docker.io": {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}},
         "Mirrors": mirrors,
     }
+
+
+def _runtimes(foreign: Mapping[str, tuple[str, ...]]) -> dict[str, RuntimeInfo]:
+    own: dict[str, RuntimeInfo] = {name: {"path": "havre-runtime"} for name in sorted(ALIASES)}
+    for name, (path, *arguments) in sorted(foreign.items()):
+        own[name] = {"path": path, "runtimeArgs": arguments} if arguments else {"path": path}
+    return own
 
 
 def _security(parts: Parts) -> list[str]:

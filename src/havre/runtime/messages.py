@@ -35,6 +35,7 @@ class Head(_Part, frozen=True):
     cgroup: str
     own_pids: bool
     joins: int
+    tool: list[str] = []
 
 
 class Launch(_Message, frozen=True):

@@ -9,12 +9,14 @@ import msgspec
 
 from havre.base.atomic import write_file
 from havre.kernel.process import boot_id, start_time
+from havre.kernel.removing import remove_tree
 from havre.runtime.bundle import Exit
 
 SOCKET = "shim.sock"
 _T = TypeVar("_T")
 _STATE = "state.json"
 _EXIT = "exit.json"
+_FOREIGN = "oci"
 
 
 class Birthmark(msgspec.Struct, frozen=True):
@@ -45,6 +47,11 @@ class RunDir:
             with contextlib.suppress(FileNotFoundError):
                 (self.path / name).unlink()
 
+    @property
+    def foreign(self) -> str:
+        """The folder of a foreign runtime: the bundle it is given, and its own state."""
+        return str(self.path / _FOREIGN)
+
     def write_state(self, pid: int, started_ns: int, cgroup: str) -> None:
         """Say who the container is."""
         mark = Birthmark(pid, start_time(pid) or 0, boot_id(), started_ns, cgroup)
@@ -68,8 +75,20 @@ class RunDir:
         for name in (SOCKET, _STATE, _EXIT):
             with contextlib.suppress(FileNotFoundError):
                 (self.path / name).unlink()
-        with contextlib.suppress(FileNotFoundError):
+        try:
             self.path.rmdir()
+        except FileNotFoundError:
+            return
+        except OSError:
+            self._remove_foreign()
+            self.path.rmdir()
+
+    def _remove_foreign(self) -> None:
+        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            remove_tree(handle, _FOREIGN)
+        finally:
+            os.close(handle)
 
     def _read(self, name: str, kind: "type[_T]") -> "_T | None":
         try:

@@ -277,6 +277,8 @@ def _head(bundle: Bundle) -> Head:
         bundle.stdio,
         bundle.log,
         linux.cgroups_path if linux else "",
-        own_pids=pid is not None and not pid.path,
+        # What a foreign runtime makes is not the keeper's child: the worker stays and waits for it.
+        own_pids=pid is not None and not pid.path and not bundle.tool,
         joins=joined_flags(bundle.spec),
+        tool=bundle.tool,
     )

@@ -18,6 +18,9 @@ from havre.kernel.procfs import Proc
 from havre.oci.runtime_spec import Resources
 from havre.runtime.bundle import AttachWishes, ExecRequest, Exit, LogTarget, Stdio
 from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
+from havre.runtime.foreign import birth as foreign
+from havre.runtime.foreign.birth import Around
+from havre.runtime.foreign.tool import Tool
 from havre.runtime.init.enter import Host
 from havre.runtime.init.progress import Progress
 from havre.runtime.messages import ExecState, Execute, Head, Memory, decode_bundle, decode_exec_request
@@ -105,7 +108,7 @@ class Container:
                 Progress("" if tools.fail_at.startswith(_GUEST) else tools.fail_at),
                 reap=reap if head.own_pids else None,
             )
-            birth = spawn(order)
+            birth = spawn(order) if self._tool is None else foreign.create(self._tool, head.id, order)
         except StartFailed as error:
             self._launched(error, None, told)
             return
@@ -114,7 +117,7 @@ class Container:
         run_dir.write_state(birth.pid, self.started_ns, head.cgroup)
         if self.on_listening is not None:
             self.on_listening(listen(run_dir.socket).detach())
-        if head.cgroup:
+        if head.cgroup and self._tool is None:
             self._group_fd = tools.cgroups.clone_fd(head.cgroup)
         if not head.own_pids:
             call_at_child_death(self._loop, self._reap_strays)
@@ -223,6 +226,8 @@ class Container:
         if session is None:
             return
         if failure is None:
+            if self._tool is not None:
+                RunDir(self._head.run_dir).write_state(session.pid, self.started_ns, self._head.cgroup)
             told(None, session.pid)
             return
         session.streams.close()
@@ -240,17 +245,30 @@ class Container:
         def request() -> ExecRequest:
             return replace(decode_exec_request(wanted.request), bare=bare)
 
-        tools, head = self._tools, self._head
-        host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        tools = self._tools
         progress = Progress(tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else "")
         try:
-            birth = spawn_guest(request, session.streams.open(), host, self._group_fd, progress)
+            birth = self._spawn_guest(request, session, progress)
         except StartFailed as error:
             session.streams.close()
             told(error, 0)
             return
         self._execs[session.id] = session
         session.bear(birth)
+
+    def _spawn_guest(self, request: Callable[[], ExecRequest], session: Session, progress: Progress) -> Birth:
+        first, tools, head, stdio = self._running(), self._tools, self._head, session.streams.open()
+        host = Host(first.pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        if self._tool is not None:
+            around = Around(stdio, progress, host, first.pid)
+            return foreign.execute(self._tool, head.id, request, around)
+        return spawn_guest(request, stdio, host, self._group_fd, progress)
+
+    @property
+    def _tool(self) -> Tool | None:
+        """What makes the processes of this container, if that is not we."""
+        head = self._head
+        return Tool(tuple(head.tool), RunDir(head.run_dir).foreign) if head.tool else None
 
     def _entered(
         self, session: Session, wanted: Execute, told: Told, failure: StartFailed | None, birth: Birth
@@ -285,6 +303,8 @@ class Container:
         session.streams.finish_reading()
         self.exit = Exit(code=session.code, oom_killed=oom_killed, finished_ns=time.time_ns())
         RunDir(self._head.run_dir).write_exit(self.exit)
+        if self._tool is not None:
+            foreign.forget(self._tool, self._head.id)
         if self.on_exit is not None:
             self.on_exit(self.exit)
         self._remove_cgroup()
@@ -322,6 +342,8 @@ class Container:
     def _reap_strays(self) -> None:
         """Without a pid namespace of its own a container's orphans become ours to wait for."""
         sessions = [session for session in (self._first, *self._execs.values()) if session is not None]
+        if self._tool is not None and any(session.being_born for session in sessions):
+            return  # what has ended may be a process that its errand has not told of yet
         reap_strays(set().union(*(session.pids for session in sessions)))
 
 

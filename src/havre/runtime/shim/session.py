@@ -42,6 +42,11 @@ class Session:
         return {self.pid} if birth is None else {self.pid, birth.pid, birth.maker}
 
     @property
+    def being_born(self) -> bool:
+        """Whether its program is still on the way to run."""
+        return self._birth is not None
+
+    @property
     def running(self) -> bool:
         """Whether its program runs."""
         return self._pidfd >= 0 and self.code is None
