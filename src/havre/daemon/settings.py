@@ -45,6 +45,7 @@ def engine_settings(config: Config, warnings: tuple[str, ...]) -> EngineSettings
         registry_mirrors=config.registry_mirrors,
         runtimes=given.runtimes,
         default_runtime=given.default_runtime,
+        cdi_folders=given.cdi_folders,
         warnings=warnings,
     )
 

@@ -54,6 +54,7 @@ class Settings:
     registry_mirrors: tuple[str, ...] = ()
     runtimes: dict[str, tuple[str, ...]] = field(default_factory=dict)
     default_runtime: str = OWN_RUNTIME
+    cdi_folders: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
 
 

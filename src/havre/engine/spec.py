@@ -1,9 +1,14 @@
 """From a container's record to what the runtime is handed: pure, and the one place where the API's words end."""
 
+import os
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from havre.base.atomic import write_file
+from havre.engine.cdi import edited, group_numbers, node_of_host
+from havre.engine.cdi_files import Edits
 from havre.engine.device_nodes import Devices, block_number
 from havre.engine.host import HostFacts
 from havre.engine.limits_spec import DeviceNumber, resources
@@ -25,7 +30,7 @@ _PRIVATE_NETWORK_SYSCTLS: Final = {
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What the host adds to a record: facts, places, devices, a compiled filter (empty: none).
 
-    With *tool*, the command of a foreign runtime, the filter is *seccomp_rules*.
+    With *tool*, the command of a foreign runtime, the filter is *seccomp_rules*. *edits* are those of CDI devices.
     """
 
     facts: HostFacts
@@ -35,6 +40,7 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     seccomp_rules: Seccomp | None = None
     cgroup_parent: str = CGROUP_PARENT
     tool: tuple[str, ...] = ()
+    edits: tuple[Edits, ...] = ()
 
 
 def build_bundle(record: Record, around: Surroundings) -> Bundle:
@@ -43,7 +49,7 @@ def build_bundle(record: Record, around: Surroundings) -> Bundle:
     height, width = host.console_size
     return Bundle(
         id=record.id,
-        spec=build_spec(record, around),
+        spec=edited(build_spec(record, around), around.edits, node_of_host),
         run_dir=around.places.run_dir,
         rootfs_mounts=[
             msgspec.structs.replace(mount, destination=around.places.root) for mount in around.places.root_mounts
@@ -58,10 +64,16 @@ def build_bundle(record: Record, around: Surroundings) -> Bundle:
         log=log_target(record, around.places.log_path),
         seccomp_program=around.seccomp_program,
         user=config.user or "0",
-        groups=list(host.group_add or ()),
+        groups=[*(host.group_add or ()), *group_numbers(around.edits)],
         make_cwd=True,
         tool=list(around.tool),
     )
+
+
+def write_config(bundle: Bundle) -> None:
+    """Write the spec where hooks look for it: in the folder that they are told is the bundle. Blocks."""
+    os.makedirs(bundle.run_dir, 0o700, exist_ok=True)  # noqa: PTH103  pathlib's has no mode for parents
+    write_file(Path(bundle.run_dir) / "config.json", msgspec.json.encode(bundle.spec), durable=False)
 
 
 def build_spec(record: Record, around: Surroundings, number_of: DeviceNumber = block_number) -> Spec:

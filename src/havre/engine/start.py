@@ -21,7 +21,7 @@ from havre.engine.restart_policy import next_delay_s, starts_again
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
-from havre.engine.spec import build_bundle
+from havre.engine.spec import build_bundle, write_config
 from havre.engine.staged import unstage
 from havre.engine.surroundings import connect, prepare
 from havre.networks.model import Attachment
@@ -97,7 +97,10 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
             attachment = await connect(parts, record)
             undo.push_async_callback(parts.networks.detach, record.id)
             around = await prepare(parts, record, attachment, undo)
-            shim = await parts.runtime.launch(build_bundle(record, around), clients)
+            bundle = build_bundle(record, around)
+            if bundle.spec.hooks is not None:
+                await in_thread(write_config, bundle)
+            shim = await parts.runtime.launch(bundle, clients)
         except StartFailed as failed:
             raise _translated(failed) from failed
         except OSError as failed:

@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from havre.base.errors import Conflict, InvalidInput, NotSupported
 from havre.base.tasks import in_thread
+from havre.engine.cdi import edits_of, wanted_devices
+from havre.engine.cdi_files import Edits, read_devices
 from havre.engine.container_volumes import mount_all
 from havre.engine.device_nodes import find_devices
 from havre.engine.model import HOST, NONE, SHARED, BindMount, Record
@@ -71,8 +73,14 @@ async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: As
         seccomp_program=b"" if tool else await parts.filters.program(profile, capabilities),
         seccomp_rules=parts.filters.rules(profile, capabilities) if tool else None,
         tool=tool,
+        edits=await in_thread(_edits, parts, record) if host.device_requests else (),
         cgroup_parent=parts.settings.cgroup_parent,
     )
+
+
+def _edits(parts: Parts, record: Record) -> tuple[Edits, ...]:
+    known = read_devices(parts.settings.cdi_folders)
+    return tuple(edits_of(wanted_devices(record.host.device_requests or (), known), known))
 
 
 def _places(parts: Parts, record: Record, attachment: Attachment, memory: str) -> Places:

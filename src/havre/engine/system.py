@@ -8,6 +8,8 @@ from typing import Final
 
 import havre
 from havre.base import clock
+from havre.base.tasks import in_thread
+from havre.engine.cdi_files import read_devices
 from havre.engine.host import HostFacts
 from havre.engine.images import ImageService
 from havre.engine.lifecycle import State
@@ -17,7 +19,16 @@ from havre.engine.parts import Parts
 from havre.engine.validate import ALIASES, RUNTIME
 from havre.engine.volumes import VolumeService
 from havre.wire.containers import ContainerSummary
-from havre.wire.system import Commit, DiskUsage, Info, RegistryServiceConfig, RuntimeInfo, SwarmInfo, Version
+from havre.wire.system import (
+    Commit,
+    DeviceInfo,
+    DiskUsage,
+    Info,
+    RegistryServiceConfig,
+    RuntimeInfo,
+    SwarmInfo,
+    Version,
+)
 from havre.wire.versions import ENGINE_VERSION, MAX_API, MIN_API
 
 _PROXIES: Final = (("HttpProxy", "http_proxy"), ("HttpsProxy", "https_proxy"), ("NoProxy", "no_proxy"))
@@ -125,7 +136,8 @@ class System:
             "InitCommit": _NO_COMMIT,
             "SecurityOptions": _security(parts),
             "FirewallBackend": {"Driver": "nftables"},
-            "CDISpecDirs": [],
+            "CDISpecDirs": list(settings.cdi_folders),
+            "DiscoveredDevices": await in_thread(_devices, settings.cdi_folders),
             "Warnings": _warnings(parts),
         }
 
@@ -179,6 +191,10 @@ def _registries(parts: Parts) -> RegistryServiceConfig:
         "IndexConfigs": {"docker.io": {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}},
         "Mirrors": mirrors,
     }
+
+
+def _devices(folders: tuple[str, ...]) -> list[DeviceInfo]:
+    return [{"Source": "cdi", "ID": name} for name in sorted(read_devices(folders))]
 
 
 def _runtimes(foreign: Mapping[str, tuple[str, ...]]) -> dict[str, RuntimeInfo]:

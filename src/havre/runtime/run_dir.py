@@ -16,6 +16,7 @@ SOCKET = "shim.sock"
 _T = TypeVar("_T")
 _STATE = "state.json"
 _EXIT = "exit.json"
+_CONFIG = "config.json"
 _FOREIGN = "oci"
 
 
@@ -72,7 +73,7 @@ class RunDir:
 
     def remove(self) -> None:
         """Take the folder away with what we put there; absent is done."""
-        for name in (SOCKET, _STATE, _EXIT):
+        for name in (SOCKET, _STATE, _EXIT, _CONFIG):
             with contextlib.suppress(FileNotFoundError):
                 (self.path / name).unlink()
         try:

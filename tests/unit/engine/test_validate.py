@@ -172,7 +172,6 @@ def test_settings_are_refused_in_dockers_words(config: dict[str, object], messag
     [
         {"Links": ["a:b"]},
         {"StorageOpt": {"size": "1G"}},
-        {"DeviceRequests": [{"Driver": "nvidia"}]},
         {"LogConfig": {"Type": "fluentd"}},
         {"CpuRealtimeRuntime": 5},
         {"VolumeDriver": "nfs"},
