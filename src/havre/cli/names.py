@@ -23,7 +23,7 @@ _TOP = (
 )  # fmt: skip
 
 _VOLUME = (
-    "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "rm", "snapshot", "update",
+    "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "resize", "rm", "snapshot", "update",
 )  # fmt: skip
 
 COMMANDS: dict[tuple[str, ...], str] = {

@@ -340,7 +340,8 @@ def _field(key: str, value: object) -> object:
     if key in _NESTED:
         return _each(_zeroed, value)
     if key in _SETS and isinstance(value, dict):
-        return {name: {} for name in value} or None
+        names: dict[str, object] = {name: {} for name in value}
+        return names if names or key != "Volumes" else None
     if key == "PortBindings" and isinstance(value, dict):
         return {port: _each(_zeroed, bindings) for port, bindings in value.items()}
     return value

@@ -6,9 +6,9 @@ import platform
 from collections.abc import Mapping
 from typing import Final
 
-import havre
 from havre.base import clock
 from havre.base.tasks import in_thread
+from havre.base.version import VERSION
 from havre.engine.cdi_files import read_devices
 from havre.engine.host import HostFacts
 from havre.engine.images import ImageService
@@ -56,7 +56,7 @@ class System:
         """Which engine this is."""
         facts = self._parts.facts
         python = f"python{platform.python_version()}"
-        own = havre.__version__
+        own = VERSION
         details = {
             "ApiVersion": MAX_API,
             "Arch": facts.architecture,
@@ -132,7 +132,7 @@ class System:
             "Isolation": "",
             "InitBinary": os.path.basename(settings.init_path) or "docker-init",  # noqa: PTH119  a text
             "ContainerdCommit": _NO_COMMIT,
-            "RuncCommit": {"ID": havre.__version__, "Expected": havre.__version__},
+            "RuncCommit": {"ID": VERSION, "Expected": VERSION},
             "InitCommit": _NO_COMMIT,
             "SecurityOptions": _security(parts),
             "FirewallBackend": {"Driver": "nftables"},

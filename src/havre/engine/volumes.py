@@ -10,6 +10,7 @@ from havre.base.tasks import in_thread
 from havre.engine.container_volumes import tell
 from havre.engine.parts import Parts
 from havre.snapshots.walk import tree_size
+from havre.volumes.image import taken_bytes
 from havre.volumes.model import ANONYMOUS, LOCAL, NoSuchVolume, Volume, VolumeInUse
 from havre.wire.filters import Filters
 from havre.wire.volumes import CreateVolume, PruneVolumesReport, VolumeList
@@ -95,7 +96,12 @@ class VolumeService:
         return rows
 
     async def _size(self, volume: Volume) -> int:
-        return 0 if volume.mounts else await in_thread(_measure, str(self._parts.volumes.path(volume.name)))
+        if volume.foreign:
+            return 0
+        path = self._parts.volumes.path(volume.name)
+        if volume.limit_bytes:
+            return await in_thread(taken_bytes, path)
+        return await in_thread(_measure, str(path))
 
     def _passes(self, volume: Volume, filters: Filters, dangling: bool | None) -> bool:  # noqa: FBT001  three values
         if dangling is not None and dangling is bool(self._parts.volumes.holders(volume.name)):

@@ -10,6 +10,7 @@ from havre.base.errors import InternalError
 from havre.kernel.inroot import RESOLVE_NO_XDEV, openat2
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import UMOUNT_DETACH, MountFlag, mount, umount
+from havre.volumes.image import mount_image
 from havre.volumes.model import Volume
 
 _FLAGS: Final = {
@@ -44,6 +45,9 @@ def mount_volume(volume: Volume, target: Path) -> None:
     """Mount what *volume* asks for on *target*, once. Raises InternalError in Docker's words."""
     if is_mounted(target):
         return
+    if volume.limit_bytes:
+        _mount_own(target)
+        return
     flags, data = split_options(volume.options.get("o", ""))
     device, kind = volume.options.get("device", ""), volume.options.get("type", "")
     if kind in _OF_THE_NETWORK:
@@ -61,6 +65,13 @@ def mount_volume(volume: Volume, target: Path) -> None:
             f"error while mounting volume '{target}': failed to mount local volume: "
             f"mount {device}:{target}, data: {data}: {failed.strerror}"
         ) from failed
+
+
+def _mount_own(target: Path) -> None:
+    try:
+        mount_image(target)
+    except OSError as failed:
+        raise InternalError(f"error while mounting volume '{target}': {failed}") from failed
 
 
 def unmount_volume(target: Path) -> None:

@@ -2,14 +2,29 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
 
+import msgspec
+
 from havre.base import clock
+from havre.base.errors import Conflict
+from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.kernel.copying import copy_tree
 from havre.volumes.driver import mount_volume, unmount_volume
-from havre.volumes.model import NameTaken, NoSuchVolume, Volume, VolumeInUse, parse_name, parse_options
+from havre.volumes.image import grow
+from havre.volumes.model import (
+    SIZE,
+    NameTaken,
+    NoSuchVolume,
+    Volume,
+    VolumeInUse,
+    parse_name,
+    parse_options,
+    parse_size,
+)
 from havre.volumes.store import Store
 
 
@@ -94,8 +109,26 @@ class Volumes:
         """
         volume = self.get(name)
         async with self._lock:
-            if not self._users.get(name) and not volume.mounts:
-                await in_thread(_fill, self._store, name, open_source)
+            if not volume.foreign and not self._users.get(name):
+                await in_thread(_fill, self._store, volume, open_source)
+
+    async def resize(self, name: str, size: str) -> Volume:
+        """Let a volume with a size hold more.
+
+        Raises NoSuchVolume, InvalidInput, InternalError, Conflict for less, or where the host grows unused ones only.
+        """
+        size_bytes = parse_size(name, size)
+        async with self._lock:
+            volume = self.get(name)
+            if not volume.limit_bytes:
+                raise Conflict(f"volume {name} was made without a size")
+            if size_bytes < volume.limit_bytes:
+                raise Conflict(f"volume {name} has {volume.options[SIZE]}, and cannot shrink to {size}")
+            await in_thread(grow, self._store.path(name), size_bytes, mounted=bool(self._users.get(name)))
+            grown = msgspec.structs.replace(volume, options={SIZE: size})
+            await in_thread(self._store.change, grown)
+            self._volumes[name] = grown
+            return grown
 
     def hold(self, name: str, holder: str) -> None:
         """Keep the volume from going."""
@@ -133,15 +166,37 @@ class Volumes:
                 await in_thread(unmount_volume, self._store.path(name))
 
 
-def _fill(store: Store, name: str, open_source: Callable[[], int | None]) -> None:
-    with os.scandir(store.path(name)) as entries:
-        if next(entries, None) is not None:
-            return
+@asynccontextmanager
+async def used(volumes: Volumes, name: str) -> AsyncIterator[Path]:
+    """Where the content of a volume is, mounted while inside. Raises NoSuchVolume, InternalError."""
+    user = new_id()
+    await volumes.mount(name, user)
+    try:
+        yield volumes.path(name)
+    finally:
+        await volumes.unmount(name, user)
+
+
+def _fill(store: Store, volume: Volume, open_source: Callable[[], int | None]) -> None:
+    if not _is_empty(store, volume):
+        return
     source = open_source()
     if source is None:
         return
     try:
-        with store.replacement(name) as into:
+        with store.replacement(volume) as into:
             copy_tree(source, into)
     finally:
         os.close(source)
+
+
+def _is_empty(store: Store, volume: Volume) -> bool:
+    content = store.path(volume.name)
+    if volume.mounts:
+        mount_volume(volume, content)
+    try:
+        with os.scandir(content) as entries:
+            return next(entries, None) is None
+    finally:
+        if volume.mounts:
+            unmount_volume(content)
