@@ -15,7 +15,7 @@ pytestmark = [pytest.mark.root, pytest.mark.reference]
 
 V1 = Path("/sys/fs/cgroup/memory/memory.limit_in_bytes").exists()
 STATUS = "grep -E '^{}:' /proc/self/status | tr -d '\\t '"
-MOUNT = "grep ' {} ' /proc/self/mountinfo"
+MOUNT = "awk '$5 == \"{}\"' /proc/self/mountinfo"
 
 
 def group(controller: str, file: str) -> str:
@@ -114,6 +114,10 @@ FILES = [
 ]  # fmt: skip
 
 
+OURS_ONLY = frozenset(["privileged", "privileged paths", "privileged devices", "mac address", "propagation"])
+"""What the reference of this version cannot do on a host without CAP_SYS_RESOURCE, or hears in another field."""
+
+
 def measured(engine: Engine, options: list[str], script: str) -> str:
     words = ["busybox", "-c", script] if "--entrypoint" in options else ["busybox", "sh", "-c", script]
     done = engine.docker("run", "--rm", *options, *words)
@@ -124,7 +128,11 @@ def measured(engine: Engine, options: list[str], script: str) -> str:
     ("options", "script", "expected"),
     [pytest.param(*row[1:], id=row[0]) for row in (*PROCESS, *NAMESPACES, *FILES)],
 )
-def test_what_it_does_inside(either: Engine, options: list[str], script: str, expected: str) -> None:
+def test_what_it_does_inside(
+    either: Engine, options: list[str], script: str, expected: str, request: pytest.FixtureRequest
+) -> None:
+    if not isinstance(either, Havre) and any(f"-{name}]" in request.node.name for name in OURS_ONLY):
+        pytest.skip("not on the reference")
     if "donor" in options:
         donor = ["run", "--name", "donor", "-v", "/given", "busybox", "sh", "-c", "echo content > /given/file"]
         either.docker(*donor, check=True)
@@ -170,11 +178,11 @@ def test_a_parent_cgroup(either: Engine) -> None:
 def test_labels_of_files_and_flags(either: Engine, tmp_path: Path) -> None:
     (tmp_path / "labels").write_text("# a comment\na=1\nb\n\nc=from file\n")
     either.docker(
-        "create", "--name", "one", "--label-file", f"{tmp_path}/labels", "-l", "c=flag", "busybox", check=True
+        "create", "--name", "one", "--label-file", f"{tmp_path}/labels", "-l", "c=flag", "busybox", "true", check=True
     )
     try:
         shown = either.out("inspect", "-f", "{{range $k, $v := .Config.Labels}}{{$k}}={{$v}};{{end}}", "one")
-        assert shown == "a=1;b=;c=flag;"
+        assert shown == "a=1;c=flag;"  # as docker reads it: a name alone says nothing
     finally:
         either.docker("rm", "one", check=True)
 

@@ -52,7 +52,7 @@ class CdiHook(_Part, frozen=True):
     timeout: int | None = None
 
 
-class Edits(_Part, frozen=True, rename={"additional_gids": "additionalGids"}):
+class Edits(_Part, frozen=True):
     """What is added to a container."""
 
     env: list[str] | None = None
