@@ -18,6 +18,7 @@ from havre.engine.mount_wishes import resolve_mounts
 from havre.engine.parts import Parts
 from havre.engine.roster import Container
 from havre.engine.settings import Config, HostConfig, parse_config, parse_endpoints, parse_host
+from havre.engine.steps import passed
 from havre.engine.validate import check_command, check_runtime, check_settings, settled_host
 from havre.images.model import Image, NoSuchImage
 from havre.images.platforms import fits, format_platform, parse_platform
@@ -74,10 +75,13 @@ async def _enter(parts: Parts, record: Record, chain: Digest | None) -> None:
             await in_thread(_make_folders, parts, record.id, chain)
         except NotFound as damaged:
             raise InternalError(f"image {record.image_id} cannot be used: {damaged.message}") from damaged
+        passed("create.files")
         if needs_provision(record):
             record = await provide(parts, record, undo)
+            passed("create.volumes")
         undo.callback(parts.records.forget, record.id)  # a caller that goes away while this waits must leave nothing
         await parts.records.save(record)
+        passed("create.recorded")
         undo.pop_all()
     container = Container(record)
     parts.roster.add(container)

@@ -118,6 +118,8 @@ async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) ->
         container.settled.clear()
         container.stopped.clear()
         _ = record_end(parts, container, ending or _REBOOT)
+    elif ending is not None:
+        container.settled.clear()  # its end was written down, but what its run used was not given back
 
 
 def _take_over(parts: Parts, container: Container, shim: Shim) -> None:

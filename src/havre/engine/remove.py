@@ -16,6 +16,7 @@ from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.signals import KILL
+from havre.engine.steps import passed
 
 _DEADLINE_S: Final = 12.0
 _log = logging.getLogger(__name__)
@@ -44,17 +45,20 @@ async def erase(parts: Parts, container: Container, *, volumes: bool) -> None:
     """Remove a container that does not run, with *volumes* its anonymous ones too; the caller holds its lock."""
     record = container.record
     parts.keep(container, replace(record, state=after(record.state, Verb.REMOVE)))
+    passed("remove.marked")
     try:
         await parts.records.forget(record.id)
     except HavreError as failed:
         parts.change(container, replace(container.record, state=after(State.REMOVING, Verb.FAIL_REMOVE)))
         container.endings.remove_failed(record.exit_code, failed.message)
         raise
+    passed("remove.forgotten")
     container.gone = True
     parts.clients.drop(record.id)
     _, problem = await asyncio.gather(container.settled.wait(), in_thread(_discard, parts, record.id))
     if problem is not None:
         _log.error("files of container %s stay until the next start of the engine: %s", record.id, problem)
+    passed("remove.files")
     await let_go(parts, record, anonymous=volumes)
     parts.roster.drop(container)
     parts.tell(container, "destroy")

@@ -23,6 +23,7 @@ from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.spec import build_bundle, write_config
 from havre.engine.staged import unstage
+from havre.engine.steps import passed
 from havre.engine.surroundings import connect, prepare
 from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
@@ -96,11 +97,14 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         try:
             attachment = await connect(parts, record)
             undo.push_async_callback(parts.networks.detach, record.id)
+            passed("start.network")
             around = await prepare(parts, record, attachment, undo)
+            passed("start.prepared")
             bundle = build_bundle(record, around)
             if bundle.spec.hooks is not None:
                 await in_thread(write_config, bundle)
             shim = await parts.runtime.launch(bundle, clients)
+            passed("start.launched")
         except StartFailed as failed:
             raise _translated(failed) from failed
         except OSError as failed:
@@ -143,6 +147,7 @@ async def _started(parts: Parts, container: Container, record: Record, shim: Shi
         serve(parts, container, shim, held)
     if durable:
         await saved
+    passed("start.recorded")
 
 
 def watch(parts: Parts, container: Container, shim: Shim) -> None:
@@ -166,8 +171,10 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
     saved = record_end(parts, container, ending)
     try:
         await saved
+        passed("stop.recorded")
         # exit.json goes only now that the record says the same.
         await give_back(parts, record)
+        passed("stop.given-back")
     except (HavreError, OSError) as failed:
         parts.tell(container, "cleanup", error=str(failed))
         raise

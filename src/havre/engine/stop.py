@@ -15,6 +15,7 @@ from havre.engine.parts import Parts
 from havre.engine.restart_policy import counts_as_stop
 from havre.engine.roster import Container
 from havre.engine.signals import DEFAULT_STOP, KILL, is_deliverable, parse_signal
+from havre.engine.steps import passed
 
 DEFAULT_TIMEOUT_S: Final = 10
 _KILL_DEADLINE_S: Final = 12.0
@@ -108,6 +109,7 @@ async def kill(parts: Parts, container: Container, ref: str, number: int) -> Non
 async def _end(parts: Parts, container: Container, number: int, patience_s: int) -> None:
     _by_user(parts, container)
     await _send(parts, container, number, resume=True)
+    passed("stop.signalled")
     try:
         async with asyncio.timeout(patience_s if patience_s >= 0 else None):
             await container.stopped.wait()
