@@ -13,6 +13,7 @@ from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.engine import image_defaults, names
 from havre.engine.container_volumes import needs_provision, provide, with_inherited
+from havre.engine.health_action import check_health_action
 from havre.engine.model import HOST, SHARED, Record, ResolvedMount
 from havre.engine.mount_wishes import resolve_mounts
 from havre.engine.parts import Parts
@@ -42,6 +43,7 @@ async def create(parts: Parts, wanted: CreateContainer, name: str | None, platfo
     own_name = None if not name else names.parse_name(name)
     warnings = check_settings(config, host, endpoints, parts.facts)
     check_runtime(host, parts.settings.runtimes)
+    check_health_action(config, host)
     image = _find_image(parts, config, platform)
     config = image_defaults.joined(config, image.config.process)
     args = check_command(config)

@@ -38,10 +38,11 @@ class Container:
 
     The lock is held by verbs that change what it is, never by one that waits for its end. *record* is replaced,
     never changed; *row* is how the list shows it, encoded. *stopped* is set while no process exists, *settled* once
-    what its last run used is given back. *delay_s* is how long the last automatic start waited.
+    what its last run used is given back. *delay_s* is how long the last automatic start waited; with *again* its end
+    is followed by one whatever its restart policy says.
     """
 
-    __slots__ = ("delay_s", "endings", "execs", "gone", "lock", "record", "row", "settled", "shim", "stopped")
+    __slots__ = ("again", "delay_s", "endings", "execs", "gone", "lock", "record", "row", "settled", "shim", "stopped")
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -56,6 +57,7 @@ class Container:
         self.execs: set[str] = set()
         self.row: Row | None = None
         self.delay_s = 0.0
+        self.again = False
 
     @property
     def id(self) -> str:

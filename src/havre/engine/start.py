@@ -23,7 +23,7 @@ from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.spec import build_bundle, write_config
 from havre.engine.staged import unstage
-from havre.engine.steps import passed
+from havre.engine.steps import listened_to, passed, tell
 from havre.engine.surroundings import connect, prepare
 from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
@@ -103,7 +103,9 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
             bundle = build_bundle(record, around)
             if bundle.spec.hooks is not None:
                 await in_thread(write_config, bundle)
-            shim = await parts.runtime.launch(bundle, clients)
+            shim = await parts.runtime.launch(replace(bundle, explain=True) if listened_to() else bundle, clients)
+            for step, at_ns in shim.steps:
+                tell(f"birth: {step}", at_ns)
             passed("start.launched")
         except StartFailed as failed:
             raise _translated(failed) from failed
@@ -213,8 +215,9 @@ def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Fut
     record = container.record
     finished = ending.finished_ns or clock.now_ns()
     state = after(record.state, Verb.EXIT)
-    if not parts.ending.is_set() and starts_again(record, ending.code):
+    if not parts.ending.is_set() and (container.again or starts_again(record, ending.code)):
         state = after(state, Verb.RETRY)
+    container.again = False
     over = replace(
         record,
         state=state,

@@ -58,7 +58,7 @@ class Bundle(_Value, frozen=True):
     *keep_fds* descriptors from 3 on are passed to the program; *keep_keyring* leaves it the caller's session keys;
     *on_ramdisk* is for a host whose root is the initial ramdisk, which pivot_root(2) refuses.
     *tool* is the command of a foreign OCI runtime that makes the container instead of us; that one is given
-    `spec.linux.seccomp`.
+    `spec.linux.seccomp`. *explain* has every step of the birth told.
     """
 
     id: str
@@ -75,6 +75,7 @@ class Bundle(_Value, frozen=True):
     keep_keyring: bool = False
     on_ramdisk: bool = False
     tool: list[str] = []
+    explain: bool = False
 
 
 class ExecRequest(_Value, frozen=True):

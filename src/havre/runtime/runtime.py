@@ -122,7 +122,7 @@ class Runtime:
             link.close()
             raise
         if isinstance(answer, Started):
-            shim.pid, shim.started_ns = answer.pid, answer.started_ns
+            shim.pid, shim.started_ns, shim.steps = answer.pid, answer.started_ns, answer.steps
         self._hold(shim)
         return shim
 
@@ -281,4 +281,5 @@ def _head(bundle: Bundle) -> Head:
         own_pids=pid is not None and not pid.path and not bundle.tool,
         joins=joined_flags(bundle.spec),
         tool=bundle.tool,
+        explain=bundle.explain,
     )

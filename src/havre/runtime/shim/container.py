@@ -51,7 +51,8 @@ class Tools(NamedTuple):
 class Container:
     """Born by `launch`, or taken over from an earlier worker by `resume`.
 
-    When its first process has ended, `on_exit` is called, and `on_over` when all is done. *reap* waits for the
+    When its first process has ended, `on_exit` is called, which says whether anybody heard; `on_over` when all is
+    done. *reap* waits for the
     first process, which is the keeper's child.
     """
 
@@ -59,7 +60,7 @@ class Container:
         self.exit: Exit | None = None
         self.started_ns = 0
         self.frozen = False
-        self.on_exit: Callable[[Exit], None] | None = None
+        self.on_exit: Callable[[Exit], bool] | None = None
         self.on_exec_exit: Callable[[str, int], None] | None = None
         self.on_listening: Callable[[int], None] | None = None
         self.on_over: Callable[[], None] | None = None
@@ -78,6 +79,11 @@ class Container:
     def pid(self) -> int:
         """The first process as the host numbers it."""
         return self._first.pid if self._first else 0
+
+    @property
+    def steps(self) -> "list[tuple[str, int]]":
+        """The steps of its birth, where they were asked for."""
+        return self._first.steps if self._first else []
 
     @property
     def quiet(self) -> bool:
@@ -105,7 +111,7 @@ class Container:
                 streams.open(),
                 tools.cgroups,
                 tools.proc,
-                Progress("" if tools.fail_at.startswith(_GUEST) else tools.fail_at),
+                Progress("" if tools.fail_at.startswith(_GUEST) else tools.fail_at, kept=head.explain),
                 reap=reap if head.own_pids else None,
             )
             birth = spawn(order) if self._tool is None else foreign.create(self._tool, head.id, order)
@@ -305,9 +311,9 @@ class Container:
         RunDir(self._head.run_dir).write_exit(self.exit)
         if self._tool is not None:
             foreign.forget(self._tool, self._head.id)
-        if self.on_exit is not None:
-            self.on_exit(self.exit)
-        self._remove_cgroup()
+        if self.on_exit is None or not self.on_exit(self.exit):
+            # Who hears of it removes the group before the next run makes one of the same name; so we must not then.
+            self._remove_cgroup()
         self._let_go(session)
 
     def _end_others(self) -> bool:
