@@ -62,6 +62,7 @@ class Execs:
             raise Conflict(f"container {ref} has {_MAX_A_CONTAINER} exec instances already")
         session = Session(container, _parse(wanted))
         self._sessions.add(session)
+        container.execs.add(session.id)
         self._sessions.tell(session, f"exec_create: {session.command}")
         return session.id
 
@@ -118,6 +119,8 @@ class Execs:
         """Tell its terminal a new size. Raises NoSuchExec, Conflict."""
         session = self._get(exec_id)
         shim = session.container.shim
+        if session.code is not None:
+            raise NoSuchExec("no such exec")
         if not session.running or shim is None:
             raise Conflict(f"Exec command {exec_id} is not running")
         await shim.resize(height, width, exec_id)
@@ -130,7 +133,6 @@ class Execs:
         client: tuple[socket.socket, AttachWishes] | None,
     ) -> None:
         session.started = True
-        session.container.execs.add(session.id)
         try:
             session.pid = await shim.exec(request, client)
         except BaseException as failed:
