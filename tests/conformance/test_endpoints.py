@@ -199,6 +199,14 @@ def fields(answer: Answer) -> set[str]:
     return {field for field in whole if not OPEN.search(field) and not GONE.search(field)}
 
 
+def _said(answer: Answer) -> str:
+    """A message, which this version writes as plain text where a stream was asked for."""
+    try:
+        return answer.message
+    except ValueError:
+        return answer.body.decode().strip()
+
+
 def words(text: str) -> str:
     text = re.sub(r"\b[0-9a-f]{64}\b", "ID", text)
     text = re.sub(r"^(Error: )?(No such container: \S+|No such exec instance.*)$", r"\2", text)
@@ -215,7 +223,7 @@ def test_the_same_question_gets_the_same_answer(
     if not case.status and not any(word in case.path for word in ("/attach", "/logs")):  # this version has its own
         assert kinds[0] == kinds[1]
     if ours.status >= 400 and case.method != "HEAD":
-        assert words(ours.message) == (case.words or words(theirs.message))
+        assert words(ours.message) == (case.words or words(_said(theirs)))
     elif kinds[1] == "application/json" and case.method != "HEAD":
         assert fields(theirs) - fields(ours) == set()
 
