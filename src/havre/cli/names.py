@@ -40,6 +40,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
     ("inspect",): "inspect",
     ("version",): "version",
+    ("lease",): "lease",
 }
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     **{(verb,): ("container", verb) for verb in _TOP},

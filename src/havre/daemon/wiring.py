@@ -13,6 +13,7 @@ from havre.api.routes import (
     exec,  # noqa: A004
     files,
     images,
+    leases,
     logs,
     networks,
     refused,
@@ -36,6 +37,7 @@ from havre.engine.execs import Execs
 from havre.engine.files import Files
 from havre.engine.host import read_host
 from havre.engine.images import ImageService
+from havre.engine.leases import Leases
 from havre.engine.lives import Lives
 from havre.engine.networks import NetworkService
 from havre.engine.parts import Parts
@@ -67,6 +69,7 @@ class _Joined:
     engine_id: str
     cgroups: Cgroups
     execs: Execs
+    leases: Leases
 
     def routes(self) -> list[Route]:
         """Each noun with the one service it asks."""
@@ -85,6 +88,7 @@ class _Joined:
             *files.routes(Files(parts)),
             *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
+            *leases.routes(self.leases),
             *images.archive_routes(Archives(parts, self.images)),
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts.roster)),
@@ -140,9 +144,11 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         await cables.reconcile(recovery.living(parts, found.damaged))
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
+        held = Leases(parts)
+        held.begin()
         await in_thread(snapshots.sweep)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs)
+        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs, held)
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:
