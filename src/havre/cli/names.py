@@ -11,13 +11,12 @@ GROUPS = {
 }
 
 _CONTAINER = (
-    "attach", "commit", "cp", "create", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause", "port",
-    "rename", "restart",
-    "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
+    "attach", "commit", "cp", "create", "debug", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause",
+    "port", "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
 _IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
 _TOP = (
-    "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
+    "attach", "commit", "cp", "create", "debug", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
     "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip

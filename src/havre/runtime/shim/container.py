@@ -348,8 +348,8 @@ class Container:
     def _reap_strays(self) -> None:
         """Without a pid namespace of its own a container's orphans become ours to wait for."""
         sessions = [session for session in (self._first, *self._execs.values()) if session is not None]
-        if self._tool is not None and any(session.being_born for session in sessions):
-            return  # what has ended may be a process that its errand has not told of yet
+        if any(session.being_born for session in sessions):
+            return  # what has ended may be a process that its maker has not told of yet; there is a next time
         reap_strays(set().union(*(session.pids for session in sessions)))
 
 
