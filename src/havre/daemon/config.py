@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
@@ -107,15 +107,26 @@ def load_config(arguments: Sequence[str], before: "Config | None" = None) -> Con
     config = _build(_Values.read(given))
     if before is None:
         return config
-    return Config(
-        **{
-            field: getattr(config if field in _RELOADED else before, field)
-            for field in Config.__dataclass_fields__  # the frozen value has no other way to be taken apart
-        }
+    containers = replace(
+        before.containers, runtimes=config.containers.runtimes, default_runtime=config.containers.default_runtime
     )
+    return replace(before, containers=containers, **{field: getattr(config, field) for field in _RELOADED})
 
 
-_RELOADED: Final = ("debug", "live_restore", "shutdown_timeout_s")
+_RELOADED: Final = (
+    "debug",
+    "insecure_registries",
+    "labels",
+    "live_restore",
+    "log_level",
+    "registry_mirrors",
+    "shutdown_timeout_s",
+)
+RELOADED_KEYS: Final = (
+    *("debug", "default-runtime", "insecure-registries", "labels", "live-restore", "log-level"),
+    *("registry-mirrors", "runtimes", "shutdown-timeout"),
+)
+"""The keys of daemon.json that SIGHUP reads again."""
 
 
 class _Values:

@@ -14,6 +14,9 @@ class Rooms(Protocol):
     def routes(self) -> list[Route]:
         """Everything that is served besides the ping."""
 
+    def reload(self, config: Config) -> None:
+        """Heed what of *config* may change without a start. Raises a HavreError, and then nothing changes."""
+
     async def end_containers(self, patience_s: float) -> None:
         """End everything that runs, asking first and killing after *patience_s*."""
 

@@ -98,6 +98,13 @@ class _Joined:
             *refused.routes(),
         ]
 
+    def reload(self, config: Config) -> None:
+        """Heed what of *config* may change without a start, and tell of it."""
+        settings = self.parts.settings
+        settings.reload(engine_settings(config, settings.warnings))
+        told = {**settings.told(), "name": self.parts.facts.name, "shutdown-timeout": str(config.shutdown_timeout_s)}
+        self.parts.events.publish("daemon", "reload", self.engine_id, told)
+
     async def end_containers(self, patience_s: float) -> None:
         """End everything that runs."""
         await end_all(self.parts, patience_s)
