@@ -37,8 +37,9 @@ RELOADED = (
 class Settings:
     """The daemon's wishes, named after dockerd's flags.
 
-    Those in RELOADED may become others while the engine runs. *seccomp* is `builtin`, `unconfined` or the JSON of a profile; *labels*, registries and *warnings* are shown by
-    `info` alone. Empty modes are Docker's own choice. *runtimes* are the foreign ones, each with its command.
+    Those in RELOADED may become others while the engine runs. *seccomp* is `builtin`, `unconfined` or the JSON of a
+    profile; *labels*, registries and *warnings* are shown by `info` alone. Empty modes are Docker's own choice.
+    *runtimes* are the foreign ones, each with its command.
     """
 
     log: LogSettings = _DEFAULT_LOG

@@ -139,9 +139,8 @@ def test_sighup_reads_the_file_again(host: Host, tmp_path: Path) -> None:
         info = engine.api().get("/info").json
         assert info["Labels"] == ["a=b"]
         assert "crun" in info["Runtimes"]
-        told = engine.out(
-            "events", "--since", "1h", "--until", "0s", "--filter", "type=daemon", "--format", "{{json .}}"
-        )
+        past = ("--since", "1h", "--until", f"{time.time():.9f}")
+        told = engine.out("events", *past, "--filter", "type=daemon", "--format", "{{json .}}")
         event = json.loads(told.splitlines()[-1])
         assert (event["Action"], event["Actor"]["ID"]) == ("reload", info["ID"])
         assert event["Actor"]["Attributes"]["labels"] == "[a=b]"
