@@ -12,13 +12,14 @@ GROUPS = {
 
 _CONTAINER = (
     "attach", "commit", "cp", "create", "debug", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause",
-    "port", "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
+    "port", "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "upgrade", "wait",
+    "prune",
 )  # fmt: skip
 _IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
 _TOP = (
     "attach", "commit", "cp", "create", "debug", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
-    "top", "unpause", "update", "wait", "stats",
+    "top", "unpause", "update", "upgrade", "wait", "stats",
 )  # fmt: skip
 
 _VOLUME = (
