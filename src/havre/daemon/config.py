@@ -8,6 +8,7 @@ from typing import Final, cast
 
 from havre.base.errors import InvalidInput, NotSupported
 from havre.daemon.config_file import FileValue, read_file
+from havre.daemon.doors import Door, parse_doors
 from havre.daemon.flags import Given, parse_flags
 from havre.daemon.options import BY_KEY
 from havre.daemon.runtimes import parse_default_runtime, parse_runtimes
@@ -81,6 +82,7 @@ class Config:
     """Everything, frozen. What SIGHUP reads again comes as a new value."""
 
     hosts: tuple[str, ...]
+    doors: tuple[Door, ...]
     group: str
     data_root: Path
     exec_root: Path
@@ -193,6 +195,7 @@ def _build(values: _Values) -> Config:
     debug = values.flag("debug", default=False)
     return Config(
         hosts=values.items("hosts") or (DEFAULT_HOST,),
+        doors=parse_doors(values.raw("api-sockets")),
         group=values.text("group"),
         data_root=values.path("data-root", "/var/lib/havre"),
         exec_root=values.path("exec-root", "/run/havre"),

@@ -11,6 +11,7 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from typing import Final, cast
 
+from havre.api.roles import Limits
 from havre.api.router import Router
 from havre.api.routes import ping
 from havre.api.server import Server
@@ -63,13 +64,13 @@ class _Daemon:
             server = Server(Router(ping.routes()))
             undo.push_async_callback(server.close, _REQUEST_GRACE_S)
             for listener in self._listeners:
-                await server.listen(listener.socket, self._context(listener))
+                await server.listen(listener.socket, self._context(listener), _limits(listener))
             # Pings are answered while a thread imports the rest.
             open_rooms = await in_thread(_load)
             rooms = await undo.enter_async_context(open_rooms(self._config, self._warnings))
             self._rooms = rooms
             undo.push_async_callback(server.close, _REQUEST_GRACE_S)
-            server.open(Router(rooms.routes()))
+            server.open(Router(rooms.routes()), rooms.labels())
             self._tell_ready()
             await self._stop.wait()
             tell("STOPPING=1")
@@ -124,6 +125,11 @@ class _Daemon:
         self._config = config
         set_level("debug" if self._config.debug else self._config.log_level)
         _log.info("Reloaded configuration: %s; all else waits for the next start", ", ".join(RELOADED_KEYS))
+
+
+def _limits(listener: Listener) -> Limits | None:
+    door = listener.door
+    return None if door is None else Limits(door.role, door.label)
 
 
 def _load() -> OpenRooms:

@@ -37,6 +37,7 @@ from havre.engine.execs import Execs
 from havre.engine.files import Files
 from havre.engine.host import read_host
 from havre.engine.images import ImageService
+from havre.engine.labels import Labels
 from havre.engine.leases import Leases
 from havre.engine.lives import Lives
 from havre.engine.networks import NetworkService
@@ -97,6 +98,10 @@ class _Joined:
             *system.routes(System(parts, image_service, volume_service, self.engine_id)),
             *refused.routes(),
         ]
+
+    def labels(self) -> Labels:
+        """Who bears which labels."""
+        return Labels(self.parts, self.execs)
 
     def reload(self, config: Config) -> None:
         """Heed what of *config* may change without a start, and tell of it."""

@@ -115,6 +115,10 @@ class Execs:
             "Pid": session.pid,
         }
 
+    def container_of(self, exec_id: str) -> Container:
+        """Where it runs. Raises NoSuchExec."""
+        return self._get(exec_id).container
+
     async def resize(self, exec_id: str, height: int, width: int) -> None:
         """Tell its terminal a new size. Raises NoSuchExec, Conflict."""
         session = self._get(exec_id)
