@@ -95,13 +95,8 @@ def test_a_team_sees_and_touches_its_own(havre: Havre) -> None:
     assert havre.out("inspect", "-f", '{{index .Config.Labels "team"}}', "mine") == "a"
     assert docker(havre, "team", "ps", "--format", "{{.Names}}").stdout == b"mine\n"
     assert docker(havre, "team", "exec", "mine", "echo", "hi").stdout == b"hi\n"
-    for words in (
-        ["inspect", "other"],
-        ["stop", "other"],
-        ["logs", "other"],
-        ["exec", "other", "true"],
-        ["rm", "-f", "other"],
-    ):
+    for verb in ("container inspect", "stop", "logs", "top", "kill", "rm"):
+        words = [*verb.split(), "other"]
         refused = docker(havre, "team", *words)
         assert refused.returncode != 0
         assert b"o such" in refused.stderr, words

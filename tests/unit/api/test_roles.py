@@ -5,6 +5,7 @@ import pytest
 from havre.api.roles import ADMIN, READ, RUN, Limits, body_refusal, host_access, named_volumes, refusal
 
 TEAM = ("team", "a")
+BIND_OPTIONS = {"DriverConfig": {"Options": {"o": "bind"}}}
 
 
 @pytest.mark.parametrize(
@@ -61,7 +62,7 @@ def test_a_label_narrows_every_role() -> None:
         ({"Binds": ["/:/host"]}, "Binds: /:/host"),
         ({"Mounts": [{"Type": "bind", "Source": "/"}]}, "Mounts: type bind"),
         ({"Mounts": [{"Type": "container", "Source": "x"}]}, "Mounts: type container"),
-        ({"Mounts": [{"Type": "volume", "VolumeOptions": {"DriverConfig": {"Options": {"o": "bind"}}}}]}, "Mounts: driver options"),
+        ({"Mounts": [{"Type": "volume", "VolumeOptions": BIND_OPTIONS}]}, "Mounts: driver options"),
         ({"VolumesFrom": ["x"]}, "VolumesFrom"),
         ({"CgroupParent": "/"}, "CgroupParent"),
         ({"Runtime": "crun"}, "Runtime"),

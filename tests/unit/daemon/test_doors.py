@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 
 from havre.base.errors import InvalidInput
+from havre.daemon.config_file import FileValue
 from havre.daemon.doors import Door, parse_doors
 
 
@@ -12,7 +13,8 @@ def test_flags_and_objects() -> None:
     assert parse_doors(["path=/run/r.sock,role=read,group=g,label=team=a"]) == (
         Door(Path("/run/r.sock"), "read", "g", ("team", "a")),
     )
-    assert parse_doors([{"path": "/run/x.sock", "role": "run"}]) == (Door(Path("/run/x.sock"), "run"),)
+    objects: list[FileValue] = [{"path": "/run/x.sock", "role": "run"}]
+    assert parse_doors(objects) == (Door(Path("/run/x.sock"), "run"),)
     assert parse_doors(["path=/a"])[0].role == "read"
     assert parse_doors(None) == ()
 
@@ -27,6 +29,6 @@ def test_flags_and_objects() -> None:
         ({"path": 5}, "every value is a text"),
     ],
 )
-def test_refusals(value: object, message: str) -> None:
+def test_refusals(value: FileValue, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
-        parse_doors([value])  # type: ignore[list-item]
+        parse_doors([value])
