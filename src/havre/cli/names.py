@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 GROUPS = {
+    "builder": "Manage builds",
     "container": "Manage containers",
     "image": "Manage images",
     "network": "Manage networks",
+    "registry": "Serve a registry of images",
     "system": "Manage Havre",
     "volume": "Manage volumes",
 }
@@ -15,13 +17,16 @@ _CONTAINER = (
     "port", "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "upgrade", "wait",
     "prune",
 )  # fmt: skip
-_IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
+_IMAGE = (
+    "bootstrap", "build", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag",
+)  # fmt: skip
 _TOP = (
     "attach", "commit", "cp", "create", "debug", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
     "top", "unpause", "update", "upgrade", "wait", "stats",
 )  # fmt: skip
 
+_NETWORK = ("connect", "create", "disconnect", "inspect", "ls", "prune", "rm")
 _VOLUME = (
     "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "resize", "rm", "snapshot", "update",
 )  # fmt: skip
@@ -29,8 +34,8 @@ _VOLUME = (
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
-    ("network", "ls"): "network_ls",
-    ("network", "inspect"): "network_inspect",
+    **{("network", verb): f"network_{verb}" for verb in _NETWORK},
+    ("registry", "serve"): "registry_serve",
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
     ("system", "prune"): "system_prune",
@@ -38,7 +43,13 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
+    ("builder", "du"): "builder_du",
+    ("builder", "prune"): "builder_prune",
+    ("compose",): "compose",
     ("inspect",): "inspect",
+    ("login",): "login",
+    ("logout",): "logout",
+    ("search",): "search",
     ("version",): "version",
     ("lease",): "lease",
 }
@@ -53,12 +64,16 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("image", "remove"): ("image", "rm"),
     ("rmi",): ("image", "rm"),
     ("history",): ("image", "history"),
+    ("build",): ("image", "build"),
+    ("builder", "build"): ("image", "build"),
     ("import",): ("image", "import"),
     ("load",): ("image", "load"),
     ("save",): ("image", "save"),
     ("tag",): ("image", "tag"),
     ("pull",): ("image", "pull"),
+    ("push",): ("image", "push"),
     ("network", "list"): ("network", "ls"),
+    ("network", "remove"): ("network", "rm"),
     ("volume", "list"): ("volume", "ls"),
     ("volume", "remove"): ("volume", "rm"),
     ("info",): ("system", "info"),

@@ -15,7 +15,9 @@ def told(story: Sequence[Passed], began_ns: int) -> list[BirthStep]:
 
     The engine's own steps are told at their end, those of the birth at their beginning.
     """
-    made: list[BirthStep] = []
+    ahead = sum(step.at_ns < began_ns for step in story)
+    made = [_step(f"{ahead} steps of the birth were done ahead", began_ns, began_ns, began_ns)] if ahead else []
+    story = [step for step in story if step.at_ns >= began_ns]
     last_ns = began_ns
     for number, (step, at_ns) in enumerate(story):
         if not step.startswith(_BIRTH):

@@ -12,7 +12,7 @@ from havre.images.inlet import Inlet
 from havre.kernel.removing import empty_folder
 from havre.snapshots.layer import apply_layer
 from havre.snapshots.writer import WriteWishes, write_tar
-from havre.volumes.model import ANONYMOUS, NameTaken, Volume
+from havre.volumes.model import ANONYMOUS, NameTaken, Volume, Wanted
 from havre.volumes.volumes import used
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -35,7 +35,7 @@ class VolumeCopies:
         volumes = self._parts.volumes
         made = volumes.find(name) is None
         if made:
-            await volumes.create(name, {}, {})
+            await volumes.create(Wanted(name))
             tell(self._parts, "create", name)
         try:
             self._refuse_held(self._plain(name), "import into")
@@ -52,7 +52,7 @@ class VolumeCopies:
         volumes = self._parts.volumes
         self._refuse_taken(to)
         labels = {key: value for key, value in source.labels.items() if key != ANONYMOUS}
-        await volumes.create(to, labels, source.options)
+        await volumes.create(Wanted(to, labels, source.options))
         try:
             async with used(volumes, name) as content:
                 await volumes.fill(to, lambda: os.open(content, _FOLDER))

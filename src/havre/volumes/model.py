@@ -30,17 +30,27 @@ class VolumeInUse(Conflict):
     """Containers hold the volume."""
 
 
+class Wanted(msgspec.Struct, frozen=True):
+    """What is asked for: a volume of that name, there already or new. An empty *driver* is any, or `local`."""
+
+    name: str
+    labels: dict[str, str] = {}
+    options: dict[str, str] = {}
+    driver: str = ""
+
+
 class NameTaken(Conflict):
     """A volume of this name exists, and is another one than was asked for."""
 
 
 class Volume(msgspec.Struct, frozen=True, kw_only=True):
-    """A volume as it is written down in its own folder. *options* are those of the local driver."""
+    """A volume as it is written down in its own folder. *options* are those of its *driver*."""
 
     name: str
     created_ns: int
     labels: dict[str, str] = {}
     options: dict[str, str] = {}
+    driver: str = LOCAL
 
     @property
     def anonymous(self) -> bool:
@@ -50,17 +60,17 @@ class Volume(msgspec.Struct, frozen=True, kw_only=True):
     @property
     def mounts(self) -> bool:
         """Whether its content is a file system to be mounted at its first use."""
-        return bool(self.options)
+        return bool(self.options) or self.driver != LOCAL
 
     @property
     def foreign(self) -> bool:
         """Whether what is mounted was there before the volume, and is nobody's to copy or to fill."""
-        return bool(self.options.keys() - {SIZE})
+        return bool(self.options.keys() - {SIZE}) or self.driver != LOCAL
 
     @property
     def limit_bytes(self) -> int:
         """How much it may hold, file system included; 0: whatever the disk holds."""
-        return parse_size(self.name, self.options[SIZE]) if SIZE in self.options else 0
+        return parse_size(self.name, self.options[SIZE]) if SIZE in self.options and self.driver == LOCAL else 0
 
 
 def parse_name(name: str) -> str:

@@ -39,13 +39,13 @@ class Progress:
     """One page, written by the child and read by the parent.
 
     *fail_at* makes the child end without a word as it enters that step, or with `:import` behind the step's name
-    import a module there: the tests' fail points. With *kept*, `history` has all steps.
+    import a module there: the tests' fail points.
     """
 
-    def __init__(self, fail_at: str = "", *, kept: bool = False) -> None:
+    def __init__(self, fail_at: str = "") -> None:
         self._page = mmap.mmap(-1, _SIZE)
         self._fail_at = fail_at
-        self._kept_to = _KEPT_FROM if kept else 0
+        self._kept_to = _KEPT_FROM
 
     def enter(self, step: str, detail: str = "") -> None:
         """The child begins *step*."""
@@ -53,8 +53,7 @@ class Progress:
         page = self._page
         page[_AT : _AT + 1 + len(raw)] = bytes((len(raw),)) + raw
         page[:_AT] = time.monotonic_ns().to_bytes(_AT, "little")
-        if self._kept_to:
-            self._keep(raw[:_KEPT_LIMIT])
+        self._keep(raw[:_KEPT_LIMIT])
         if self._fail_at and step == self._fail_at.partition(":")[0]:
             self._fail()
 
@@ -66,7 +65,7 @@ class Progress:
             self._kept_to = end
 
     def history(self) -> "list[tuple[str, int]]":
-        """Every step that began, with when, as far as they were *kept* and the page was large enough."""
+        """Every step that began, with when, as far as the page is large enough."""
         page, at, found = self._page, _KEPT_FROM, []
         while at + _AT < _SIZE and (length := page[at + _AT]):
             text = page[at + _AT + 1 : at + _AT + 1 + length].decode(errors="replace")

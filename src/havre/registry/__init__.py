@@ -1,0 +1,1 @@
+"""Speaks the distribution protocol, as client and as server."""
