@@ -13,6 +13,7 @@ from havre.content.store import Content
 from havre.images.images import Images
 from havre.images.model import LoadEvent
 from havre.images.names import Names
+from havre.images.store import ImageStore
 from havre.snapshots.overlay import Overlay
 from tests.support.archives import body
 
@@ -23,6 +24,10 @@ class World:
     content: Content
     snapshots: Overlay
     images: Images
+
+    @property
+    def store(self) -> ImageStore:
+        return self.images.store
 
     async def load(self, data: bytes) -> list[LoadEvent]:
         return [event async for event in self.images.load(body(data))]

@@ -13,6 +13,7 @@ from havre.base.errors import (
     NotModified,
     NotSupported,
     ResourceExhausted,
+    Unauthenticated,
     Unavailable,
 )
 
@@ -38,6 +39,7 @@ STATUS: Final[dict[type[Exception], int]] = {
     TargetTooLong: 414,
     HeadersTooLarge: 431,
     BodyTooLarge: 413,
+    Unauthenticated: 401,
     Forbidden: 403,
     NotFound: 404,
     Conflict: 409,

@@ -30,6 +30,10 @@ class Forbidden(HavreError):
     """The caller may not do this."""
 
 
+class Unauthenticated(HavreError):
+    """Who asks must be told first, or is not believed."""
+
+
 class NotSupported(HavreError):
     """Havre, this host or this build does not offer what was asked for."""
 

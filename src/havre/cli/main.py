@@ -28,7 +28,8 @@ def main() -> None:
     program = os.path.basename(sys.argv[0])
     program = program if program in ("docker", "docker-compose") else "havre"
     try:
-        code = run(sys.argv[1:], Screen(program))
+        words = ["compose", *sys.argv[1:]] if program == "docker-compose" else sys.argv[1:]
+        code = run(words, Screen(program))
     except BrokenPipeError:
         code = 1
     except KeyboardInterrupt:
@@ -47,6 +48,8 @@ def run(words: Sequence[str], screen: Screen) -> int:
 
         screen.line(short_version(screen.program))
         return 0
+    if top.text("config"):
+        os.environ["DOCKER_CONFIG"] = top.text("config")  # credential helpers want to know, too
     path = find_command(top.args)
     if path is None:
         return _no_command(top.args, screen)

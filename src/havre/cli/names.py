@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 GROUPS = {
+    "builder": "Manage builds",
     "container": "Manage containers",
     "image": "Manage images",
     "network": "Manage networks",
@@ -16,13 +17,16 @@ _CONTAINER = (
     "rename", "restart",
     "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
-_IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "prune", "rm", "save", "tag")
+_IMAGE = (
+    "bootstrap", "build", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag",
+)  # fmt: skip
 _TOP = (
     "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
     "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip
 
+_NETWORK = ("connect", "create", "disconnect", "inspect", "ls", "prune", "rm")
 _VOLUME = (
     "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "resize", "rm", "snapshot", "update",
 )  # fmt: skip
@@ -30,8 +34,7 @@ _VOLUME = (
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
-    ("network", "ls"): "network_ls",
-    ("network", "inspect"): "network_inspect",
+    **{("network", verb): f"network_{verb}" for verb in _NETWORK},
     ("registry", "serve"): "registry_serve",
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
@@ -40,7 +43,13 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
+    ("builder", "du"): "builder_du",
+    ("builder", "prune"): "builder_prune",
+    ("compose",): "compose",
     ("inspect",): "inspect",
+    ("login",): "login",
+    ("logout",): "logout",
+    ("search",): "search",
     ("version",): "version",
 }
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
@@ -54,12 +63,16 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("image", "remove"): ("image", "rm"),
     ("rmi",): ("image", "rm"),
     ("history",): ("image", "history"),
+    ("build",): ("image", "build"),
+    ("builder", "build"): ("image", "build"),
     ("import",): ("image", "import"),
     ("load",): ("image", "load"),
     ("save",): ("image", "save"),
     ("tag",): ("image", "tag"),
     ("pull",): ("image", "pull"),
+    ("push",): ("image", "push"),
     ("network", "list"): ("network", "ls"),
+    ("network", "remove"): ("network", "rm"),
     ("volume", "list"): ("volume", "ls"),
     ("volume", "remove"): ("volume", "rm"),
     ("info",): ("system", "info"),

@@ -1,19 +1,41 @@
-"""Pull an image and show how it goes: layer lines that move on a terminal, plain lines elsewhere."""
+"""Pull and push images and show how it goes: layer lines that move on a terminal, plain lines elsewhere."""
 
 from __future__ import annotations
 
+from havre.cli.credentials import auth_header
 from havre.cli.screen import STDERR, STDOUT, Screen, write_all
 from havre.client.client import Client, json_lines
+
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from collections.abc import Iterator
 
 
 def pull(client: Client, screen: Screen, image: str, platform: str, *, quiet: bool, to_stderr: bool = False) -> None:
     """POST /images/create and its progress. Raises ApiError, or ClientError when it fails in the middle."""
     name, tag = split_image(image)
-    query = {"fromImage": name, "tag": tag, "platform": platform}
-    response = client.send("POST", "/images/create", query, headers={"X-Registry-Auth": "e30="})
-    stream = STDERR if to_stderr else STDOUT
-    progress = Progress(terminal=screen.is_terminal(stream), to_stderr=to_stderr)
-    for line in json_lines(response):
+    _pull(client, screen, {"fromImage": name, "tag": tag, "platform": platform}, quiet=quiet, to_stderr=to_stderr)
+
+
+def pull_all(client: Client, screen: Screen, name: str, platform: str, *, quiet: bool) -> None:
+    """The same for every tag of a repository."""
+    _pull(client, screen, {"fromImage": name, "platform": platform}, quiet=quiet, to_stderr=False)
+
+
+def push(client: Client, screen: Screen, name: str, tag: str, *, quiet: bool) -> None:
+    """POST /images/NAME/push and its progress; no *tag* is every tag."""
+    response = client.send("POST", f"/images/{name}/push", {"tag": tag} if tag else {}, headers=auth_header(name))
+    _show(json_lines(response), screen, quiet=quiet, to_stderr=False)
+
+
+def _pull(client: Client, screen: Screen, query: dict[str, str], *, quiet: bool, to_stderr: bool) -> None:
+    response = client.send("POST", "/images/create", query, headers=auth_header(query["fromImage"]))
+    _show(json_lines(response), screen, quiet=quiet, to_stderr=to_stderr)
+
+
+def _show(lines: Iterator[dict[str, object]], screen: Screen, *, quiet: bool, to_stderr: bool) -> None:
+    progress = Progress(terminal=screen.is_terminal(STDERR if to_stderr else STDOUT), to_stderr=to_stderr)
+    for line in lines:
         if not quiet:
             progress.show(line)
 
@@ -43,6 +65,8 @@ class Progress:
             return
         identifier, status = str(line.get("id") or ""), str(line.get("status") or "")
         detail = str(line.get("progress") or "")
+        if not status:  # what is for programs alone
+            return
         if not self._terminal:
             if not detail:
                 self._put(f"{identifier}: {status}" if identifier else status)

@@ -59,9 +59,10 @@ class BlobWriter:
         self.size += count
         return count
 
-    def commit(self, expected: Digest | None = None, size: int | None = None) -> Stored:
+    def commit(self, expected: Digest | None = None, size: int | None = None, *, durable: bool = True) -> Stored:
         """Make the blob visible, for good: file, name and folder are on the disk when this returns.
 
+        Without *durable* they are there only after the next `Content.flush`, before which no record may name them.
         Raises DigestMismatch, and keeps nothing, when the bytes are not those of *expected* and *size*. Bytes
         that were hashed with another algorithm than *expected* names are read once more.
         """
@@ -73,11 +74,13 @@ class BlobWriter:
         if expected is not None and expected != digest:
             raise DigestMismatch(f"blob has digest {digest}, not the promised {expected}")
         with exhaustion(_DOING):
-            os.fsync(self._handle)
+            if durable:
+                os.fsync(self._handle)
             target = self._place(digest)
             # A blob that is there already is replaced by its equal: this heals one that was damaged.
             self._staged.rename(target)
-            sync_folder(target.parent)
+            if durable:
+                sync_folder(target.parent)
         self._finish()
         return Stored(digest, self.size)
 

@@ -2,27 +2,27 @@
 
 import io
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
+from functools import partial
 from pathlib import Path
-
-import msgspec
 
 from havre.base.atomic import sync_folder, write_file
 from havre.base.errors import InvalidInput
-from havre.content.errors import DamagedBlob, DigestMismatch, NoSuchBlob
+from havre.content.awaited import Awaited
+from havre.content.errors import DigestMismatch, NoSuchBlob
+from havre.content.index import LayoutIndex
 from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
+from havre.content.partial import PartialBlob
 from havre.content.partials import Partials
 from havre.content.reader import BlobReader, Readable
 from havre.content.space import exhaustion
-from havre.oci.descriptor import OCI_INDEX, Descriptor
+from havre.kernel.files import syncfs
 from havre.oci.digest import Digest
-from havre.oci.manifest import Index
 
 PIECE_BYTES = 1 << 20
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-_EMPTY_INDEX = Index(schema_version=2, media_type=OCI_INDEX, manifests=[])
 _ALGORITHMS = ("sha256", "sha512")
 
 
@@ -41,11 +41,14 @@ class Content:
     def __init__(self, root: Path) -> None:
         self._root = root
         self._staging = root / "ingest"
+        self._partial = root / "partial"
         self._lost = root / "lost+found"
         self._leases = Leases()
+        self.index = LayoutIndex(root / "index.json")
         self.partials = Partials(root / "uploads", self._placer)
         with exhaustion(f"opening the blob store {root}"):
             self._lay_out()
+            self.awaited = Awaited(root / "awaited")
 
     def lease(self) -> Lease:
         """A fresh lease, to be used as a context manager."""
@@ -54,6 +57,15 @@ class Content:
     def writer(self, *, algorithm: str = "sha256", lease: Lease | None = None) -> BlobWriter:
         """A context in which one blob is written piece by piece; it appears at `commit` or not at all."""
         return BlobWriter(self._staging / os.urandom(16).hex(), self._placer(lease), algorithm)
+
+    def flush(self) -> None:
+        """Return when every blob that was committed without being durable is on the disk."""
+        handle = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with exhaustion("writing blobs to the disk"):
+                syncfs(handle)
+        finally:
+            os.close(handle)
 
     def ingest(
         self,
@@ -75,6 +87,11 @@ class Content:
                     raise DigestMismatch(f"blob {expected or ''} has more than the {size} bytes promised")
                 blob.write(piece)
             return blob.commit(expected, size)
+
+    def partial(self, digest: Digest, lease: Lease) -> PartialBlob:
+        """A context in which a blob arrives that may have begun before; one at a time for each digest."""
+        lease.hold(digest)
+        return PartialBlob(self._part(digest), digest, self._path)
 
     def open(self, digest: Digest) -> BlobReader:
         """The blob as a stream that verifies itself; close it. Raises NoSuchBlob."""
@@ -120,8 +137,16 @@ class Content:
         return tuple(found)
 
     def delete(self, digest: Digest) -> bool:
-        """Remove the blob unless a lease holds it; tells whether it is gone. Records that name it go first."""
-        return self._leases.unless_held(digest, lambda: self._path(digest).unlink(missing_ok=True))
+        """Remove the blob, and what has come of it, unless a lease holds it; tells whether it is gone.
+
+        Records that name it go first.
+        """
+
+        def act() -> None:
+            self._path(digest).unlink(missing_ok=True)
+            self._part(digest).unlink(missing_ok=True)
+
+        return self._leases.unless_held(digest, act)
 
     def set_aside(self, digest: Digest) -> None:
         """Move a damaged blob to `lost+found/`, so that it is fetched again when it is needed."""
@@ -132,13 +157,14 @@ class Content:
             raise NoSuchBlob(f"no such blob: {digest}") from None
 
     def sweep(self, keep: Callable[[], Collection[Digest]]) -> tuple[Stored, ...]:
-        """Remove the blobs that neither *keep* names nor a lease holds, and tell which they were.
+        """Remove the blobs that neither *keep* names, nor a lease holds, nor unfinished work awaits; which they were.
 
         *keep* reads the records; it is called once, after leases began to count for this sweep.
         """
         removed: list[Stored] = []
         with self._leases.sweeping():
-            kept = frozenset(keep())
+            kept = frozenset(keep()) | self.awaited.digests()
+            self._sweep_partial(kept)
             for digest in self.digests():
                 if digest in kept:
                     continue
@@ -148,19 +174,15 @@ class Content:
                         removed.append(Stored(digest, size))
         return tuple(removed)
 
-    def write_index(self, manifests: Sequence[Descriptor]) -> None:
-        """Make `index.json` name exactly *manifests*, atomically: what other tools see as the store's images."""
-        index = Index(schema_version=2, media_type=OCI_INDEX, manifests=list(manifests))
-        with exhaustion("writing index.json"):
-            write_file(self._root / "index.json", msgspec.json.encode(index), mode=0o644)
-
-    def read_index(self) -> tuple[Descriptor, ...]:
-        """What `index.json` names. Raises DamagedBlob when it is not readable."""
-        try:
-            index = msgspec.json.decode((self._root / "index.json").read_bytes(), type=Index)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise DamagedBlob(f"{self._root}/index.json: {error}") from error
-        return tuple(index.manifests)
+    def _sweep_partial(self, kept: frozenset[Digest]) -> None:
+        for file in list(self._partial.iterdir()):
+            try:
+                digest = Digest.parse(file.name.replace("-", ":", 1))
+            except InvalidInput:
+                file.unlink()
+                continue
+            if digest not in kept:
+                self._leases.unless_held(digest, partial(file.unlink, missing_ok=True))
 
     def _placer(self, lease: Lease | None) -> Callable[[Digest], Path]:
         def place(digest: Digest) -> Path:
@@ -173,15 +195,18 @@ class Content:
     def _path(self, digest: Digest) -> Path:
         return self._root / "blobs" / digest.algorithm / digest.value
 
+    def _part(self, digest: Digest) -> Path:
+        return self._partial / f"{digest.algorithm}-{digest.value}"
+
     def _lay_out(self) -> None:
         for algorithm in _ALGORITHMS:
             (self._root / "blobs" / algorithm).mkdir(mode=0o755, parents=True, exist_ok=True)
         self._staging.mkdir(mode=0o700, exist_ok=True)
+        self._partial.mkdir(mode=0o700, exist_ok=True)
         self.partials.lay_out()
         for leftover in self._staging.iterdir():
             leftover.unlink()
         if not (self._root / "oci-layout").exists():
             write_file(self._root / "oci-layout", _LAYOUT, mode=0o644)
-        if not (self._root / "index.json").exists():
-            self.write_index(_EMPTY_INDEX.manifests)
+        self.index.make()
         sync_folder(self._root)

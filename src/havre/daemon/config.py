@@ -10,7 +10,18 @@ from havre.base.errors import InvalidInput, NotSupported
 from havre.daemon.config_file import FileValue, read_file
 from havre.daemon.flags import Given, parse_flags
 from havre.daemon.options import BY_KEY
-from havre.daemon.values import Pool, Ulimit, parse_bytes, parse_label, parse_pair, parse_pool, parse_ulimit
+from havre.daemon.values import (
+    Pool,
+    Ports,
+    Ulimit,
+    parse_bytes,
+    parse_label,
+    parse_network_options,
+    parse_pair,
+    parse_pool,
+    parse_ports,
+    parse_ulimit,
+)
 
 DEFAULT_FILE: Final = Path("/etc/havre/daemon.json")
 DEFAULT_HOST: Final = "unix:///run/havre.sock"
@@ -48,6 +59,9 @@ class NetworkConfig:
     ip_masquerade: bool
     ip_forward: bool
     iptables: bool
+    options: dict[str, dict[str, str]]
+    past_firewall: bool
+    allowed: tuple[Ports, ...]
     dns: tuple[str, ...]
     dns_options: tuple[str, ...]
     dns_search: tuple[str, ...]
@@ -73,6 +87,18 @@ class ContainerConfig:
 
 
 @dataclass(frozen=True, slots=True)
+class RegistryConfig:
+    """How registries are reached, and how much at once."""
+
+    http_proxy: str
+    https_proxy: str
+    no_proxy: str
+    downloads: int
+    uploads: int
+    attempts: int
+
+
+@dataclass(frozen=True, slots=True)
 class Config:
     """Everything, frozen. What SIGHUP reads again comes as a new value."""
 
@@ -92,6 +118,7 @@ class Config:
     tls: TLSConfig
     network: NetworkConfig
     containers: ContainerConfig
+    registries: RegistryConfig
 
 
 def load_config(arguments: Sequence[str], before: "Config | None" = None) -> Config:
@@ -187,6 +214,7 @@ def _build(values: _Values) -> Config:
         tls=_tls(values),
         network=_network(values),
         containers=_containers(values),
+        registries=_registries(values),
     )
 
 
@@ -228,11 +256,33 @@ def _network(values: _Values) -> NetworkConfig:
         ip_masquerade=values.flag("ip-masq", default=True),
         ip_forward=values.flag("ip-forward", default=True),
         iptables=iptables,
+        options=parse_network_options(values.raw("default-network-opts")),
+        past_firewall=values.flag("publish-past-firewall", default=False),
+        allowed=tuple(parse_ports(text) for text in values.items("publish-allowed")),
         dns=values.items("dns"),
         dns_options=values.items("dns-opts"),
         dns_search=values.items("dns-search"),
         host_gateways=values.items("host-gateway-ips") or tuple(filter(None, (values.text("host-gateway-ip"),))),
         resolv_conf=values.text("resolv-conf"),
+    )
+
+
+def _registries(values: _Values) -> RegistryConfig:
+    raw = values.raw("proxies")
+    proxies = {name: str(value) for name, value in raw.items()} if isinstance(raw, dict) else {}
+
+    def proxy(name: str) -> str:
+        variable = name.replace("-", "_")
+        said = values.text(name) or proxies.get(name)
+        return said or os.environ.get(variable.upper()) or os.environ.get(variable) or ""
+
+    return RegistryConfig(
+        http_proxy=proxy("http-proxy"),
+        https_proxy=proxy("https-proxy"),
+        no_proxy=proxy("no-proxy"),
+        downloads=_at_least(values, "max-concurrent-downloads", 1, 3),
+        uploads=_at_least(values, "max-concurrent-uploads", 1, 5),
+        attempts=_at_least(values, "max-download-attempts", 1, 5),
     )
 
 

@@ -1,6 +1,7 @@
 """From the daemon's configuration to what each room calls its settings."""
 
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -9,9 +10,11 @@ from havre.daemon.config import Config, NetworkConfig
 from havre.engine import settings as engine_words
 from havre.engine.log_settings import check_log
 from havre.engine.parts import Settings as EngineSettings
-from havre.engine.spec import CGROUP_PARENT
-from havre.networks.model import AddressPool
+from havre.networks.model import AddressPool, OpenPorts
 from havre.networks.model import Settings as NetworkSettings
+from havre.registry.client.endpoints import parse_mirror
+from havre.registry.client.settings import Settings as RegistrySettings
+from havre.runtime.defaults import CGROUP_PARENT
 
 _PROFILE_LIMIT_BYTES: Final = 1 << 20
 _WORDS: Final = ("", "builtin", "unconfined")
@@ -47,6 +50,23 @@ def engine_settings(config: Config, warnings: tuple[str, ...]) -> EngineSettings
     )
 
 
+def registry_settings(config: Config) -> RegistrySettings:
+    """What the client of registries is to know. Raises InvalidInput."""
+    for mirror in config.registry_mirrors:
+        parse_mirror(mirror)
+    given = config.registries
+    return RegistrySettings(
+        mirrors=config.registry_mirrors,
+        insecure=config.insecure_registries,
+        http_proxy=given.http_proxy,
+        https_proxy=given.https_proxy,
+        no_proxy=given.no_proxy,
+        downloads=given.downloads,
+        uploads=given.uploads,
+        attempts=given.attempts,
+    )
+
+
 def network_settings(config: NetworkConfig) -> NetworkSettings:
     """What the networks are to know. Raises InvalidInput, NotSupported."""
     if config.bridge == "none":
@@ -64,7 +84,7 @@ def network_settings(config: NetworkConfig) -> NetworkSettings:
             else None
         ),
         pools=tuple(
-            AddressPool(IPv4Network(_address(pool.base, "default-address-pool", IPv4Network)), pool.size)
+            AddressPool(ip_network(_address(pool.base, "default-address-pool", ip_network)), pool.size)
             for pool in config.pools
         )
         or defaults.pools,
@@ -73,11 +93,14 @@ def network_settings(config: NetworkConfig) -> NetworkSettings:
         masquerade=config.ip_masquerade,
         ip_forward=config.ip_forward,
         firewall=config.iptables,
+        network_options=config.options,
+        past_firewall=config.past_firewall,
+        open_ports=tuple(OpenPorts(each.protocol, each.first, each.last) for each in config.allowed),
         default_binding=_address(config.binding, "ip", IPv4Address),
     )
 
 
-def _address(text: str, what: str, kind: type[IPv4Address | IPv4Interface | IPv4Network]) -> str:
+def _address(text: str, what: str, kind: Callable[[str], object]) -> str:
     """*text*, which is an address of that *kind*. Raises InvalidInput naming *what*."""
     try:
         kind(text)

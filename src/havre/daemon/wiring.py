@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from havre.api.router import Route
 from havre.api.routes import (
     attach,
+    build,
+    build_sessions,
     commit,
     containers,
     events,
@@ -16,6 +18,7 @@ from havre.api.routes import (
     logs,
     networks,
     refused,
+    registries,
     stats,
     system,
     volume_copies,
@@ -25,16 +28,19 @@ from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
 from havre.daemon.config import Config
-from havre.daemon.settings import engine_settings, network_settings
+from havre.daemon.settings import engine_settings, network_settings, registry_settings
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
+from havre.engine.builder_rooms import Workplace, open_builder
+from havre.engine.builds import LocalImages
 from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
 from havre.engine.execs import Execs
 from havre.engine.files import Files
 from havre.engine.host import read_host
+from havre.engine.image_trees import ImageTrees
 from havre.engine.images import ImageService
 from havre.engine.lives import Lives
 from havre.engine.networks import NetworkService
@@ -42,16 +48,19 @@ from havre.engine.parts import Parts
 from havre.engine.places import Folders
 from havre.engine.probes import Probes
 from havre.engine.records import Records
+from havre.engine.registries import RegistryService
 from havre.engine.seccomp_filters import Filters, check_profile
 from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
+from havre.engine.transfers import Transfers
 from havre.engine.volume_copies import VolumeCopies
 from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.names import Names
 from havre.kernel.cgroups import Cgroups, open_cgroups
 from havre.networks.networks import Networks
+from havre.registry.client.registries import Registries
 from havre.runtime.runtime import Runtime
 from havre.snapshots.overlay import Overlay
 from havre.volumes.volumes import Volumes
@@ -63,10 +72,12 @@ class _Joined:
 
     parts: Parts
     images: Images
+    registries: Registries
     networks: Networks
     engine_id: str
     cgroups: Cgroups
     execs: Execs
+    workplace: Workplace
 
     def routes(self) -> list[Route]:
         """Each noun with the one service it asks."""
@@ -83,14 +94,17 @@ class _Joined:
             *attach.routes(streams),
             *exec.routes(self.execs),
             *files.routes(Files(parts)),
+            *build.routes(self.workplace.builds, self.workplace.cache),
+            *build_sessions.routes(self.workplace.sessions, ImageTrees(parts)),
             *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
-            *images.archive_routes(Archives(parts, self.images)),
+            *images.archive_routes(Archives(parts, self.images), Transfers(parts, self.images, self.registries)),
+            *registries.routes(RegistryService(parts, self.registries)),
             *images.routes(image_service),
-            *networks.routes(NetworkService(self.networks, parts.roster)),
+            *networks.routes(NetworkService(self.networks, parts)),
             *volumes.routes(volume_service),
             *volume_copies.routes(VolumeCopies(parts)),
-            *system.routes(System(parts, image_service, volume_service, self.engine_id)),
+            *system.routes(System(parts, image_service, volume_service, self.workplace.cache, self.engine_id)),
             *refused.routes(),
         ]
 
@@ -106,6 +120,8 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
     check_profile(settings.seccomp)
     async with AsyncExitStack() as undo:
         snapshots, pictures = await _open_images(config, undo)
+        registry_client = Registries(registry_settings(config))
+        undo.push_async_callback(registry_client.close)
         cables = Networks(config.data_root / "networks", config.exec_root, network_settings(config.network))
         undo.push_async_callback(cables.close)
         await cables.open()
@@ -138,11 +154,16 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         execs = Execs(parts)
         parts.beginnings.append(Probes(parts, execs).begin)
         await cables.reconcile(recovery.living(parts, found.damaged))
+        recovery.agree(parts, cables.find_attachment)
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
         await in_thread(snapshots.sweep)
+        workplace = await open_builder(parts, pictures, snapshots, LocalImages(pictures))
+        undo.push_async_callback(workplace.close)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        yield _Joined(parts, pictures, cables, records.fact("engine-id", new_id), cgroups, execs)
+        yield _Joined(
+            parts, pictures, registry_client, cables, records.fact("engine-id", new_id), cgroups, execs, workplace
+        )
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:

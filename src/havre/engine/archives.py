@@ -1,19 +1,18 @@
 """Whole images on their way in and out: what the API streams, as lines of progress."""
 
 from collections.abc import AsyncIterator
-from typing import Final, Protocol
+from typing import Protocol
 
 from havre.base.ids import short
 from havre.engine.parts import Parts
-from havre.images.hello import ensure_hello
+from havre.engine.progress_lines import line_of
 from havre.images.images import Images
 from havre.images.import_ import ImportWishes
 from havre.images.model import LayerProgress, Loaded, LoadEvent, message_of
 from havre.images.platforms import parse_platform
+from havre.images.transfer_events import LayerBytes
 from havre.oci.reference import Reference
 from havre.wire.progress import ProgressLine
-
-_BAR: Final = 50
 
 
 class ImportAsked(Protocol):
@@ -73,10 +72,6 @@ class Archives:
         self._parts.events.publish("image", "import", image.id, {"name": wishes.reference or image.id})
         return image.id
 
-    async def ensure_hello(self) -> None:
-        """Make sure that `hello-world` is there."""
-        await ensure_hello(self._images)
-
     def _tell_loaded(self, event: LoadEvent) -> None:
         if isinstance(event, Loaded):
             name = event.reference.familiar if event.reference is not None else event.image_id
@@ -84,11 +79,4 @@ class Archives:
 
 
 def _progress(event: LayerProgress) -> ProgressLine:
-    done = min(event.current * _BAR // event.total, _BAR) if event.total else 0
-    bar = ("=" * done)[:-1] + ">" if done else ">"
-    return {
-        "status": "Loading layer",
-        "progressDetail": {"current": event.current, "total": event.total},
-        "progress": f"[{bar:<{_BAR}}]",
-        "id": short(event.layer),
-    }
+    return line_of(LayerBytes(short(event.layer), "Loading layer", event.current, event.total))

@@ -15,6 +15,7 @@ from havre.engine.clients import on_closed
 from havre.engine.container_volumes import unmount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.model import Record
+from havre.engine.network_wishes import wanted_networks
 from havre.engine.parts import Parts
 from havre.engine.remove import erase
 from havre.engine.restart_policy import next_delay_s, starts_again
@@ -24,7 +25,7 @@ from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.spec import build_bundle
 from havre.engine.staged import unstage
 from havre.engine.surroundings import connect, prepare
-from havre.networks.model import Attachment
+from havre.networks.model import Attachment, Endpoint
 from havre.runtime.bundle import Exit
 from havre.runtime.errors import NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, ShimGone, StartFailed
 
@@ -116,6 +117,7 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         stopped_by_user=False,
         restart_count=restarts,
         health=None,
+        endpoints=record.endpoints or wanted_networks(record),
         attachment=attachment,
     )
     await _started(parts, container, started, shim)
@@ -127,8 +129,7 @@ async def _started(parts: Parts, container: Container, record: Record, shim: Shi
     A start is covered by its shim, which the next havred finds and adopts. Only a restart policy, which acts after
     a power cut too, makes it worth an fsync.
     """
-    container.settled.clear()
-    container.stopped.clear()
+    unsettle(container)
     container.shim = shim
     durable = record.host.restart_policy.name not in _WITHOUT_RESTART
     saved = parts.records.save(record, durable=durable)
@@ -162,14 +163,10 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
     record = container.record
     saved = record_end(parts, container, ending)
     try:
-        await saved
-        # exit.json goes only now that the record says the same.
-        await give_back(parts, record)
+        await give_back(parts, container, record, saved)
     except (HavreError, OSError) as failed:
         parts.tell(container, "cleanup", error=str(failed))
         raise
-    finally:
-        container.settled.set()
     tell_network(parts, container, "disconnect", record.attachment)
     if container.record.state is State.RESTARTING:
         plan_restart(parts, container)
@@ -226,31 +223,50 @@ def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Fut
     return saved
 
 
-async def give_back(parts: Parts, record: Record) -> None:
-    """Network, cgroup, run folder, shared memory; what is gone already is no error."""
-    both = await asyncio.gather(
-        parts.networks.detach(record.id), parts.runtime.remove(record.id), return_exceptions=True
-    )
-    await unstage(parts, record)
-    await unmount_all(parts, record)
-    if record.host.ipc_mode == "shareable":
-        await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
-    for failed in both:
-        if failed is not None:
-            raise failed
+async def give_back(
+    parts: Parts, container: Container, record: Record, saved: "asyncio.Future[None] | None" = None
+) -> None:
+    """All that the run of *record* used; what is gone already is no error. *saved* is the record of its end."""
+    try:
+        await _release(parts, record)
+    finally:
+        container.released.set()
+        try:
+            if saved is not None:
+                await saved
+            await parts.runtime.remove(record.id)  # exit.json goes only now that the record says the same
+        finally:
+            container.settled.set()
+
+
+async def _release(parts: Parts, record: Record) -> None:
+    """Network, volumes, shared memory: what others may wait for."""
+    try:
+        await parts.networks.detach(record.id)
+    finally:
+        await unstage(parts, record)
+        await unmount_all(parts, record)
+        if record.host.ipc_mode == "shareable":
+            await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
+
+
+def unsettle(container: Container) -> None:
+    """A run begins that will have to be given back."""
+    for event in (container.released, container.settled, container.stopped):
+        event.clear()
 
 
 def tell_network(parts: Parts, container: Container, action: str, attachment: Attachment | None = None) -> None:
-    """An event of the network that the container joined or left."""
+    """An event of each network that the container joined or left."""
     attachment = attachment or container.record.attachment
-    if attachment is None or not attachment.network_id:
-        return
-    attributes = {
-        "container": container.id,
-        "name": attachment.network_name,
-        "type": attachment.network_name if attachment.network_name != "none" else "null",
-    }
-    parts.events.publish("network", action, attachment.network_id, attributes)
+    for each in attachment.endpoints if attachment is not None else ():
+        tell_endpoint(parts, container.id, action, each)
+
+
+def tell_endpoint(parts: Parts, container_id: str, action: str, endpoint: Endpoint) -> None:
+    """The same for one network."""
+    attributes = {"container": container_id, "name": endpoint.network_name, "type": endpoint.driver}
+    parts.events.publish("network", action, endpoint.network_id, attributes)
 
 
 async def _record_failure(parts: Parts, container: Container, failed: HavreError) -> None:

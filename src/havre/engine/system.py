@@ -7,6 +7,7 @@ from typing import Final
 
 from havre.base import clock
 from havre.base.version import VERSION
+from havre.engine.build_cache import BuildCache
 from havre.engine.host import HostFacts
 from havre.engine.images import ImageService
 from havre.engine.lifecycle import State
@@ -34,10 +35,18 @@ _NO_SWARM: Final[SwarmInfo] = {
 class System:
     """Answers about the engine as a whole."""
 
-    def __init__(self, parts: Parts, images: ImageService, volumes: VolumeService, engine_id: str) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        images: ImageService,
+        volumes: VolumeService,
+        build_cache: BuildCache,
+        engine_id: str,
+    ) -> None:
         self._parts = parts
         self._images = images
         self._volumes = volumes
+        self._build_cache = build_cache
         self._engine_id = engine_id
 
     async def version(self) -> Version:
@@ -129,20 +138,21 @@ class System:
         }
 
     async def df(self) -> DiskUsage:
-        """What takes how much of the disk; the builder's cache is not offered yet, so it is empty."""
+        """What takes how much of the disk."""
         parts = self._parts
         containers: list[ContainerSummary] = []
         for container in sorted(parts.roster, key=lambda one: -one.record.created_ns):
             own, whole = await container_sizes(parts, container.record)
             containers.append({**summary(parts, container), "SizeRw": own, "SizeRootFs": whole})
         layers, rows = await self._images.usage()
+        built = await self._build_cache.items()
         return {
             "LayersSize": layers,
             "Images": rows,
             "Containers": containers,
             "Volumes": await self._volumes.usage(),
-            "BuildCache": [],
-            "BuilderSize": 0,
+            "BuildCache": built,
+            "BuilderSize": sum(item.get("Size") or 0 for item in built),
         }
 
 

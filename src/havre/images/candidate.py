@@ -1,7 +1,7 @@
 """An image on its way in: its documents, its blobs, and the lease that keeps them until it is published."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -19,7 +19,10 @@ from havre.oci.reference import Reference
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Candidate:
-    """An image that is not there yet: its documents as they came, its layer blobs in the store, lowest first."""
+    """An image that is not there yet: its documents as they came, its layer blobs in the store, lowest first.
+
+    A *genuine* manifest came from a registry: it takes the place of another one that the image has here.
+    """
 
     config: ImageConfig
     config_bytes: bytes
@@ -28,6 +31,7 @@ class Candidate:
     blobs: tuple[Digest, ...]
     names: tuple[Reference, ...] = ()
     parent: str = ""
+    genuine: bool = False
 
     @property
     def id(self) -> str:
@@ -57,20 +61,33 @@ class Arrival:
 
     def __init__(self, content: Content, lease: Lease) -> None:
         self._content = content
-        self._lease = lease
+        self.lease = lease
         self.blobs: set[Digest] = set()
         self.chains: set[Digest] = set()
 
     def has(self, digest: Digest) -> bool:
         """Whether the blob is in the store; if so, it stays."""
-        self._lease.hold(digest)
+        self.lease.hold(digest)
         return self._content.has(digest)
 
     def ingest(self, source: Readable, expected: Digest | None = None, size: int | None = None) -> Stored:
         """See `Content.ingest`."""
-        stored = self._content.ingest(source, expected, size, lease=self._lease)
+        stored = self._content.ingest(source, expected, size, lease=self.lease)
         self.blobs.add(stored.digest)
         return stored
+
+    def ingest_soon(self, pieces: Iterable[bytes]) -> Stored:
+        """Store what *pieces* hold; it is on the disk after `flush`, and no record may name it before."""
+        with self._content.writer(lease=self.lease) as blob:
+            for piece in pieces:
+                blob.write(piece)
+            stored = blob.commit(durable=False)
+        self.blobs.add(stored.digest)
+        return stored
+
+    def flush(self) -> None:
+        """See `Content.flush`."""
+        self._content.flush()
 
     def ingest_bytes(self, data: bytes) -> Digest:
         """Store *data* unless it is there."""

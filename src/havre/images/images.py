@@ -18,7 +18,7 @@ from havre.images.model import Image, Loaded, LoadEvent, NoSuchImage, Removed, R
 from havre.images.names import Names
 from havre.images.relay import relayed
 from havre.images.removal import InUse, Wish, plan_removal
-from havre.images.store import ImageStore
+from havre.images.store import ImageStore, Needed
 from havre.images.threads import to_the_end
 from havre.oci.descriptor import Platform
 from havre.oci.reference import Reference, is_tag
@@ -33,46 +33,51 @@ class Images:
     """All images of one data root.
 
     An image is there, with all its layers ready, or it is not: what is loaded, imported or added becomes visible
-    in its last step, and a process that dies before leaves only what `sweep` removes.
+    in its last step, and a process that dies before leaves only what `sweep` removes. *store* is what the other
+    verbs of the room stand on, pulls and pushes.
     """
 
     def __init__(self, content: Content, snapshots: Overlay, names: Names) -> None:
-        self._store = ImageStore(content, snapshots, names)
+        self.store = ImageStore(content, snapshots, names)
         self._archives = asyncio.Semaphore(_ARCHIVES_AT_ONCE)
 
     async def open(self) -> None:
         """Read what is there; to be called once, before anything else."""
-        await self._store.open()
+        await self.store.open()
 
     async def close(self) -> None:
         """Wait for the change that goes on."""
-        await self._store.close()
+        await self.store.close()
+
+    def spare(self, needed: Callable[[], Needed]) -> None:
+        """Never remove what *needed* answers: contents and layers that others than images stand on."""
+        self.store.also_needed.append(needed)
 
     def find(self, text: str) -> Image:
         """The image that *text* names: `busybox`, `busybox:1.36`, `host/name@sha256:…`, an id or its beginning.
 
         Raises NoSuchImage in Docker's words, InvalidInput for a text that can name nothing. It waits for nothing.
         """
-        return self._store.catalogue.find(text)
+        return self.store.catalogue.find(text)
 
     def get(self, image_id: str) -> Image | None:
         """The image with exactly this id."""
-        return self._store.catalogue.get(image_id)
+        return self.store.catalogue.get(image_id)
 
     def list(self) -> tuple[Image, ...]:
         """Every image, the newest first; those that only other images stand on included (see `Image.parent`)."""
-        return self._store.catalogue.all()
+        return self.store.catalogue.all()
 
     def history(self, text: str) -> tuple[Step, ...]:
         """The steps that made an image, the newest first. Raises NoSuchImage."""
-        catalogue = self._store.catalogue
+        catalogue = self.store.catalogue
         return history(catalogue, catalogue.find(text))
 
     async def tag(self, source: str, target: Reference) -> Image:
         """Give the image *source* the name *target* (see `tag_target`), whoever had it. Raises NoSuchImage."""
         image = self.find(source)
         try:
-            await self._store.tag(image.id, (target.with_default_tag(),))
+            await self.store.tag(image.id, (target.with_default_tag(),))
         except KeyError:
             raise NoSuchImage(f"No such image: {source}") from None
         return self.find(image.id)
@@ -85,7 +90,7 @@ class Images:
         *in_use* tells the containers made from an image id. Raises NoSuchImage, or ImageInUse in Docker's words.
         """
         wish = Wish(text=text, force=force, prune=not noprune)
-        return await self._store.remove(lambda held: plan_removal(self._store.catalogue, wish, in_use, held))
+        return await self.store.remove(lambda held: plan_removal(self.store.catalogue, wish, in_use, held))
 
     def load(self, body: AsyncIterator[bytes], *, platform: Platform | None = None) -> AsyncIterator[LoadEvent]:
         """Load every image of the archive that *body* brings, and tell what happens.
@@ -95,7 +100,7 @@ class Images:
         """
 
         async def work(report: _Report) -> None:
-            async with self._archives, self._store.arriving() as arrival:
+            async with self._archives, self.store.arriving() as arrival:
                 candidates = await received(body, lambda inlet: read_archive(inlet, arrival, platform))
                 for candidate in candidates:
                     await self._publish_loaded(arrival, candidate, report)
@@ -104,30 +109,30 @@ class Images:
 
     def save(self, texts: Sequence[str]) -> AsyncIterator[bytes]:
         """One archive with the images that *texts* name. Raises NoSuchImage here, not while it is iterated."""
-        return self._save(plan_save(self._store.catalogue, texts))
+        return self._save(plan_save(self.store.catalogue, texts))
 
     async def import_(self, body: AsyncIterator[bytes], wishes: ImportWishes) -> Image:
         """Make an image of the root folder whose archive *body* brings. Raises InvalidInput, Unavailable."""
         process = plan_import(wishes)
-        async with self._archives, self._store.arriving() as arrival:
+        async with self._archives, self.store.arriving() as arrival:
             candidate = await received(body, lambda inlet: read_import(inlet, arrival, wishes, process))
-            return await self._store.add(arrival, candidate, lambda _: None, tagged=bool(candidate.names))
+            return await self.store.add(arrival, candidate, lambda _: None, tagged=bool(candidate.names))
 
     def arriving(self) -> AbstractAsyncContextManager[Arrival]:
         """A context for work that brings blobs of its own; what `add` did not need is gone at its end."""
-        return self._store.arriving()
+        return self.store.arriving()
 
     async def add(self, arrival: Arrival, candidate: Candidate, report: _Report | None = None) -> Image:
         """Publish an image whose blobs *arrival* brought: unpacked first, visible last."""
-        return await self._store.add(arrival, candidate, report or (lambda _: None), tagged=False)
+        return await self.store.add(arrival, candidate, report or (lambda _: None), tagged=False)
 
     async def sweep(self) -> int:
         """Remove blobs and layers that neither an image, a container nor work in progress needs; the bytes freed."""
-        return await self._store.sweep()
+        return await self.store.sweep()
 
     async def _publish_loaded(self, arrival: Arrival, candidate: Candidate, report: _Report) -> None:
-        owners = {name: self._store.catalogue.named(name) for name in candidate.names}
-        image = await self._store.add(arrival, candidate, report, tagged=False)
+        owners = {name: self.store.catalogue.named(name) for name in candidate.names}
+        image = await self.store.add(arrival, candidate, report, tagged=False)
         for name, owner in owners.items():
             if owner is not None and owner.id != image.id:
                 report(Renamed(name, owner.id))
@@ -136,8 +141,8 @@ class Images:
             report(Loaded(image.id, None))
 
     async def _save(self, wanted: tuple[Wanted, ...]) -> AsyncIterator[bytes]:
-        content = self._store.content
-        async with self._store.arriving() as arrival:
+        content = self.store.content
+        async with self.store.arriving() as arrival:
             for blob in await in_thread(contents_of, content, wanted):
                 await in_thread(arrival.has, blob)
             pieces = await in_thread(write_archive, content, wanted)

@@ -17,10 +17,11 @@ class Inlet:
     """A readable stream of what an async iterator gives; it holds 8 MiB at most.
 
     `feed` runs on the loop until the body ends; `read` is called from one thread. A body that gives nothing
-    for a minute is an error of the reader.
+    for *stall_s* is an error of the reader; None leaves that to whoever feeds.
     """
 
-    def __init__(self) -> None:
+    def __init__(self, stall_s: float | None = _STALL_S) -> None:
+        self._stall_s = stall_s
         self._loop = asyncio.get_running_loop()
         self._changed = threading.Condition()
         self._pieces: deque[memoryview] = deque()
@@ -51,8 +52,8 @@ class Inlet:
                 if self._ended:
                     self._raise_failure()
                     return b""
-                if not self._changed.wait(_STALL_S):
-                    raise Unavailable(f"no byte arrived for {_STALL_S:.0f} seconds")
+                if not self._changed.wait(self._stall_s):
+                    raise Unavailable(f"no byte arrived for {self._stall_s:.0f} seconds")
             piece = self._pieces.popleft()
             if len(piece) > size:
                 self._pieces.appendleft(piece[size:])

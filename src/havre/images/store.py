@@ -7,7 +7,7 @@ that has begun is finished even when its caller is cancelled.
 import asyncio
 import logging
 from collections import Counter
-from collections.abc import AsyncIterator, Callable, Iterable
+from collections.abc import AsyncIterator, Callable, Iterable, Mapping, Sequence
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
@@ -34,6 +34,8 @@ from havre.snapshots.overlay import Overlay
 _REF_NAME = "org.opencontainers.image.ref.name"
 _FULL_NAME = "io.containerd.image.name"
 _log = logging.getLogger(__name__)
+Known = Mapping[Digest, Layer]
+_NOTHING_KNOWN: Known = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -42,6 +44,14 @@ class _Kept:
 
     image: Image
     contents: frozenset[Digest]
+
+
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Contents and layers that somebody else needs, besides the images."""
+
+    blobs: frozenset[Digest]
+    chains: frozenset[Digest]
 
 
 class ImageStore:
@@ -56,6 +66,7 @@ class ImageStore:
         self._contents: dict[str, frozenset[Digest]] = {}
         self._layers: dict[Digest, Layer] = {}
         self._arriving: Counter[Digest] = Counter()
+        self.also_needed: list[Callable[[], Needed]] = []
 
     async def open(self) -> None:
         """Read the record; what is damaged is passed over, told in the log, and healed by the next load."""
@@ -85,37 +96,59 @@ class ImageStore:
                     pass
                 await to_the_end(self._discard(arrival))
 
-    async def add(self, arrival: Arrival, candidate: Candidate, report: Report, *, tagged: bool) -> Image:
-        """Unpack *candidate*, whose blobs *arrival* keeps, and make it visible as the last step."""
-        diffs = candidate.config.diff_ids()
-        plans = plan_layers(diffs, candidate.blobs)
-        chains = [plan.chain for plan in plans]
+    @asynccontextmanager
+    async def counting_on(self, arrival: Arrival, chains: Sequence[Digest]) -> AsyncIterator[None]:
+        """Inside, no removal takes *chains*, which *arrival* makes; those that nobody needs go with it."""
         async with self._changing:  # a removal that has planned ends before this one counts on a layer
             self._arriving.update(chains)
             arrival.chains.update(chains)
         try:
-            await to_the_end(in_thread(arrival.store_documents, candidate))
-            layers = await unpack_layers(self.content, self.snapshots, plans, report)
-            async with self._changing:
-                return await to_the_end(self._publish(candidate, layers, now_ns() if tagged else 0))
+            yield
         finally:
             self._arriving.subtract(chains)
 
-    async def tag(self, image_id: str, names: tuple[Reference, ...]) -> None:
-        """Give *names* to an image. Raises KeyError when it is gone."""
+    async def add(
+        self, arrival: Arrival, candidate: Candidate, report: Report, *, tagged: bool, known: Known = _NOTHING_KNOWN
+    ) -> Image:
+        """Unpack *candidate*, whose blobs *arrival* keeps, and make it visible as the last step.
+
+        *known* are layers that were unpacked for it already.
+        """
+        plans = plan_layers(candidate.config.diff_ids(), candidate.blobs)
+        async with self.counting_on(arrival, [plan.chain for plan in plans]):
+            await to_the_end(in_thread(arrival.store_documents, candidate))
+            layers = await unpack_layers(self.content, self.snapshots, plans, report)
+            layers = tuple(known.get(layer.chain, layer) for layer in layers)
+            async with self._changing:
+                return await to_the_end(self._publish(candidate, layers, now_ns() if tagged else 0))
+
+    def repositories_with(self, blob: Digest, near: Reference) -> list[str]:
+        """Other repositories of the registry of *near* that are known to hold *blob*."""
+        holders = [image for image in self.catalogue.all() if blob in self._contents.get(image.id, ())]
+        names = {name for image in holders for name in image.references if name.digest}
+        return sorted({one.path for one in names if one.domain == near.domain and one.path != near.path})
+
+    async def tag(self, image_id: str, names: tuple[Reference, ...], at_ns: int | None = None) -> None:
+        """Give *names* to an image, now or as of *at_ns*. Raises KeyError when it is gone."""
         async with self._changing:
             if self.catalogue.get(image_id) is None:
                 raise KeyError(image_id)
-            await to_the_end(self._tag(image_id, names))
+            await to_the_end(self._tag(image_id, names, now_ns() if at_ns is None else at_ns))
 
     # -- going
 
     async def remove(self, plan: Callable[[frozenset[Digest]], Removal]) -> tuple[Removed, ...]:
         """Carry out what *plan* answers, told which chains others count on."""
         async with self._changing:
-            removal = plan(frozenset(+self._arriving))
+            others = frozenset().union(*(needed().chains for needed in self.also_needed))
+            removal = plan(others | frozenset(+self._arriving))
             await to_the_end(self._forget(removal))
         return removal.answer
+
+    async def is_whole(self, image_id: str) -> bool:
+        """Whether every blob and every layer of an image is here."""
+        image = self.catalogue.get(image_id)
+        return image is not None and await in_thread(self._is_whole, image)
 
     async def sweep(self) -> int:
         """Remove the blobs and the layers that nothing needs; the bytes that came free."""
@@ -127,7 +160,10 @@ class ImageStore:
     async def _publish(self, candidate: Candidate, layers: tuple[Layer, ...], tagged_ns: int) -> Image:
         known = self.catalogue.get(candidate.id)
         manifest_of, contents = candidate.manifest, candidate.contents
-        if known is not None and await in_thread(self._is_whole, known.id):
+        stale: frozenset[Digest] = frozenset()
+        if known is not None and candidate.genuine:
+            stale = self._contents[known.id] - contents
+        elif known is not None and await in_thread(self._is_whole, known):
             manifest_of, contents = known.manifest, self._contents[known.id]
         layers = tuple(self._merged(layer) for layer in layers)
         parent = self._true_parent(candidate) or (known.parent if known is not None else "")
@@ -147,10 +183,10 @@ class ImageStore:
         self._contents[image.id] = contents
         self._layers.update((layer.chain, layer) for layer in layers)
         await self._write_index()
+        await in_thread(self._delete, (), stale - self._needed_blobs())
         return self.catalogue.get(image.id) or image
 
-    async def _tag(self, image_id: str, names: tuple[Reference, ...]) -> None:
-        at_ns = now_ns()
+    async def _tag(self, image_id: str, names: tuple[Reference, ...], at_ns: int) -> None:
         await in_thread(self._names.tag, image_id, names, at_ns)
         self.catalogue.tag(image_id, names, at_ns)
         await self._write_index()
@@ -201,11 +237,13 @@ class ImageStore:
         return freed + sum(stored.size for stored in self.content.sweep(lambda: blobs))
 
     def _needed_blobs(self) -> frozenset[Digest]:
-        return frozenset().union(*self._contents.values())
+        others = (needed().blobs for needed in self.also_needed)
+        return frozenset().union(*self._contents.values(), *others)
 
     def _needed_chains(self) -> frozenset[Digest]:
         of_images = {layer.chain for image in self.catalogue.all() for layer in image.layers}
-        return frozenset(of_images | set(+self._arriving))
+        others = (needed().chains for needed in self.also_needed)
+        return frozenset(of_images | set(+self._arriving)).union(*others)
 
     def _true_parent(self, candidate: Candidate) -> str:
         """The parent that *candidate* claims, if it is here and the candidate really is one step beyond it."""
@@ -217,8 +255,9 @@ class ImageStore:
         is_next = diffs[: len(below)] == below and steps[: len(before)] == before
         return parent.id if is_next and len(steps) - len(before) == (1 if steps else 0) else ""
 
-    def _is_whole(self, image_id: str) -> bool:
-        return all(self.content.has(digest) for digest in self._contents.get(image_id, ()))
+    def _is_whole(self, image: Image) -> bool:
+        has_blobs = all(self.content.has(digest) for digest in self._contents.get(image.id, ()))
+        return has_blobs and (image.chain is None or self.snapshots.has(image.chain))
 
     def _merged(self, layer: Layer) -> Layer:
         known = self._layers.get(layer.chain)
@@ -227,13 +266,13 @@ class ImageStore:
     async def _write_index(self) -> None:
         """`index.json` is for other tools; the record is what counts, so a full disk is no failure here."""
         try:
-            await in_thread(self.content.write_index, self._index())
+            await in_thread(self.content.index.write, self._index())
         except (ResourceExhausted, OSError):
             _log.warning("index.json of the image layout is behind", exc_info=True)
 
     def _read_index(self) -> list[Descriptor] | None:
         try:
-            return list(self.content.read_index())
+            return list(self.content.index.read())
         except (DamagedBlob, OSError):
             return None
 

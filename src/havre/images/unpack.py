@@ -56,6 +56,20 @@ def unpack_again(content: Content, snapshots: Overlay, plans: tuple[LayerPlan, .
         work.unpack(plan)
 
 
+def unpack_stream(snapshots: Overlay, plan: LayerPlan, blob: Readable) -> Layer | None:
+    """Unpack what *blob* gives as the layer of *plan*; None when the layer below must be ready first. Blocks.
+
+    A layer that is ready already reads nothing.
+    """
+    stream = _Counted(Decompressed(blob))
+    try:
+        sealed = snapshots.unpack(plan.chain, plan.parent, stream)
+    except ParentMissing:
+        return None
+    # Another unpacking of the same chain may have done the work: then nothing was counted here.
+    return Layer(chain=plan.chain, diff=plan.diff, size_bytes=sealed.size, tar_bytes=stream.count)
+
+
 async def unpack_layers(
     content: Content, snapshots: Overlay, plans: tuple[LayerPlan, ...], report: Report
 ) -> tuple[Layer, ...]:
@@ -85,13 +99,7 @@ class _Work:
             return Layer(chain=plan.chain, diff=plan.diff, size_bytes=known.size, tar_bytes=0)
         with self._content.open(plan.blob) as blob:
             watched = _Watched(blob, blob.size, short(str(plan.diff)), self._report, self._stop)
-            stream = _Counted(Decompressed(watched))
-            try:
-                sealed = self._snapshots.unpack(plan.chain, plan.parent, stream)
-            except ParentMissing:
-                return None
-        # Another unpacking of the same chain may have done the work: then nothing was counted here.
-        return Layer(chain=plan.chain, diff=plan.diff, size_bytes=sealed.size, tar_bytes=stream.count)
+            return unpack_stream(self._snapshots, plan, watched)
 
 
 class _Watched:

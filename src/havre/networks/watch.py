@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from havre.kernel.netlink.addresses import RTM_DELADDR, RTNLGRP_IPV4_IFADDR, parse_address
+from havre.kernel.netlink.addresses import RTM_DELADDR, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, parse_address
 from havre.kernel.netlink.codec import MalformedMessage, Message, parse_attributes, to_text
 from havre.kernel.netlink.connection import NETLINK_NETFILTER, Netlink
 from havre.kernel.netlink.links import RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK, link_index, parse_link
@@ -21,10 +21,13 @@ _GENERIC_HEADER = struct.Struct("=BBH")  # struct nfgenmsg
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What to look out for: a bridge, a table, and the thread whose own changes are no news."""
+    """What to look out for: bridges, tables, and the thread whose own changes are no news.
 
-    bridge_index: int
-    table: str
+    No *tables* means any: the rules of others are followed too.
+    """
+
+    bridge_indexes: frozenset[int]
+    tables: frozenset[str]
     thread_id: int
 
 
@@ -35,9 +38,10 @@ class LinkWatch:
         self.netlink = Netlink()
         self.netlink.join(RTNLGRP_LINK)
         self.netlink.join(RTNLGRP_IPV4_IFADDR)
+        self.netlink.join(RTNLGRP_IPV6_IFADDR)
 
     def news(self, ours: Ours) -> bool:
-        """Read what arrived: whether the bridge went away, went down or lost an address."""
+        """Read what arrived: whether a bridge went away, went down or lost an address."""
         return _heard(self.netlink, lambda messages: any(concerns_bridge(each, ours) for each in messages))
 
 
@@ -49,12 +53,12 @@ class RuleWatch:
         self.netlink.join(_NFNLGRP_NFTABLES)
 
     def news(self, ours: Ours) -> bool:
-        """Read what arrived: whether somebody else's transaction touched our table."""
+        """Read what arrived: whether somebody else's transaction touched our tables."""
         return _heard(self.netlink, lambda messages: touches_table(messages, ours))
 
 
 def touches_table(messages: Iterable[Message], ours: Ours) -> bool:
-    """Whether these hold another thread's change of our table.
+    """Whether these hold another thread's change of our tables.
 
     The changes of a transaction come first, then the generation that they make, with the thread that made it.
     """
@@ -70,16 +74,16 @@ def touches_table(messages: Iterable[Message], ours: Ours) -> bool:
                 return True
             changed = False
         elif what in _CHANGES:
-            changed = changed or to_text(found.get(_TABLE_NAME, b"")) == ours.table
+            changed = changed or not ours.tables or to_text(found.get(_TABLE_NAME, b"")) in ours.tables
     return changed  # its generation is still to come: better one look too many
 
 
 def concerns_bridge(message: Message, ours: Ours) -> bool:
-    """Whether a message tells that the bridge went away, went down or lost an address."""
+    """Whether a message tells that a bridge went away, went down or lost an address."""
     if message.kind == RTM_DELADDR:
         address = parse_address(message)
-        return address is not None and address.index == ours.bridge_index
-    if message.kind not in {RTM_NEWLINK, RTM_DELLINK} or link_index(message) != ours.bridge_index:
+        return address is not None and address.index in ours.bridge_indexes
+    if message.kind not in {RTM_NEWLINK, RTM_DELLINK} or link_index(message) not in ours.bridge_indexes:
         return False
     return message.kind == RTM_DELLINK or not parse_link(message).up
 

@@ -11,7 +11,7 @@ from collections.abc import Callable, Iterable
 from contextlib import suppress
 from typing import TypeVar
 
-from havre.kernel.files import make_node
+from havre.kernel.files import begin_writeback, make_node
 from havre.kernel.inroot import make_folders_in_root, open_in_root
 from havre.kernel.libc import KernelError
 from havre.kernel.removing import remove_tree
@@ -20,6 +20,7 @@ from havre.snapshots.tar import Kind, Member
 
 STAGED_FOLDER_MODE = 0o700
 _HANDLES = 64
+_BIG_BYTES = 256 << 10
 _MAX_MAJOR, _MAX_MINOR = (1 << 12) - 1, (1 << 20) - 1
 _NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
@@ -94,6 +95,8 @@ class Tree:
         handle = self.replacing(parent, name, create)
         try:
             _write(handle, member, pieces)
+            if member.stored >= _BIG_BYTES:
+                begin_writeback(handle)
             if member.uid or member.gid:
                 os.fchown(handle, member.uid, member.gid)
             if member.xattrs:

@@ -111,6 +111,13 @@ class PruneImagesReport(TypedDict, total=False):
     SpaceReclaimed: int | None
 
 
+class DistributionInspect(TypedDict, total=False):
+    """What GET /distribution/{name}/json answers."""
+
+    Descriptor: Descriptor | None
+    Platforms: list[Platform] | None
+
+
 class SearchResult(TypedDict, total=False):
     """One row of GET /images/search."""
 

@@ -3,16 +3,20 @@
 from __future__ import annotations
 
 import asyncio
+import base64
 import json
 import socket
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
+from urllib.parse import quote
 
 import pytest
 
 from havre.api.routes import (
     attach,
+    build,
+    build_sessions,
     commit,
     containers,
     events,
@@ -22,12 +26,13 @@ from havre.api.routes import (
     logs,
     networks,
     refused,
+    registries,
     stats,
     system,
     volumes,
 )
 from havre.api.routes.attach import AttachAsked
-from havre.api.routes.images import ImportWishes
+from havre.api.routes.images import ImportWishes, PullWishes, PushWishes
 from havre.base.errors import Conflict, InvalidInput
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes
@@ -52,6 +57,7 @@ class World:
         self.execs = fakes.FakeExecs(self.asked)
         self.events = fakes.FakeEvents(self.asked)
         self.images = fakes.FakeImages(self.asked)
+        self.builds = fakes.FakeBuilds(self.asked)
         self.served = Served(
             [
                 *containers.routes(self.containers),
@@ -64,9 +70,12 @@ class World:
                 *events.routes(self.events),
                 *files.routes(FakeFiles(self.asked)),
                 *commit.routes(FakeCommits(self.asked)),
-                *images.archive_routes(self.images),
+                *build.routes(self.builds, self.builds),
+                *build_sessions.routes(self.builds, self.builds),
+                *images.archive_routes(self.images, self.images),
                 *images.routes(self.images),
                 *networks.routes(fakes.FakeNetworks()),
+                *registries.routes(fakes.FakeRegistries(self.asked)),
                 *volumes.routes(fakes.FakeVolumes()),
                 *volumes.routes(fakes.FakeVolumes()),
                 *system.routes(fakes.FakeSystem()),
@@ -391,23 +400,69 @@ def test_import(world: World) -> None:
     assert world.ask("POST", "/images/create?fromSrc=http://127.0.0.1:9/x.tar").status == 501
 
 
-@pytest.mark.parametrize("query", ["fromImage=hello-world&tag=latest", "fromImage=docker.io/library/hello-world"])
-def test_hello_world_can_be_pulled(world: World, query: str) -> None:
-    answer = world.ask("POST", f"/images/create?{query}")
+@pytest.mark.parametrize(
+    ("query", "reference"),
+    [("fromImage=a.b/c&tag=1", "a.b/c:1"), ("fromImage=a", "a"), ("fromImage=a&tag=sha256:0", "a@sha256:0")],
+)
+def test_pull(world: World, query: str, reference: str) -> None:
+    auth = base64.urlsafe_b64encode(b'{"username":"u","password":"p"}').decode()
+    answer = world.ask("POST", f"/images/create?{query}&platform=linux/arm64", X_Registry_Auth=auth)
+    assert (answer.status, answer.body) == (200, b'{"status":"Pulling from x","id":"latest"}\r\n')
+    assert world.last == ("pull", PullWishes(reference, "linux/arm64", {"username": "u", "password": "p"}))
+
+
+def test_what_fails_before_its_first_line_has_a_status(world: World) -> None:
+    assert world.ask("POST", "/images/create?fromImage=no/such").status == 404
+
+
+@pytest.mark.parametrize("header", ["", "e30=", "e30", "eyJ1c2VybmFtZSI6Ij8_Pz8ifQ"])
+def test_the_header_of_who_asks(world: World, header: str) -> None:
+    assert world.ask("POST", "/images/create?fromImage=a", X_Registry_Auth=header).status == 200
+
+
+@pytest.mark.parametrize("header", ["!", "e30=x", "WzFd", "eyJ1c2VybmFtZSI6MX0="])
+def test_a_header_that_tells_nobody(world: World, header: str) -> None:
+    answer = world.ask("POST", "/images/create?fromImage=a", X_Registry_Auth=header)
+    assert (answer.status, b"invalid X-Registry-Auth header" in answer.body) == (400, True)
+
+
+def test_login(world: World) -> None:
+    answer = world.ask("POST", "/auth", b'{"username":"u","serveraddress":"h:1"}', Content_Type="application/json")
+    assert (answer.status, b"Login Succeeded" in answer.body) == (200, True)
+    assert world.last == ("login", {"username": "u", "serveraddress": "h:1"})
+
+
+def test_search(world: World) -> None:
+    target = "/images/search?term=h:1/x&limit=5&filters=" + quote('{"stars":["3"]}')
+    assert world.ask("GET", target).status == 200
+    assert world.last == ("search", "h:1/x", 5, {"stars": frozenset({"3"})}, {})
+
+
+def test_what_a_name_means(world: World) -> None:
+    assert world.ask("GET", "/distribution/h:1/a/b:c/json").status == 200
+    assert world.last == ("distribution", "h:1/a/b:c", {})
+
+
+def test_push(world: World) -> None:
+    answer = world.ask("POST", "/images/localhost:5000/a/b/push?tag=1")
     assert answer.status == 200
-    assert b"Image is up to date for hello-world:latest" in answer.body
-    assert world.last == ("ensure_hello",)
+    assert world.last == ("push", PushWishes("localhost:5000/a/b:1", {}))
+    failed = world.ask("POST", "/images/x/push?tag=nosuch")
+    assert (failed.status, b'"error":"tag does not exist: x:nosuch"' in failed.body) == (200, True)
 
 
-@pytest.mark.parametrize("query", ["fromImage=debian&tag=12", "fromImage=hello-world&tag=other", "fromImage=a.b/c"])
-def test_nothing_else_can_be_pulled(world: World, query: str) -> None:
-    answer = world.ask("POST", f"/images/create?{query}")
-    assert answer.status == 501
-    assert b"pulling from registries is not available in this version of Havre" in answer.body
-
-
-def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
-    assert world.ask("POST", "/images/create?fromImage=UPPER").status == 400
+@pytest.mark.parametrize(
+    ("target", "body", "status"),
+    [
+        ("/networks/create", {"Name": "n", "Driver": None}, 201),
+        ("/networks/x/connect", {"Container": "c", "EndpointConfig": {"Aliases": ["a"]}}, 200),
+        ("/networks/x/disconnect", {"Container": "c", "Force": True}, 200),
+        ("/networks/create", {"Name": 5}, 400),
+        ("/networks/x/connect", {"Container": "c", "EndpointConfig": []}, 400),
+    ],
+)
+def test_networks_are_made_and_joined(world: World, target: str, body: object, status: int) -> None:
+    assert world.ask("POST", target, json.dumps(body).encode()).status == status
 
 
 @pytest.mark.parametrize(
@@ -424,20 +479,19 @@ def test_a_name_that_is_none_cannot_be_pulled(world: World) -> None:
         ("GET", "/networks/bridge", 200),
         ("GET", "/networks/x", 404),
         ("POST", "/networks/prune", 200),
-        ("POST", "/networks/create", 501),
-        ("POST", "/networks/x/connect", 501),
-        ("DELETE", "/networks/x", 501),
+        ("DELETE", "/networks/x", 204),
         ("GET", "/plugins", 200),
         ("GET", "/plugins/x/json", 404),
         ("GET", "/swarm", 503),
         ("GET", "/nodes", 503),
         ("GET", "/services/x", 503),
         ("POST", "/swarm/init", 501),
-        ("POST", "/build", 501),
-        ("POST", "/build/prune?filters=", 200),
-        ("POST", "/auth", 501),
-        ("GET", "/images/search?term=x", 501),
-        ("POST", "/images/a/b/push", 501),
+        ("POST", "/build/cancel", 501),
+        ("POST", "/session", 501),
+        ("POST", "/auth", 400),
+        ("GET", "/images/search?term=x", 200),
+        ("GET", "/images/search?term=x&limit=y", 400),
+        ("GET", "/distribution/a/b/json", 200),
         ("GET", "/containers/c1/stats", 200),
         ("GET", "/containers/c1/stats?stream=0&one-shot=1", 200),
         ("GET", "/containers/c1/stats?one-shot=1", 400),
@@ -480,10 +534,12 @@ def test_every_endpoint_of_the_api_is_known() -> None:
             *events.routes(fakes.FakeEvents(asked)),
             *files.routes(FakeFiles(asked)),
             *commit.routes(FakeCommits(asked)),
-            *images.archive_routes(fakes.FakeImages(asked)),
+            *build.routes(fakes.FakeBuilds(asked), fakes.FakeBuilds(asked)),
+            *images.archive_routes(fakes.FakeImages(asked), fakes.FakeImages(asked)),
             *images.routes(fakes.FakeImages(asked)),
             *volumes.routes(fakes.FakeVolumes()),
             *networks.routes(fakes.FakeNetworks()),
+            *registries.routes(fakes.FakeRegistries(asked)),
             *system.routes(fakes.FakeSystem()),
             *refused.routes(),
         ]

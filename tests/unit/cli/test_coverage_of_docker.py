@@ -15,7 +15,7 @@ from havre.cli.names import ALIASES, COMMANDS
 SPEC = Path(__file__).parents[4] / "shared/spec/docker-cli.json"
 NOT_YET = frozenset(
     [
-        "login", "logout", "search", "docker", "completion", "__complete", "help",
+        "docker", "completion", "__complete", "help",
     ]
 )  # fmt: skip
 FLAGS_NOT_YET = {
@@ -26,7 +26,6 @@ FLAGS_NOT_YET = {
     "image inspect": {"platform"},
     "image ls": {"tree"},
     "system df": {"verbose"},
-    "image pull": {"all-tags"},
     "volume create": {  # of cluster volumes, which need a swarm
         *("availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing", "type"),
         *("topology-preferred", "topology-required"),
@@ -34,7 +33,7 @@ FLAGS_NOT_YET = {
     "volume ls": {"cluster"},
 }
 ROOMS_NOT_YET = (
-    "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "image build", "image push", "manifest",
+    "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "image build", "manifest",
     "network connect", "network create", "network disconnect", "network prune", "network rm", "node", "plugin",
     "secret", "service", "stack", "swarm", "trust",
 )  # fmt: skip

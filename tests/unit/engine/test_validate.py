@@ -171,7 +171,6 @@ def test_settings_are_refused_in_dockers_words(config: dict[str, object], messag
 @pytest.mark.parametrize(
     "host",
     [
-        {"Links": ["a:b"]},
         {"StorageOpt": {"size": "1G"}},
         {"DeviceRequests": [{"Driver": "nvidia"}]},
         {"LogConfig": {"Type": "fluentd"}},

@@ -2,19 +2,17 @@
 
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
-from typing import NoReturn, Protocol
+from typing import Protocol
 
+from havre.api.credentials import auth_of
 from havre.api.lines import started
 from havre.api.request import Request
 from havre.api.response import TAR, Answer, Response, Stream, as_json
 from havre.api.router import Route
 from havre.base.errors import InvalidInput, NotSupported
-from havre.oci.reference import Reference
 from havre.wire.filters import Filters, parse_filters
-from havre.wire.images import DeleteItem, HistoryItem, ImageInspect, ImageSummary, PruneImagesReport
+from havre.wire.images import AuthConfig, DeleteItem, HistoryItem, ImageInspect, ImageSummary, PruneImagesReport
 from havre.wire.progress import ProgressLine
-
-_HELLO = Reference.parse("hello-world:latest")
 
 
 @dataclass(frozen=True, slots=True)
@@ -25,6 +23,23 @@ class ImportWishes:
     changes: tuple[str, ...]
     message: str
     platform: str
+
+
+@dataclass(frozen=True, slots=True)
+class PullWishes:
+    """What to pull, for which *platform*, and as whom; a *reference* without tag and digest means every tag."""
+
+    reference: str
+    platform: str
+    auth: AuthConfig
+
+
+@dataclass(frozen=True, slots=True)
+class PushWishes:
+    """What to push, and as whom; a *reference* without a tag means every tag."""
+
+    reference: str
+    auth: AuthConfig
 
 
 class Images(Protocol):
@@ -61,8 +76,15 @@ class Archives(Protocol):
     async def import_tree(self, archive: AsyncIterator[bytes], wishes: ImportWishes) -> str:
         """Make an image of one layer; gives its id."""
 
-    async def ensure_hello(self) -> None:
-        """Make sure that `hello-world` is there."""
+
+class Transfers(Protocol):
+    """What is asked of the engine about registries."""
+
+    def pull(self, asked: PullWishes) -> AsyncIterator[ProgressLine]:
+        """Pull an image, or every tag of a repository; a client that goes away stops it."""
+
+    def push(self, asked: PushWishes) -> AsyncIterator[ProgressLine]:
+        """Push a tag, or every tag of a repository; a client that goes away stops it."""
 
 
 def routes(images: Images) -> list[Route]:
@@ -100,7 +122,7 @@ def routes(images: Images) -> list[Route]:
     ]
 
 
-def archive_routes(archives: Archives) -> list[Route]:
+def archive_routes(archives: Archives, transfers: Transfers) -> list[Route]:
     """The routes that move whole images."""
 
     async def load(request: Request) -> Answer:
@@ -113,37 +135,23 @@ def archive_routes(archives: Archives) -> list[Route]:
         return Stream(await archives.save(names), TAR)
 
     async def create(request: Request) -> Answer:
-        if image := request.query.text("fromImage"):
-            return await started(_pull(archives, image, request.query.text("tag")))
+        query = request.query
+        if image := query.text("fromImage"):
+            asked = PullWishes(_joined(image, query.text("tag")), query.text("platform"), auth_of(request))
+            return await started(transfers.pull(asked))
         return await started(_import(archives, request))
 
+    async def push(request: Request) -> Answer:
+        asked = PushWishes(_joined(request.parameters["name"], request.query.text("tag")), auth_of(request))
+        return await started(transfers.push(asked))
+
     return [
+        Route("POST", "/images/{name:*}/push", push),
         Route("GET", "/images/get", save),
         Route("GET", "/images/{name:*}/get", save),
         Route("POST", "/images/load", load),
         Route("POST", "/images/create", create),
     ]
-
-
-async def _pull(archives: Archives, image: str, tag: str) -> AsyncIterator[ProgressLine]:
-    asked = Reference.parse(_joined(image, tag))
-    if (asked.domain, asked.path, asked.tag or _HELLO.tag, asked.digest) != (
-        _HELLO.domain,
-        _HELLO.path,
-        _HELLO.tag,
-        "",
-    ):
-        _refuse_pull(asked)
-    await archives.ensure_hello()
-    yield {"status": f"Pulling from {_HELLO.path}", "id": _HELLO.tag}
-    yield {"status": f"Status: Image is up to date for {_HELLO.familiar}"}
-
-
-def _refuse_pull(asked: Reference) -> NoReturn:
-    raise NotSupported(
-        f"pulling from registries is not available in this version of Havre: {asked.familiar} cannot be fetched; "
-        "make a base image with `havre image bootstrap`, or bring one with `load` or `import`"
-    )
 
 
 async def _import(archives: Archives, request: Request) -> AsyncIterator[ProgressLine]:

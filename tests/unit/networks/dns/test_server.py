@@ -29,10 +29,14 @@ def desk(name: str = "web", count: int = 1, *upstreams: Upstream) -> Desk:
 
 
 def pair() -> tuple[socket.socket, socket.socket]:
-    datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
-    datagrams.bind(("127.0.0.1", 0))
-    streams = socket.create_server(("127.0.0.1", datagrams.getsockname()[1]))
-    return datagrams, streams
+    """Sockets of both kinds on one port that is free for both."""
+    while True:
+        datagrams = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+        datagrams.bind(("127.0.0.1", 0))
+        try:
+            return datagrams, socket.create_server(datagrams.getsockname())
+        except OSError:
+            datagrams.close()
 
 
 class World:
