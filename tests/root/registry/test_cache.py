@@ -186,4 +186,4 @@ def test_a_download_goes_on_after_a_kill(serve: Serve) -> None:
         cache.start()
         assert cache.request("GET", path).body == layer
         assert handler.seen[-1] == f"GET {path}"
-    assert os.listdir(cache.root / "content" / "uploads") == []
+    assert os.listdir(cache.root / "content" / "drafts") == []

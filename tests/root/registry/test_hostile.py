@@ -117,7 +117,7 @@ def test_a_blob_larger_than_allowed(serve: Serve) -> None:
     answer = registry.request("POST", f"/v2/a/blobs/uploads/?digest={digest(data)}", data)
     assert (answer.status, answer.code) == (413, "SIZE_INVALID")
     registry.stop()
-    assert os.listdir(registry.root / "content" / "uploads") == []
+    assert os.listdir(registry.root / "content" / "drafts") == []
     assert_store_is_sound(registry)
 
 
@@ -146,7 +146,7 @@ def test_a_full_disk_is_told_and_left_clean(tmp_path: Path) -> None:
         assert registry.request("GET", f"/v2/a/b/manifests/{made.digest}").body == made.manifest
         push(registry, "a/b", image(1, 1000), "v2")
         assert registry.request("DELETE", "/v2/a/b/manifests/v1").status == 202
-        assert os.listdir(folder / "content" / "uploads") == []
+        assert os.listdir(folder / "content" / "drafts") == []
     finally:
         registry.stop()
         subprocess.run(["umount", str(folder)], check=True)

@@ -45,7 +45,7 @@ class Fill:
         try:
             with self._content.lease() as lease:
                 lease.hold(self.digest)
-                writer = await in_thread(self._content.partials.writer, self._key, algorithm=self.digest.algorithm)
+                writer = await in_thread(self._content.drafts.writer, self._key, algorithm=self.digest.algorithm)
                 try:
                     await self._fetch(writer)
                     await in_thread(_commit, writer, self.digest, self.size)
@@ -87,7 +87,7 @@ class Fill:
 
     def _open(self) -> io.FileIO:
         try:
-            return self._content.partials.open_file(self._key)
+            return self._content.drafts.open_file(self._key)
         except NoSuchBlob:  # it has arrived meanwhile
             return self._content.open_file(self.digest)
 
