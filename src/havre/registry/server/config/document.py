@@ -190,7 +190,6 @@ class Proxy(_Strict, frozen=True):
     username: str = ""
     password: str = ""
     ttl: Duration = "168h"
-    ca: str = ""
 
 
 class Document(_Strict, frozen=True):
