@@ -114,7 +114,7 @@ async def build(settings: Settings, undo: AsyncExitStack) -> Parts:
         blobs=BlobRoutes(repositories, source, board),
         uploads=UploadRoutes(uploads, repositories, door, board),
         manifests=ManifestRoutes(repositories, source, board),
-        lists=ListRoutes(records.lists, door),
+        lists=ListRoutes(records.lists, source, door),
         tokens=TokenRoutes(tokens) if tokens is not None else None,
     )
     policy = Policy(

@@ -10,6 +10,7 @@ from havre.base.tasks import Tasks, in_thread
 from havre.oci.digest import Digest
 from havre.registry.server.described import describe
 from havre.registry.server.fetching import Arriving
+from havre.registry.server.pages import Page
 from havre.registry.server.paths import ManifestAt
 from havre.registry.server.proxy.fills import Fill
 from havre.registry.server.proxy.upstream import Upstream, UpstreamGone
@@ -66,6 +67,17 @@ class Cache:
         with suppress(Refusal):
             return self._repositories.blob_size(name, digest)
         return await self._upstream.blob_size(name, digest)
+
+    async def tags(self, name: str, page: Page) -> list[str]:
+        """See fetching.Source: those of the upstream; those that were pulled through here when it is gone."""
+        try:
+            tags = sorted(tag for tag in await self._upstream.tags(name) if tag > page.last)
+        except UpstreamGone as gone:
+            if not self._repositories.records.lists.has_repository(name):
+                raise
+            _log.warning("tags of %s are served as they were last seen: %s", name, gone.message)
+            return self._repositories.records.lists.tags(name, page)
+        return tags[: page.count + 1]
 
     async def _by_digest(self, at: ManifestAt, digest: Digest) -> Held:
         held = self._repositories.records.manifests.by_digest(at.name, digest)

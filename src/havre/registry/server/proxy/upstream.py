@@ -54,6 +54,11 @@ class Upstream:
         with self._meaning(name, Code.MANIFEST_UNKNOWN):
             return (await self._repository(name).head(tag)).digest
 
+    async def tags(self, name: str) -> list[str]:
+        """All tags of a repository."""
+        with self._meaning(name, Code.NAME_UNKNOWN):
+            return await self._repository(name).tags()
+
     async def blob_size(self, name: str, digest: Digest) -> int:
         """Bytes of a blob."""
         with self._meaning(name, Code.BLOB_UNKNOWN):
