@@ -18,7 +18,7 @@ from havre.daemon.journal import open_journal
 from havre.daemon.notify import tell
 from havre.daemon.registry_flags import load
 from havre.daemon.single import lock_data_root
-from havre.registry.server.config.settings import Settings
+from havre.registry.server.config.settings import Address, Settings
 from havre.registry.server.http.access_log import LOGGER
 from havre.registry.server.serve import serve
 
@@ -63,7 +63,7 @@ async def _serve(settings: Settings) -> None:
     def ready(port: int, renew: Callable[[], None]) -> None:
         loop.add_signal_handler(signal.SIGHUP, renew)
         scheme = "https" if settings.tls.certificate else "http"
-        shown = f"{settings.address.host or '0.0.0.0'}:{port}"
+        shown = Address(settings.address.host or "0.0.0.0", port)
         _log.info("registry on %s://%s, root %s", scheme, shown, settings.root)
         tell("READY=1")
 

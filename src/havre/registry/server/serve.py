@@ -47,6 +47,7 @@ from havre.registry.server.webhooks import Webhooks
 
 _READ_BUFFER: Final = 512 << 10
 _SHUTDOWN_S: Final = 10.0
+_LAST_S: Final = 1.0
 _IDLE_S: Final = 3630.0
 _log = logging.getLogger(__name__)
 
@@ -77,7 +78,7 @@ async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int, 
                 read_bufsize=_READ_BUFFER,
                 keepalive_timeout=_IDLE_S,
             ),
-            shutdown_timeout=_SHUTDOWN_S,
+            shutdown_timeout=_LAST_S,
         )
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
@@ -89,6 +90,8 @@ async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int, 
         _start_housekeeping(parts, settings, tasks)
         ready(runner.addresses[0][1] if runner.addresses else address.port, partial(_renew, settings.tls, tls))
         await until.wait()
+        await site.stop()
+        await parts.dispatcher.drained(_SHUTDOWN_S)  # from here on the HTTP library reads no more of any body
 
 
 async def build(settings: Settings, undo: AsyncExitStack) -> Parts:

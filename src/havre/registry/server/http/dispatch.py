@@ -1,8 +1,10 @@
 """The one place where requests come in and errors go out: parse, identify, check, call one handler, answer."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
@@ -80,10 +82,21 @@ class Dispatcher:
         self._policy = policy
         self._metrics = metrics
         self._headers = {**_API, **policy.headers}
+        self._running = 0
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def drained(self, patience_s: float) -> None:
+        """Wait until no request is under way, or the patience is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._idle.wait()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to *request*; raises nothing."""
         start = time.monotonic()
+        self._running += 1
+        self._idle.clear()
         caller, place, status, sent = Caller(), "other", _CLIENT_GONE, 0
         try:
             try:
@@ -102,6 +115,9 @@ class Dispatcher:
             status, sent = response.status, response.content_length or 0
             return response
         finally:
+            self._running -= 1
+            if not self._running:
+                self._idle.set()
             seconds = time.monotonic() - start
             method = request.method if request.method in _METHODS else "other"
             self._metrics.request(method, place, status, seconds)
