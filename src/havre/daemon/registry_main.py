@@ -5,6 +5,7 @@ import atexit
 import logging
 import os
 import queue
+import resource
 import signal
 import sys
 import time
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (HavreError, OSError) as wrong:
         sys.stderr.write(f"{wrong}\nSee 'havre registry serve --help'.\n")
         return 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     try:
         asyncio.run(_serve(settings))
     except (HavreError, OSError) as failed:

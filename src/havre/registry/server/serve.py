@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from havre.base.errors import HavreError, InvalidInput
 from havre.base.tasks import Tasks, in_own_thread, in_thread
@@ -28,6 +27,7 @@ from havre.registry.server.config.settings import Settings
 from havre.registry.server.fetching import Own, Source
 from havre.registry.server.http.blobs import BlobRoutes
 from havre.registry.server.http.dispatch import Dispatcher, Policy, Routes
+from havre.registry.server.http.listener import Listener
 from havre.registry.server.http.lists import ListRoutes
 from havre.registry.server.http.manifests import ManifestRoutes
 from havre.registry.server.http.tokens import TokenRoutes
@@ -45,10 +45,8 @@ from havre.registry.server.repositories import Records, Repositories
 from havre.registry.server.uploads import Uploads
 from havre.registry.server.webhooks import Webhooks
 
-_READ_BUFFER: Final = 512 << 10
 _SHUTDOWN_S: Final = 10.0
 _LAST_S: Final = 1.0
-_IDLE_S: Final = 3630.0
 _log = logging.getLogger(__name__)
 
 
@@ -69,17 +67,7 @@ async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int, 
     """
     async with AsyncExitStack() as undo:
         parts = await build(settings, undo)
-        runner = web.ServerRunner(
-            web.Server(
-                parts.dispatcher,
-                access_log=None,
-                logger=_framing_log(),
-                auto_decompress=False,  # a body is what its digest says: nobody unpacks it here
-                read_bufsize=_READ_BUFFER,
-                keepalive_timeout=_IDLE_S,
-            ),
-            shutdown_timeout=_LAST_S,
-        )
+        runner = web.ServerRunner(Listener(parts.dispatcher), shutdown_timeout=_LAST_S)
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
         address, tls = settings.address, _tls(settings.tls)
@@ -173,13 +161,6 @@ def _tls(tls: Tls) -> ssl.SSLContext | None:
     except (OSError, ssl.SSLError) as error:
         raise InvalidInput(f"TLS certificate {tls.certificate}, key {tls.key}: {error}") from error
     return context
-
-
-def _framing_log() -> logging.Logger:
-    """The HTTP library's own log, without the tracebacks of requests that are none: those are answered with 400."""
-    log = logging.getLogger(f"{__name__}.framing")
-    log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
-    return log
 
 
 def _renew(tls: Tls, context: ssl.SSLContext | None) -> None:

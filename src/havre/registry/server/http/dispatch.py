@@ -10,6 +10,7 @@ from typing import Final, TypeAlias, TypeVar
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
+from aiohttp.web_protocol import RequestHandler
 
 from havre.base.errors import HavreError
 from havre.base.tasks import in_thread
@@ -82,7 +83,8 @@ class Dispatcher:
         self._policy = policy
         self._metrics = metrics
         self._headers = {**_API, **policy.headers}
-        self._running = 0
+        self.busy: set[RequestHandler] = set()
+        """The connections with a request under way."""
         self._idle = asyncio.Event()
         self._idle.set()
 
@@ -95,7 +97,7 @@ class Dispatcher:
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
         """The answer to *request*; raises nothing."""
         start = time.monotonic()
-        self._running += 1
+        self.busy.add(request.protocol)
         self._idle.clear()
         caller, place, status, sent = Caller(), "other", _CLIENT_GONE, 0
         try:
@@ -115,8 +117,8 @@ class Dispatcher:
             status, sent = response.status, response.content_length or 0
             return response
         finally:
-            self._running -= 1
-            if not self._running:
+            self.busy.discard(request.protocol)
+            if not self.busy:
                 self._idle.set()
             seconds = time.monotonic() - start
             method = request.method if request.method in _METHODS else "other"
