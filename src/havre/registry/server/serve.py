@@ -42,6 +42,7 @@ from havre.registry.server.records.database import Database
 from havre.registry.server.records.lists import Lists
 from havre.registry.server.records.manifests import ManifestRecords
 from havre.registry.server.repositories import Records, Repositories
+from havre.registry.server.scrubbing import at_rate, scrub
 from havre.registry.server.uploads import Uploads
 from havre.registry.server.webhooks import Webhooks
 
@@ -196,13 +197,21 @@ def _start_housekeeping(parts: Parts, settings: Settings, tasks: Tasks) -> None:
         if gone := await parts.uploads.purge(times.upload_age):
             _log.info("gave up %d uploads that nobody went on with", gone)
 
+    async def check() -> None:
+        damaged = await in_own_thread(lambda: scrub(parts.repositories.content, at_rate(times.scrub_rate)))
+        for digest in damaged:
+            _log.warning("blob %s is damaged: it lies in lost+found, and has to be pushed again", digest)
+
+    if times.scrub_every is not None:
+        _ = tasks.start(_repeat(check, times.scrub_every, "scrubbing", first_s=times.scrub_every), name="scrubbing")
     if times.collect_every is not None and not settings.read_only:
         _ = tasks.start(_repeat(clean, times.collect_every, "collection"), name="collection")
     if times.purge_every is not None:
         _ = tasks.start(_repeat(purge, times.purge_every, "purging"), name="purging")
 
 
-async def _repeat(work: Callable[[], Awaitable[None]], every_s: float, what: str) -> None:
+async def _repeat(work: Callable[[], Awaitable[None]], every_s: float, what: str, *, first_s: float = 0) -> None:
+    await asyncio.sleep(first_s)
     while True:
         try:
             await work()
