@@ -43,7 +43,7 @@ from havre.wire.images import (
 from havre.wire.networks import Network
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
-from havre.wire.system import DiskUsage, Info, Version
+from havre.wire.system import CheckLine, DiskUsage, Info, Version
 from havre.wire.volumes import CreateVolume, PruneVolumesReport, Volume, VolumeList
 
 KNOWN = "c1"
@@ -283,6 +283,9 @@ class FakeSystem:
 
     async def info(self) -> Info:
         return {"ID": "x", "Containers": 0, "ServerVersion": "28.2.2", "Name": "host"}
+
+    async def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
+        yield {"Kind": "blob", "Name": "sha256:1", "Problem": "damaged", "Repaired": repair}
 
     async def df(self) -> DiskUsage:
         return {"LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": []}

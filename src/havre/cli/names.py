@@ -31,6 +31,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
     ("network", "ls"): "network_ls",
     ("network", "inspect"): "network_inspect",
+    ("system", "check"): "system_check",
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
     ("system", "prune"): "system_prune",

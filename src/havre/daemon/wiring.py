@@ -49,6 +49,7 @@ from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
 from havre.engine.transfers import Transfers
+from havre.engine.upkeep import RunningMark, tidy
 from havre.engine.volume_copies import VolumeCopies
 from havre.engine.volumes import VolumeService
 from havre.images.images import Images
@@ -149,7 +150,10 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
         await in_thread(snapshots.sweep)
-        _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
+        mark = RunningMark(config.data_root)
+        mark.begin()
+        undo.callback(mark.end)
+        _ = parts.tasks.start(tidy(pictures, mark), name="upkeep of images")
         yield _Joined(parts, pictures, registry_client, cables, records.fact("engine-id", new_id), cgroups, execs)
 
 
@@ -161,8 +165,3 @@ async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, I
     undo.push_async_callback(pictures.close)
     await pictures.open()
     return snapshots, pictures
-
-
-async def _sweep(pictures: Images) -> None:
-    """Space that a dead process left taken comes back while the first requests are served."""
-    await pictures.sweep()

@@ -3,6 +3,7 @@
 import asyncio
 import os
 import platform
+from collections.abc import AsyncIterator
 from typing import Final
 
 import havre
@@ -16,7 +17,7 @@ from havre.engine.parts import Parts
 from havre.engine.validate import ALIASES, RUNTIME
 from havre.engine.volumes import VolumeService
 from havre.wire.containers import ContainerSummary
-from havre.wire.system import Commit, DiskUsage, Info, RegistryServiceConfig, SwarmInfo, Version
+from havre.wire.system import CheckLine, Commit, DiskUsage, Info, RegistryServiceConfig, SwarmInfo, Version
 from havre.wire.versions import ENGINE_VERSION, MAX_API, MIN_API
 
 _PROXIES: Final = (("HttpProxy", "http_proxy"), ("HttpsProxy", "https_proxy"), ("NoProxy", "no_proxy"))
@@ -127,6 +128,10 @@ class System:
             "CDISpecDirs": [],
             "Warnings": _warnings(parts),
         }
+
+    def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
+        """Verify all that is stored; see `ImageService.check`."""
+        return self._images.check(repair=repair)
 
     async def df(self) -> DiskUsage:
         """What takes how much of the disk; the builder's cache is not offered yet, so it is empty."""

@@ -472,6 +472,7 @@ def test_push(world: World) -> None:
         ("POST", "/build", 501),
         ("POST", "/build/prune?filters=", 200),
         ("POST", "/auth", 400),
+        ("POST", "/system/check?repair=1", 200),
         ("GET", "/images/search?term=x", 200),
         ("GET", "/images/search?term=x&limit=y", 400),
         ("GET", "/distribution/a/b/json", 200),
