@@ -5,6 +5,7 @@ from __future__ import annotations
 GROUPS = {
     "container": "Manage containers",
     "image": "Manage images",
+    "manifest": "Manage Docker image manifests and manifest lists",
     "network": "Manage networks",
     "system": "Manage Havre",
     "volume": "Manage volumes",
@@ -29,6 +30,7 @@ _VOLUME = (
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
+    **{("manifest", verb): f"manifest_{verb}" for verb in ("annotate", "create", "inspect", "push", "rm")},
     ("network", "ls"): "network_ls",
     ("network", "inspect"): "network_inspect",
     ("system", "check"): "system_check",
