@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.archives import DockerArchive
+from tests.support.debian_registry import Registry
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
-from tests.support.registries import Registry
 
 LAYERS, LAYER_BYTES = 6, 34_000_000
 _SOURCES = (Path("/usr/lib"), Path("/usr/bin"), Path("/usr/share"))

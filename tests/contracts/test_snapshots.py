@@ -182,7 +182,20 @@ def test_a_key_is_taken_until_it_is_discarded(two: Snapshots) -> None:
     assert content(two, "k", "d/b") == b"upper"
 
 
+def test_a_released_key_holds_no_layer_and_is_taken_until_it_is_discarded(two: Snapshots) -> None:
+    two.prepare("k", TWO)
+    two.discard("k", files=False)
+    two.remove(TWO)
+    assert not two.has(TWO)
+    with pytest.raises(KeyTaken):
+        two.prepare("k", ONE)
+    two.discard("k")
+    two.prepare("k", ONE)
+    assert content(two, "k", "d/a") == b"lower"
+
+
 def test_forgetting_what_is_unknown_is_no_error(snapshots: Snapshots) -> None:
+    snapshots.discard("unknown", files=False)
     snapshots.discard("unknown")
     snapshots.remove(UNKNOWN)
 

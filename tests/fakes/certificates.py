@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import datetime as dt
 import ipaddress
+from collections.abc import Sequence
 from pathlib import Path
 
 from cryptography import x509
@@ -28,9 +29,18 @@ class Authority:
 
     def issue(self, name: str, *, client: bool, expired: bool = False, client_auth: bool = True) -> tuple[Path, Path]:
         """A certificate and its key; a client's one is for clientAuth unless `client_auth` is false."""
-        key = ec.generate_private_key(ec.SECP256R1())
         usage = ExtendedKeyUsageOID.CLIENT_AUTH if client and client_auth else ExtendedKeyUsageOID.SERVER_AUTH
         names = [x509.DNSName(name), x509.IPAddress(ipaddress.ip_address("127.0.0.1"))]
+        return self._issued(name, usage, names, expired=expired)
+
+    def issue_address(self, address: str) -> tuple[Path, Path]:
+        """A certificate and its key for a server at an address."""
+        return self._issued(address, ExtendedKeyUsageOID.SERVER_AUTH, [x509.IPAddress(ipaddress.ip_address(address))])
+
+    def _issued(
+        self, name: str, usage: x509.ObjectIdentifier, names: Sequence[x509.GeneralName], *, expired: bool = False
+    ) -> tuple[Path, Path]:
+        key = ec.generate_private_key(ec.SECP256R1())
         certificate = (
             _builder(_name(name), self._name, key.public_key(), expired=expired)
             .add_extension(x509.SubjectAlternativeName(names), critical=False)

@@ -6,13 +6,16 @@ import asyncio
 import contextlib
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable
+from collections.abc import AsyncIterator, Awaitable, Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
 from havre.api.routes.attach import AttachAsked
 from havre.api.routes.images import ImportWishes, PullWishes, PushWishes
 from havre.base.errors import Conflict, HavreError, NotFound, NotModified
+from havre.build.looking import Report
+from havre.build.model import BuildWishes
+from havre.engine.build_lines import Lines
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes
 from havre.wire.containers import (
@@ -40,10 +43,17 @@ from havre.wire.images import (
     PruneImagesReport,
     SearchResult,
 )
-from havre.wire.networks import Network
+from havre.wire.networks import (
+    ConnectNetwork,
+    CreateNetwork,
+    DisconnectNetwork,
+    Network,
+    NetworkCreated,
+    PruneNetworksReport,
+)
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
-from havre.wire.system import CheckLine, DiskUsage, Info, Version
+from havre.wire.system import CheckLine, DiskUsage, Info, PruneBuildReport, Version
 from havre.wire.volumes import CreateVolume, PruneVolumesReport, Volume, VolumeList
 
 KNOWN = "c1"
@@ -88,7 +98,7 @@ class FakeContainers:
         self.asked.note("list", all, limit, size, filters)
         return [{"Id": "f" * 64}] if self.rows is None else self.rows
 
-    async def inspect(self, ref: str, size: bool) -> ContainerInspect:  # noqa: FBT001
+    async def inspect(self, ref: str, size: bool, version: tuple[int, int]) -> ContainerInspect:  # noqa: ARG002, FBT001
         self.asked.note("inspect", known(ref), size)
         return {"Id": "f" * 64}
 
@@ -292,6 +302,9 @@ class FakeSystem:
 
 
 class FakeNetworks:
+    def __init__(self) -> None:
+        self.asked = Asked()
+
     async def list(self, filters: Filters) -> list[Network]:
         return [{"Name": "bridge", "Id": "b" * 64}] if not filters else []
 
@@ -299,6 +312,23 @@ class FakeNetworks:
         if ref != "bridge":
             raise NotFound(f"network {ref} not found")
         return {"Name": "bridge", "Id": "b" * 64}
+
+    async def create(self, wanted: CreateNetwork) -> NetworkCreated:
+        self.asked.note("create", wanted)
+        return {"Id": "c" * 64, "Warning": ""}
+
+    async def remove(self, ref: str) -> None:
+        self.asked.note("remove", ref)
+
+    async def prune(self, filters: Filters) -> PruneNetworksReport:
+        self.asked.note("prune", filters)
+        return {"NetworksDeleted": None}
+
+    async def connect(self, ref: str, wanted: ConnectNetwork) -> None:
+        self.asked.note("connect", ref, wanted)
+
+    async def disconnect(self, ref: str, wanted: DisconnectNetwork) -> None:
+        self.asked.note("disconnect", ref, wanted)
 
 
 class FakeImages:
@@ -384,6 +414,48 @@ class FakeRegistries:
     async def distribution(self, name: str, auth: AuthConfig) -> DistributionInspect:
         self.asked.note("distribution", name, auth)
         return {"Platforms": []}
+
+
+class FakeBuilds:
+    """Builds, their cache and what is lent to them."""
+
+    def __init__(self, asked: Asked) -> None:
+        self.asked = asked
+        self.failure: HavreError | None = None
+
+    async def build(
+        self, body: AsyncIterator[bytes], wishes: BuildWishes, lines: Lines | None = None, session: str = ""
+    ) -> AsyncIterator[ProgressLine]:
+        received = b"".join([piece async for piece in body])
+        self.asked.note("build", received, wishes, type(lines).__name__, session)
+        yield {"stream": "Step 1/1 : FROM x"}
+        if self.failure is not None:
+            raise self.failure
+
+    async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
+        self.asked.note("look", b"".join([piece async for piece in body]), wishes, call)
+        return Report("text", 2)
+
+    async def prune(self, filters: Filters, *, every: bool, keep_bytes: int) -> PruneBuildReport:
+        self.asked.note("prune", filters, every, keep_bytes)
+        return {"CachesDeleted": ["a"], "SpaceReclaimed": 1}
+
+    async def create(self, secrets: Mapping[str, bytes], agents: list[str]) -> str:
+        self.asked.note("create session", secrets, agents)
+        return "session"
+
+    async def offer(self, identifier: str, agent: str, connection: socket.socket) -> None:
+        self.asked.note("offer", identifier, agent)
+        connection.close()
+
+    async def tree(self, ref: str) -> AsyncIterator[bytes]:
+        self.asked.note("tree", ref)
+        return _bytes(b"tar")
+
+
+async def _bytes(*pieces: bytes) -> AsyncIterator[bytes]:
+    for piece in pieces:
+        yield piece
 
 
 class FakeVolumes:

@@ -5,9 +5,11 @@ from __future__ import annotations
 import asyncio
 import os
 import socket
-from collections.abc import AsyncIterator, Iterator, Sequence
+from collections.abc import AsyncIterator, Iterator, Mapping, Sequence
 from contextlib import asynccontextmanager, contextmanager
 from pathlib import Path
+
+from msgspec.structs import replace
 
 from havre.base.errors import HavreError
 from havre.engine.events import Events
@@ -17,7 +19,7 @@ from havre.engine.places import Folders
 from havre.engine.records import Records
 from havre.engine.seccomp_filters import Filters
 from havre.images.model import Image, Layer, NoSuchImage
-from havre.networks.model import Attachment, Network, NoSuchNetwork, Wishes
+from havre.networks.model import Attachment, Endpoint, Join, Network, NoSuchNetwork, Subnet, Wishes
 from havre.oci.descriptor import OCI_MANIFEST, Descriptor
 from havre.oci.digest import Digest
 from havre.oci.image_config import ImageConfig, ProcessConfig, RootFS
@@ -119,7 +121,8 @@ class FakeTrees:
     def diff_path(self, key: str) -> Path:
         return self._root / key / "diff"
 
-    def discard(self, key: str) -> None:
+    def discard(self, key: str, *, files: bool = True) -> None:
+        _ = files  # there are none
         self._keys.pop(key, None)
 
     def keys(self) -> tuple[str, ...]:
@@ -251,42 +254,76 @@ class FakeRuntime:
 
 
 class FakeNetworks:
-    """The three default networks; addresses are counted up."""
+    """The three default networks and one made by a user; addresses are counted up."""
 
     def __init__(self) -> None:
         self.attached: dict[str, Attachment] = {}
+        self.refuse: HavreError | None = None
         self._next = 2
 
     def get(self, ref: str) -> Network:
-        if ref not in {"bridge", "host", "none"}:
+        if ref not in {"bridge", "host", "none", "mine"}:
             raise NoSuchNetwork(f"network {ref} not found")
-        gateway = "172.17.0.1" if ref == "bridge" else ""
-        return Network(id=ref.encode().hex().ljust(64, "0"), name=ref, driver=ref, created_ns=1, gateway=gateway)
+        driver = {"host": "host", "none": "null"}.get(ref, "bridge")
+        subnets = (Subnet("172.17.0.0/16", gateway="172.17.0.1"),) if driver == "bridge" else ()
+        identifier = ref.encode().hex().ljust(64, "0")
+        return Network(id=identifier, name=ref, driver=driver, created_ns=1, subnets=subnets)
 
     async def attach(self, sandbox_id: str, wishes: Wishes | None = None) -> Attachment:
         wishes = wishes or Wishes()
-        if wishes.network.startswith("container:"):
-            path = wishes.network.removeprefix("container:")
-            return Attachment(sandbox_id=sandbox_id, network_name=wishes.network, netns_path=path)
-        network = self.get(wishes.network)
-        address = ""
-        if network.name == "bridge":
-            address, self._next = f"172.17.0.{self._next}", self._next + 1
+        if wishes.shared:
+            return Attachment(sandbox_id=sandbox_id, netns_path=wishes.shared)
+        endpoints = tuple(self._endpoint(join) for join in wishes.joins)
+        on_host = any(each.driver == "host" for each in endpoints)
         made = Attachment(
             sandbox_id=sandbox_id,
-            network_name=network.name,
-            network_id=network.id,
-            endpoint_id="e" * 64,
-            netns_path="" if network.name == "host" else f"/run/netns/{sandbox_id[:12]}",
-            ip_address=address,
-            ip_prefix_len=16 if address else 0,
-            gateway=network.gateway,
+            namespace_id="a" * 64,
+            netns_path="" if on_host else f"/run/netns/{sandbox_id[:12]}",
+            endpoints=endpoints,
+            servers=wishes.servers,
         )
         self.attached[sandbox_id] = made
         return made
 
+    def _endpoint(self, join: Join) -> Endpoint:
+        network = self.get(join.network)
+        address = ""
+        if network.subnets:
+            address, self._next = f"172.17.0.{self._next}", self._next + 1
+        return Endpoint(
+            network_id=network.id,
+            network_name=network.name,
+            driver=network.driver,
+            endpoint_id="e" * 64,
+            ip_address=address,
+            ip_prefix_len=16 if address else 0,
+            gateway=network.gateway,
+            names=join.names,
+        )
+
     async def detach(self, sandbox_id: str) -> None:
         self.attached.pop(sandbox_id, None)
+
+    async def connect(self, sandbox_id: str, wishes: Wishes) -> Attachment:
+        if self.refuse is not None:
+            raise self.refuse
+        before = self.attached[sandbox_id]
+        more = tuple(self._endpoint(join) for join in wishes.joins)
+        return self._put(replace(before, endpoints=(*before.endpoints, *more)))
+
+    async def disconnect(self, sandbox_id: str, network_id: str, wishes: Wishes) -> Attachment:  # noqa: ARG002
+        before = self.attached[sandbox_id]
+        left = tuple(each for each in before.endpoints if each.network_id != network_id)
+        return self._put(replace(before, endpoints=left))
+
+    async def rename(self, sandbox_id: str, names: Mapping[str, tuple[str, ...]]) -> Attachment:
+        before = self.attached[sandbox_id]
+        endpoints = tuple(replace(each, names=names.get(each.network_id, each.names)) for each in before.endpoints)
+        return self._put(replace(before, endpoints=endpoints))
+
+    def _put(self, attachment: Attachment) -> Attachment:
+        self.attached[attachment.sandbox_id] = attachment
+        return attachment
 
 
 class Rooms:

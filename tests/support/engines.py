@@ -100,6 +100,13 @@ class Engine(ABC):
         """Run the real docker CLI against this engine."""
         return run_client([DOCKER, *args], self.environment(), check=check, stdin=stdin, timeout_s=timeout_s)
 
+    def build(
+        self, *args: str, check: bool = False, stdin: bytes | None = None, timeout_s: float = 120
+    ) -> subprocess.CompletedProcess[bytes]:
+        """Run the real `docker build` without BuildKit against this engine."""
+        environment = {**self.environment(), "DOCKER_BUILDKIT": "0"}
+        return run_client([DOCKER, "build", *args], environment, check=check, stdin=stdin, timeout_s=timeout_s)
+
     def out(self, *args: str) -> str:
         """The standard output of a docker command that must succeed, without its last newline."""
         return self.docker(*args, check=True).stdout.decode().rstrip("\n")
@@ -134,6 +141,12 @@ class Reference(Engine):
 
     def command(self) -> list[str]:
         return ["dockerd"]
+
+    def stop(self) -> None:
+        """It leaves the host's namespace pinned where a container used it."""
+        super().stop()
+        for pinned in (self.exec_root / "netns").glob("*"):
+            subprocess.run(["umount", "-l", str(pinned)], check=False, capture_output=True)
 
 
 def run_client(

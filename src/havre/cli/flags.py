@@ -48,6 +48,7 @@ class Flag:
             "ulimit",
             "network",
             "stringArray",
+            "strings",
             "bytes-list",
         )
 

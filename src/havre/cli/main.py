@@ -28,7 +28,8 @@ def main() -> None:
     program = os.path.basename(sys.argv[0])
     program = program if program in ("docker", "docker-compose") else "havre"
     try:
-        code = run(sys.argv[1:], Screen(program))
+        words = ["compose", *sys.argv[1:]] if program == "docker-compose" else sys.argv[1:]
+        code = run(words, Screen(program))
     except BrokenPipeError:
         code = 1
     except KeyboardInterrupt:

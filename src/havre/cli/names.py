@@ -3,10 +3,12 @@
 from __future__ import annotations
 
 GROUPS = {
+    "builder": "Manage builds",
     "container": "Manage containers",
     "image": "Manage images",
     "manifest": "Manage Docker image manifests and manifest lists",
     "network": "Manage networks",
+    "registry": "Serve a registry of images",
     "system": "Manage Havre",
     "volume": "Manage volumes",
 }
@@ -16,23 +18,26 @@ _CONTAINER = (
     "rename", "restart",
     "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
 )  # fmt: skip
-_IMAGE = ("bootstrap", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag")
+_IMAGE = (
+    "bootstrap", "build", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag",
+)  # fmt: skip
 _TOP = (
     "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
     "top", "unpause", "update", "wait", "stats",
 )  # fmt: skip
 
+_NETWORK = ("connect", "create", "disconnect", "inspect", "ls", "prune", "rm")
 _VOLUME = (
-    "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "rm", "snapshot", "update",
+    "clone", "create", "export", "import", "inspect", "ls", "prune", "rename", "resize", "rm", "snapshot", "update",
 )  # fmt: skip
 
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
     **{("manifest", verb): f"manifest_{verb}" for verb in ("annotate", "create", "inspect", "push", "rm")},
-    ("network", "ls"): "network_ls",
-    ("network", "inspect"): "network_inspect",
+    **{("network", verb): f"network_{verb}" for verb in _NETWORK},
+    ("registry", "serve"): "registry_serve",
     ("system", "check"): "system_check",
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
@@ -41,6 +46,9 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("system", "dial-stdio"): "system_dial_stdio",
     ("system", "shutdown"): "system_shutdown",
     **{("volume", verb): f"volume_{verb}" for verb in _VOLUME},
+    ("builder", "du"): "builder_du",
+    ("builder", "prune"): "builder_prune",
+    ("compose",): "compose",
     ("inspect",): "inspect",
     ("login",): "login",
     ("logout",): "logout",
@@ -58,6 +66,8 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("image", "remove"): ("image", "rm"),
     ("rmi",): ("image", "rm"),
     ("history",): ("image", "history"),
+    ("build",): ("image", "build"),
+    ("builder", "build"): ("image", "build"),
     ("import",): ("image", "import"),
     ("load",): ("image", "load"),
     ("save",): ("image", "save"),
@@ -65,6 +75,7 @@ ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     ("pull",): ("image", "pull"),
     ("push",): ("image", "push"),
     ("network", "list"): ("network", "ls"),
+    ("network", "remove"): ("network", "rm"),
     ("volume", "list"): ("volume", "ls"),
     ("volume", "remove"): ("volume", "rm"),
     ("info",): ("system", "info"),

@@ -20,7 +20,7 @@ def command_help(command: Command, shown: str, path: tuple[str, ...], program: s
     if len(names) > 1:
         parts.append("Aliases:\n  " + ", ".join(names))
     if command.flags:
-        parts.append("Options:\n" + _options(sorted(command.flags, key=lambda flag: flag.name)))
+        parts.append("Options:\n" + options_help(sorted(command.flags, key=lambda flag: flag.name)))
     return "\n\n".join(parts) + "\n"
 
 
@@ -28,7 +28,7 @@ def group_help(group: str, program: str) -> str:
     """The commands of one group."""
     verbs = {path[1]: _summary(path) for path in COMMANDS if len(path) == 2 and path[0] == group}
     return (
-        f"Usage:  {program} {group} COMMAND\n\n{GROUPS[group]}\n\nCommands:\n{_columns(verbs)}\n\n"
+        f"Usage:  {program} {group} COMMAND\n\n{GROUPS[group]}\n\nCommands:\n{columns_help(verbs)}\n\n"
         f"Run '{program} {group} COMMAND --help' for more information on a command.\n"
     )
 
@@ -41,8 +41,8 @@ def program_help(program: str) -> str:
     rest = {name: _summary(top[name]) for name in sorted(top) if name not in common}
     return (
         f"Usage:  {program} [OPTIONS] COMMAND\n\nContainers, images and networks without Docker\n\n"
-        f"Common Commands:\n{_columns(common)}\n\nManagement Commands:\n{_columns(GROUPS)}\n\n"
-        f"Commands:\n{_columns(rest)}\n\nGlobal Options:\n{_options(list(GLOBAL_FLAGS))}\n\n"
+        f"Common Commands:\n{columns_help(common)}\n\nManagement Commands:\n{columns_help(GROUPS)}\n\n"
+        f"Commands:\n{columns_help(rest)}\n\nGlobal Options:\n{options_help(list(GLOBAL_FLAGS))}\n\n"
         f"Run '{program} COMMAND --help' for more information on a command.\n"
     )
 
@@ -52,12 +52,14 @@ def _summary(path: tuple[str, ...]) -> str:
     return command.summary
 
 
-def _columns(rows: dict[str, str]) -> str:
+def columns_help(rows: dict[str, str]) -> str:
+    """Commands and what they do, in two columns."""
     width = max(11, *(len(name) + 1 for name in rows)) if rows else 11
     return "\n".join(f"  {name:<{width}} {summary}" for name, summary in rows.items())
 
 
-def _options(flags: list[Flag]) -> str:
+def options_help(flags: list[Flag]) -> str:
+    """Flags and what they do, in two columns."""
     heads = []
     for flag in flags:
         short = f"-{flag.short}, " if flag.short else "    "

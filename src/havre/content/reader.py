@@ -53,9 +53,15 @@ class BlobReader(io.RawIOBase):
 
     def close(self) -> None:
         """Give the handle back."""
-        if not self.closed:
+        if not self.closed and self._handle >= 0:
             os.close(self._handle)
         super().close()
+
+    def detach_handle(self) -> int:
+        """The open file itself, which is the caller's from now on; the stream ends."""
+        handle, self._handle = self._handle, -1
+        self.close()
+        return handle
 
     def _account(self, count: int, data: memoryview) -> int:
         self._hash.update(data[:count])

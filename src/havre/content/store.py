@@ -1,29 +1,28 @@
 """The blob store: an OCI image layout (image-spec, image-layout.md) that other tools read as it is."""
 
+import io
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
 
-import msgspec
-
 from havre.base.atomic import sync_folder, write_file
 from havre.base.errors import InvalidInput
 from havre.content.awaited import Awaited
-from havre.content.errors import DamagedBlob, DigestMismatch, NoSuchBlob
+from havre.content.errors import DigestMismatch, NoSuchBlob
+from havre.content.index import LayoutIndex
 from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
 from havre.content.partial import PartialBlob
+from havre.content.partials import Partials
 from havre.content.reader import BlobReader, Readable
 from havre.content.space import exhaustion
-from havre.oci.descriptor import OCI_INDEX, Descriptor
+from havre.kernel.files import syncfs
 from havre.oci.digest import Digest
-from havre.oci.manifest import Index
 
 PIECE_BYTES = 1 << 20
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-_EMPTY_INDEX = Index(schema_version=2, media_type=OCI_INDEX, manifests=[])
 _ALGORITHMS = ("sha256", "sha512")
 
 
@@ -31,7 +30,8 @@ class Content:
     """Blobs under their digest, in `blobs/<algorithm>/<hex>`; a name there means the whole blob, on the disk.
 
     All calls block and may come from any thread; one process at a time owns the folder. What a dead
-    owner left half-written is removed when the next one opens the store.
+    owner left half-written is removed when the next one opens the store, but for `partials`: blobs that
+    arrive over several lives of the process.
 
     Nothing keeps a blob but a lease, while work is in progress, and the records of whoever calls
     `sweep`: so work holds a lease from before it looks for or writes its blobs until the record that
@@ -44,6 +44,8 @@ class Content:
         self._partial = root / "partial"
         self._lost = root / "lost+found"
         self._leases = Leases()
+        self.index = LayoutIndex(root / "index.json")
+        self.partials = Partials(root / "uploads", self._placer)
         with exhaustion(f"opening the blob store {root}"):
             self._lay_out()
             self.awaited = Awaited(root / "awaited")
@@ -54,13 +56,16 @@ class Content:
 
     def writer(self, *, algorithm: str = "sha256", lease: Lease | None = None) -> BlobWriter:
         """A context in which one blob is written piece by piece; it appears at `commit` or not at all."""
+        return BlobWriter(self._staging / os.urandom(16).hex(), self._placer(lease), algorithm)
 
-        def place(digest: Digest) -> Path:
-            if lease is not None:
-                lease.hold(digest)
-            return self._path(digest)
-
-        return BlobWriter(self._staging / os.urandom(16).hex(), place, algorithm)
+    def flush(self) -> None:
+        """Return when every blob that was committed without being durable is on the disk."""
+        handle = os.open(self._root, os.O_RDONLY | os.O_DIRECTORY | os.O_CLOEXEC)
+        try:
+            with exhaustion("writing blobs to the disk"):
+                syncfs(handle)
+        finally:
+            os.close(handle)
 
     def ingest(
         self,
@@ -96,6 +101,11 @@ class Content:
             except FileNotFoundError:
                 raise NoSuchBlob(f"no such blob: {digest}") from None
         return BlobReader(handle, digest)
+
+    def open_file(self, digest: Digest) -> io.FileIO:
+        """The blob's file as it lies there, for the kernel to send: who receives it verifies. Raises NoSuchBlob."""
+        reader = self.open(digest)
+        return io.FileIO(reader.detach_handle())
 
     def read_bytes(self, digest: Digest, limit: int) -> bytes:
         """The whole blob, verified. Raises NoSuchBlob, DamagedBlob, or InvalidInput beyond *limit* bytes."""
@@ -164,20 +174,6 @@ class Content:
                         removed.append(Stored(digest, size))
         return tuple(removed)
 
-    def write_index(self, manifests: Sequence[Descriptor]) -> None:
-        """Make `index.json` name exactly *manifests*, atomically: what other tools see as the store's images."""
-        index = Index(schema_version=2, media_type=OCI_INDEX, manifests=list(manifests))
-        with exhaustion("writing index.json"):
-            write_file(self._root / "index.json", msgspec.json.encode(index), mode=0o644)
-
-    def read_index(self) -> tuple[Descriptor, ...]:
-        """What `index.json` names. Raises DamagedBlob when it is not readable."""
-        try:
-            index = msgspec.json.decode((self._root / "index.json").read_bytes(), type=Index)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise DamagedBlob(f"{self._root}/index.json: {error}") from error
-        return tuple(index.manifests)
-
     def _sweep_partial(self, kept: frozenset[Digest]) -> None:
         for file in list(self._partial.iterdir()):
             try:
@@ -187,6 +183,14 @@ class Content:
                 continue
             if digest not in kept:
                 self._leases.unless_held(digest, partial(file.unlink, missing_ok=True))
+
+    def _placer(self, lease: Lease | None) -> Callable[[Digest], Path]:
+        def place(digest: Digest) -> Path:
+            if lease is not None:
+                lease.hold(digest)
+            return self._path(digest)
+
+        return place
 
     def _path(self, digest: Digest) -> Path:
         return self._root / "blobs" / digest.algorithm / digest.value
@@ -199,10 +203,10 @@ class Content:
             (self._root / "blobs" / algorithm).mkdir(mode=0o755, parents=True, exist_ok=True)
         self._staging.mkdir(mode=0o700, exist_ok=True)
         self._partial.mkdir(mode=0o700, exist_ok=True)
+        self.partials.lay_out()
         for leftover in self._staging.iterdir():
             leftover.unlink()
         if not (self._root / "oci-layout").exists():
             write_file(self._root / "oci-layout", _LAYOUT, mode=0o644)
-        if not (self._root / "index.json").exists():
-            self.write_index(_EMPTY_INDEX.manifests)
+        self.index.make()
         sync_folder(self._root)

@@ -10,6 +10,7 @@ from havre.base.errors import HavreError
 from havre.base.tasks import in_thread
 from havre.daemon.config import Config
 from havre.daemon.rooms import Rooms
+from havre.runtime.defaults import CGROUP_PARENT
 from havre.runtime.runtime import Runtime
 
 _OnRuntime: TypeAlias = Callable[[Config, Runtime, Sequence[str]], AbstractAsyncContextManager[Rooms]]
@@ -19,7 +20,8 @@ _OnRuntime: TypeAlias = Callable[[Config, Runtime, Sequence[str]], AbstractAsync
 async def open_rooms(config: Config, warnings: Sequence[str]) -> AsyncIterator[Rooms]:
     """The runtime, and all rooms on top of it."""
     async with AsyncExitStack() as undo:
-        runtime = Runtime(config.exec_root)
+        parent = (config.containers.cgroup_parent or CGROUP_PARENT).strip("/")
+        runtime = Runtime(config.exec_root, cgroup_parent=f"/{parent}")
         undo.push_async_callback(runtime.close)
         try:
             async with asyncio.TaskGroup() as both:

@@ -4,13 +4,13 @@ import sys
 from collections.abc import Sequence
 from typing import Final
 
-from havre import __version__
 from havre.base.errors import HavreError
+from havre.base.version import VERSION
 from havre.daemon.config import Config, load_config
 from havre.daemon.flags import help_text, parse_flags
 from havre.wire.versions import ENGINE_VERSION, MAX_API
 
-VERSION_TEXT: Final = f"Havre version {__version__}, speaks API {MAX_API} as Docker {ENGINE_VERSION}"
+VERSION_TEXT: Final = f"Havre version {VERSION}, speaks API {MAX_API} as Docker {ENGINE_VERSION}"
 
 
 def main(arguments: Sequence[str] | None = None) -> int:

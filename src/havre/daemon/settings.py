@@ -9,11 +9,11 @@ from havre.daemon.config import Config, NetworkConfig
 from havre.engine import settings as engine_words
 from havre.engine.log_settings import check_log
 from havre.engine.parts import Settings as EngineSettings
-from havre.engine.spec import CGROUP_PARENT
 from havre.networks.model import AddressPool
 from havre.networks.model import Settings as NetworkSettings
 from havre.registry.client.endpoints import parse_mirror
 from havre.registry.client.settings import Settings as RegistrySettings
+from havre.runtime.defaults import CGROUP_PARENT
 
 _PROFILE_LIMIT_BYTES: Final = 1 << 20
 _WORDS: Final = ("", "builtin", "unconfined")

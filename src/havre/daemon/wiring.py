@@ -7,6 +7,8 @@ from dataclasses import dataclass
 from havre.api.router import Route
 from havre.api.routes import (
     attach,
+    build,
+    build_sessions,
     commit,
     containers,
     events,
@@ -30,12 +32,15 @@ from havre.daemon.settings import engine_settings, network_settings, registry_se
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
+from havre.engine.builder_rooms import Workplace, open_builder
+from havre.engine.builds import LocalImages
 from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
 from havre.engine.execs import Execs
 from havre.engine.files import Files
 from havre.engine.host import read_host
+from havre.engine.image_trees import ImageTrees
 from havre.engine.images import ImageService
 from havre.engine.lives import Lives
 from havre.engine.networks import NetworkService
@@ -73,6 +78,7 @@ class _Joined:
     engine_id: str
     cgroups: Cgroups
     execs: Execs
+    workplace: Workplace
 
     def routes(self) -> list[Route]:
         """Each noun with the one service it asks."""
@@ -89,15 +95,17 @@ class _Joined:
             *attach.routes(streams),
             *exec.routes(self.execs),
             *files.routes(Files(parts)),
+            *build.routes(self.workplace.builds, self.workplace.cache),
+            *build_sessions.routes(self.workplace.sessions, ImageTrees(parts)),
             *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
             *images.archive_routes(Archives(parts, self.images), Transfers(parts, self.images, self.registries)),
             *registries.routes(RegistryService(parts, self.registries)),
             *images.routes(image_service),
-            *networks.routes(NetworkService(self.networks, parts.roster)),
+            *networks.routes(NetworkService(self.networks, parts)),
             *volumes.routes(volume_service),
             *volume_copies.routes(VolumeCopies(parts)),
-            *system.routes(System(parts, image_service, volume_service, self.engine_id)),
+            *system.routes(System(parts, image_service, volume_service, self.workplace.cache, self.engine_id)),
             *refused.routes(),
         ]
 
@@ -147,14 +155,19 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         execs = Execs(parts)
         parts.beginnings.append(Probes(parts, execs).begin)
         await cables.reconcile(recovery.living(parts, found.damaged))
+        recovery.agree(parts, cables.find_attachment)
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
         await in_thread(snapshots.sweep)
         mark = RunningMark(config.data_root)
         mark.begin()
         undo.callback(mark.end)
+        workplace = await open_builder(parts, pictures, snapshots, LocalImages(pictures))
+        undo.push_async_callback(workplace.close)
         _ = parts.tasks.start(tidy(pictures, mark), name="upkeep of images")
-        yield _Joined(parts, pictures, registry_client, cables, records.fact("engine-id", new_id), cgroups, execs)
+        yield _Joined(
+            parts, pictures, registry_client, cables, records.fact("engine-id", new_id), cgroups, execs, workplace
+        )
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:

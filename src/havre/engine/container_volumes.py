@@ -15,7 +15,8 @@ from havre.engine.parts import Parts
 from havre.engine.roster import NoSuchContainer
 from havre.kernel.inroot import open_in_root
 from havre.kernel.libc import KernelError
-from havre.volumes.model import ANONYMOUS, NoSuchVolume, VolumeInUse
+from havre.volumes.model import ANONYMOUS, LOCAL, NoSuchVolume, Volume, VolumeInUse, Wanted
+from havre.volumes.plugins import NoSuchDriver
 
 
 def with_inherited(
@@ -63,14 +64,20 @@ async def provide(parts: Parts, record: Record, undo: AsyncExitStack) -> Record:
 async def _provide_one(parts: Parts, identifier: str, mount: VolumeMount, undo: AsyncExitStack) -> VolumeMount:
     name = mount.name or new_id()
     labels = mount.labels if mount.name else {ANONYMOUS: "", **mount.labels}
-    volume, fresh = await parts.volumes.create(name, labels, mount.options)
+    try:
+        volume, fresh = await parts.volumes.create(Wanted(name, labels, mount.options, mount.driver))
+    except NoSuchDriver as absent:
+        # A client takes "not found" for a missing image, and would go and pull it.
+        raise InvalidInput(absent.message) from absent
     parts.volumes.hold(name, identifier)
     undo.push_async_callback(_give_up, parts, name, identifier, fresh=fresh)
     if fresh:
-        tell(parts, "create", name)
+        tell(parts, "create", volume)
     if mount.copy:
         await parts.volumes.fill(name, partial(_image_folder, parts, identifier, mount.destination))
-    return replace(mount, name=volume.name, source=str(parts.volumes.path(name)))
+    source = str(parts.volumes.path(name))
+    anonymous = mount.anonymous or not mount.name
+    return replace(mount, name=volume.name, source=source, driver=volume.driver, anonymous=anonymous)
 
 
 async def _give_up(parts: Parts, name: str, identifier: str, *, fresh: bool) -> None:
@@ -104,7 +111,7 @@ async def mount_all(parts: Parts, record: Record, undo: AsyncExitStack | None = 
             tell(
                 parts,
                 "mount",
-                mount.name,
+                parts.volumes.get(mount.name),
                 container=record.id,
                 destination=mount.destination,
                 propagation="",
@@ -116,22 +123,20 @@ async def unmount_all(parts: Parts, record: Record) -> None:
     """Its run is over."""
     for mount in volume_mounts(record):
         await parts.volumes.unmount(mount.name, record.id)
-        tell(parts, "unmount", mount.name, container=record.id)
+        tell(parts, "unmount", parts.volumes.find(mount.name) or mount.name, container=record.id)
 
 
 async def let_go(parts: Parts, record: Record, *, anonymous: bool) -> None:
     """The container is gone; with *anonymous* so are its volumes that nobody named and nobody else holds."""
     for mount in volume_mounts(record):
         parts.volumes.release(mount.name, record.id)
-        volume = parts.volumes.find(mount.name)
-        if anonymous and volume is not None and volume.anonymous:
+        if anonymous and mount.anonymous:
             await _remove(parts, mount.name)
 
 
 async def _remove(parts: Parts, name: str) -> None:
     with suppress(VolumeInUse, NoSuchVolume):
-        await parts.volumes.remove(name)
-        tell(parts, "destroy", name)
+        tell(parts, "destroy", await parts.volumes.remove(name))
 
 
 def volume_mounts(record: Record) -> list[VolumeMount]:
@@ -139,6 +144,7 @@ def volume_mounts(record: Record) -> list[VolumeMount]:
     return [mount for mount in record.mounts if isinstance(mount, VolumeMount)]
 
 
-def tell(parts: Parts, action: str, name: str, **more: str) -> None:
-    """An event of a volume."""
-    parts.events.publish("volume", action, name, {"driver": "local", **more})
+def tell(parts: Parts, action: str, volume: Volume | str, **more: str) -> None:
+    """An event of a volume, which may be gone but for its name."""
+    name, driver = (volume.name, volume.driver) if isinstance(volume, Volume) else (volume, LOCAL)
+    parts.events.publish("volume", action, name, {"driver": driver, **more})

@@ -11,13 +11,16 @@ from havre.engine.ages import parse_until
 from havre.engine.create import create
 from havre.engine.inspect import inspect
 from havre.engine.lifecycle import State
+from havre.engine.links import remove_link
 from havre.engine.listing import container_sizes, list_encoded
 from havre.engine.matching import label_matcher
+from havre.engine.network_joins import tell_names
 from havre.engine.parts import Parts
 from havre.engine.remove import remove
 from havre.engine.roster import NameTaken, NoSuchContainer
 from havre.wire.containers import ContainerInspect, CreateContainer, CreateResponse, PruneContainersReport
 from havre.wire.filters import Filters
+from havre.wire.versions import NEWEST
 
 _PRUNABLE = frozenset({State.CREATED, State.EXITED, State.DEAD})
 _PRUNE_FIELDS = frozenset({"until", "label", "label!"})
@@ -38,9 +41,14 @@ class Containers:
         """The rows of `ps` as JSON, the newest first."""
         return await list_encoded(self._parts, every=all, limit=limit, size=size, filters=filters)
 
-    async def inspect(self, ref: str, size: bool) -> ContainerInspect:  # noqa: FBT001  the API's own flag
-        """Everything about one; with *size* also how much of the disk it takes."""
-        return await inspect(self._parts, self._parts.roster.get(ref), size=size)
+    async def inspect(
+        self,
+        ref: str,
+        size: bool,  # noqa: FBT001  the API's own flag
+        version: tuple[int, int] = NEWEST,
+    ) -> ContainerInspect:
+        """Everything about one, as *version* of the API has it; with *size* also how much of the disk it takes."""
+        return await inspect(self._parts, self._parts.roster.get(ref), size=size, version=version)
 
     async def rename(self, ref: str, name: str) -> None:
         """Give it another name, durably. Raises InvalidInput, Conflict."""
@@ -71,13 +79,18 @@ class Containers:
                 raise
             parts.keep(container, replace(container.record, name=new_name))
             parts.roster.release(old_name, container.id)
+            await tell_names(parts, container)
         parts.tell(container, "rename", oldName=f"/{old_name}")
 
     async def remove(self, ref: str, *, force: bool, volumes: bool, link: bool) -> None:
-        """Remove it; with *force* also while it runs. Raises Conflict."""
-        container = self._parts.roster.get(ref)
+        """Remove it; with *force* also while it runs. Raises Conflict.
+
+        With *link*, *ref* is `container/alias`, and only that link goes.
+        """
         if link:
-            raise InvalidInput("Conflict, cannot remove the default link name of the container")
+            await remove_link(self._parts, ref)
+            return
+        container = self._parts.roster.get(ref)
         await remove(self._parts, container, force=force, volumes=volumes)
 
     async def prune(self, filters: Filters) -> PruneContainersReport:

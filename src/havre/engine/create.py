@@ -3,6 +3,7 @@
 import os
 from collections.abc import Callable
 from contextlib import AsyncExitStack
+from functools import partial
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -13,8 +14,10 @@ from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.engine import image_defaults, names
 from havre.engine.container_volumes import needs_provision, provide, with_inherited
+from havre.engine.links import settled_links
 from havre.engine.model import HOST, SHARED, Record, ResolvedMount
 from havre.engine.mount_wishes import resolve_mounts
+from havre.engine.network_wishes import settled_endpoints
 from havre.engine.parts import Parts
 from havre.engine.roster import Container
 from havre.engine.settings import Config, HostConfig, parse_config, parse_endpoints, parse_host
@@ -53,8 +56,11 @@ async def create(parts: Parts, wanted: CreateContainer, name: str | None, platfo
         image_id=image.id,
         chain="" if image.chain is None else str(image.chain),
         config=replace(config, hostname=config.hostname or _hostname(parts, host, identifier)),
-        host=settled_host(_with_defaults(parts, host), parts.facts, parts.settings.log),
-        endpoints=endpoints,
+        host=replace(
+            settled_host(with_defaults(parts, host), parts.facts, parts.settings.log),
+            links=settled_links(parts, host.links, host.network_mode),
+        ),
+        endpoints=settled_endpoints(host.network_mode, endpoints, partial(_network_name, parts)),
         mounts=mounts,
         args=args,
     )
@@ -124,6 +130,14 @@ def _check_donors(parts: Parts, host: HostConfig) -> None:
                 raise InvalidInput(missing.message) from None
 
 
+def _network_name(parts: Parts, ref: str) -> str:
+    """The name of a network; one that is not there may come before the start, as with Docker."""
+    try:
+        return parts.networks.get(ref).name
+    except HavreError:
+        return ref
+
+
 async def _resolve(config: Config, host: HostConfig) -> tuple[ResolvedMount, ...]:
     if not (host.binds or host.mounts or host.tmpfs or config.volumes):
         return ()
@@ -142,7 +156,7 @@ def _hostname(parts: Parts, host: HostConfig, identifier: str) -> str:
     return identifier[:12]
 
 
-def _with_defaults(parts: Parts, host: HostConfig) -> HostConfig:
+def with_defaults(parts: Parts, host: HostConfig) -> HostConfig:
     """The daemon's own defaults: `--init`, `--default-ulimit`, `--no-new-privileges`."""
     settings = parts.settings
     named = {limit.name for limit in host.ulimits or ()}

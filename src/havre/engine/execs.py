@@ -7,10 +7,11 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from havre.base.errors import Conflict, InternalError, InvalidInput, NotFound
+from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotFound
 from havre.engine.attach import parse_detach_keys
 from havre.engine.lifecycle import State
-from havre.engine.model import ExecWish
+from havre.engine.links import link_environment
+from havre.engine.model import ExecWish, Record
 from havre.engine.parts import Parts
 from havre.engine.process_spec import (
     capabilities_of,
@@ -143,7 +144,7 @@ class Execs:
 
     async def _request(self, session: Session) -> ExecRequest:
         wanted, record, parts = session.wish, session.container.record, self._parts
-        base = container_process(record, parts.facts, record.config.hostname)
+        base = container_process(record, parts.facts, record.config.hostname, _linked(parts, record))
         own = capabilities_of(record.host, parts.facts)
         size = ConsoleSize(height=wanted.height, width=wanted.width) if wanted.tty and wanted.height else None
         env = [*base.env] if base.env else []
@@ -243,3 +244,11 @@ def _parse(given: ExecConfig) -> ExecWish:
         height=height,
         width=width,
     )
+
+
+def _linked(parts: Parts, record: Record) -> tuple[str, ...]:
+    """What the environment tells of linked containers; nothing once one of them is gone."""
+    try:
+        return link_environment(parts, record)
+    except HavreError:
+        return ()

@@ -4,6 +4,8 @@ from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
+import msgspec
+
 from havre.base import clock
 from havre.base.errors import InvalidInput
 from havre.engine.ages import parse_until
@@ -281,13 +283,7 @@ def _config(process: ProcessConfig) -> ImageConfig:
     if process.shell:
         shown["Shell"] = process.shell
     if (check := process.healthcheck) is not None:
-        shown["Healthcheck"] = {
-            "Test": check.test,
-            "Interval": check.interval,
-            "Timeout": check.timeout,
-            "StartPeriod": check.start_period,
-            "Retries": check.retries,
-        }
+        shown["Healthcheck"] = msgspec.to_builtins(check)
     return shown
 
 

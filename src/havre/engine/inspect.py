@@ -7,8 +7,9 @@ import msgspec
 from havre.base import clock
 from havre.engine.health import Health
 from havre.engine.lifecycle import State
+from havre.engine.links import shown_links
 from havre.engine.listing import container_sizes
-from havre.engine.model import Record
+from havre.engine.model import BRIDGE, Record
 from havre.engine.own_files import FILES
 from havre.engine.parts import Parts
 from havre.engine.roster import Container
@@ -17,6 +18,7 @@ from havre.wire.container_config import Config, HostConfig
 from havre.wire.containers import ContainerInspect, ContainerState, NetworkSettings
 from havre.wire.containers import Health as WireHealth
 from havre.wire.images import GraphDriver
+from havre.wire.versions import NEWEST
 
 # Fields that Docker leaves out while they are empty.
 _HOST_OPTIONAL: Final = [
@@ -43,7 +45,9 @@ _CONFIG_OPTIONAL: Final = [
 _OVERLAY: Final = {"lowerdir": "LowerDir", "upperdir": "UpperDir", "workdir": "WorkDir"}
 
 
-async def inspect(parts: Parts, container: Container, *, size: bool) -> ContainerInspect:
+async def inspect(
+    parts: Parts, container: Container, *, size: bool, version: tuple[int, int] = NEWEST
+) -> ContainerInspect:
     """What GET /containers/{id}/json answers."""
     record = container.record
     started = record.started_ns > 0 or bool(record.failure)
@@ -68,11 +72,11 @@ async def inspect(parts: Parts, container: Container, *, size: bool) -> Containe
         "ProcessLabel": "",
         "AppArmorProfile": "",
         "ExecIDs": sorted(container.execs) or None,
-        "HostConfig": _host(record),
+        "HostConfig": _host(parts, record),
         "GraphDriver": _driver(parts, record),
         "Mounts": mount_points(record),
         "Config": _config(record),
-        "NetworkSettings": _networks(record),
+        "NetworkSettings": _networks(record, version),
     }
     if size:
         found["SizeRw"], found["SizeRootFs"] = await container_sizes(parts, record)
@@ -115,8 +119,9 @@ def _health(health: Health) -> WireHealth:
     }
 
 
-def _host(record: Record) -> HostConfig:
+def _host(parts: Parts, record: Record) -> HostConfig:
     fields: dict[str, object] = msgspec.to_builtins(record.host)
+    fields["Links"] = shown_links(parts, record)
     return cast("HostConfig", _without_empty(fields, _HOST_OPTIONAL))
 
 
@@ -141,12 +146,12 @@ def _driver(parts: Parts, record: Record) -> GraphDriver:
     return {"Data": data, "Name": "overlay2"}
 
 
-def _networks(record: Record) -> NetworkSettings:
+def _networks(record: Record, version: tuple[int, int]) -> NetworkSettings:
     own = present_attachment(record)
-    bridged = own if own.network_name == "bridge" else None
+    bridged = next((each for each in own.endpoints if each.network_name == BRIDGE), None)
     return {
         "Bridge": "",
-        "SandboxID": own.sandbox_id,
+        "SandboxID": own.namespace_id,
         "SandboxKey": own.netns_path,
         "Ports": port_map(record),
         "HairpinMode": False,
@@ -162,5 +167,5 @@ def _networks(record: Record) -> NetworkSettings:
         "IPPrefixLen": bridged.ip_prefix_len if bridged else 0,
         "IPv6Gateway": bridged.ipv6_gateway if bridged else "",
         "MacAddress": bridged.mac_address if bridged else "",
-        "Networks": networks_of(record),
+        "Networks": networks_of(record, version),
     }

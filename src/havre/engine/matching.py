@@ -9,6 +9,7 @@ from havre.base.errors import InvalidInput
 from havre.base.numbers import parse_int
 from havre.engine.lifecycle import State
 from havre.engine.model import BindMount, Record, VolumeMount
+from havre.engine.network_wishes import wanted_networks
 from havre.engine.shown import exposed_ports
 from havre.wire.filters import Filters
 
@@ -128,8 +129,9 @@ def _ids(values: frozenset[str], _: Lookups) -> Matcher:
 
 def _networks(values: frozenset[str], _: Lookups) -> Matcher:
     def on_one(record: Record) -> bool:
-        identifier = record.attachment.network_id if record.attachment is not None else ""
-        return any(value == record.host.network_mode or (value and identifier.startswith(value)) for value in values)
+        names = {record.host.network_mode, *wanted_networks(record)}
+        ids = [each.network_id for each in record.attachment.endpoints] if record.attachment is not None else []
+        return any(value in names or any(value and one.startswith(value) for one in ids) for value in values)
 
     return on_one
 

@@ -48,8 +48,9 @@ class TmpfsMount(msgspec.Struct, frozen=True, kw_only=True, tag="tmpfs"):
 class VolumeMount(msgspec.Struct, frozen=True, kw_only=True, tag="volume"):
     """A volume. *name* is empty until the container is made and the volume with it; *source* is where its content is.
 
-    *labels* and *options* are for a volume that is not there yet; *copy* lets an empty one begin with what the image
-    has at *destination*; *subpath* is the part of it that is mounted.
+    *labels*, *options* and *driver* are for a volume that is not there yet; *copy* lets an empty one begin with what
+    the image has at *destination*; *subpath* is the part of it that is mounted. *anonymous*: nobody named it, so it
+    may go with the container.
     """
 
     destination: str
@@ -62,6 +63,8 @@ class VolumeMount(msgspec.Struct, frozen=True, kw_only=True, tag="volume"):
     options: dict[str, str] = {}
     subpath: str = ""
     id_map: IdMap | None = None
+    anonymous: bool = False
+    driver: str = ""
 
 
 class ImageMount(msgspec.Struct, frozen=True, kw_only=True, tag="image"):

@@ -4,7 +4,7 @@ import ipaddress
 import re
 from typing import Final
 
-from havre.base.errors import InvalidInput, NotSupported
+from havre.base.errors import InvalidInput
 from havre.engine.model import BRIDGE, HOST, NONE, SHARED
 from havre.engine.ports import check_bindings, parse_ports
 from havre.engine.settings import Config, EndpointWish, HostConfig
@@ -21,13 +21,13 @@ _MAC: Final = re.compile(r"[0-9A-Fa-f]{2}(?:[:-][0-9A-Fa-f]{2}){5}\Z", re.ASCII)
 
 
 def check_modes(config: Config, host: HostConfig, endpoints: dict[str, EndpointWish]) -> list[str]:
-    """The warnings that the wished namespaces deserve. Raises InvalidInput or NotSupported."""
+    """The warnings that the wished namespaces deserve. Raises InvalidInput."""
     _check_namespaces(host)
     warnings = _check_network(config, host)
     if host.uts_mode == HOST and config.hostname:
         raise InvalidInput("conflicting options: hostname and the UTS mode")
     for name, wish in endpoints.items():
-        _check_endpoint(name, wish)
+        check_endpoint(name, wish)
     _check_names(host)
     for name, value in (host.sysctls or {}).items():
         _check_sysctl(name, value, host)
@@ -57,8 +57,11 @@ def _check_network(config: Config, host: HostConfig) -> list[str]:
         raise InvalidInput("Invalid network mode: invalid container format container:<name|id>")
     if mode.startswith(SHARED):
         _check_shared_network(config, host)
-    if host.links:
-        raise NotSupported("links are not offered by havre; names on a network do the same")
+    if host.links and (mode == HOST or mode.startswith(SHARED)):
+        kind = "host type networking" if mode == HOST else "container type network"
+        raise InvalidInput(
+            f"conflicting options: {kind} can't be used with links. This would result in undefined behavior"
+        )
     if not (host.port_bindings or host.publish_all_ports):
         return []
     _check_ports(host)
@@ -95,7 +98,8 @@ def _check_shared_network(config: Config, host: HostConfig) -> None:
             raise InvalidInput(message)
 
 
-def _check_endpoint(name: str, wish: EndpointWish) -> None:
+def check_endpoint(name: str, wish: EndpointWish) -> None:
+    """Raises InvalidInput for what cannot be asked of the network *name*."""
     if wish.mac_address and not _MAC.match(wish.mac_address):
         raise InvalidInput(f"invalid MAC address: {wish.mac_address[:64]}")
     if name not in _BUILT_IN:

@@ -45,14 +45,19 @@ def resolve_mounts(config: Config, host: HostConfig, exists: PathExists) -> tupl
     mounting them become anonymous ones.
     """
     mounts = [
-        *(parse_bind(text) for text in host.binds or ()),
+        *(_driven(parse_bind(text), host.volume_driver) for text in host.binds or ()),
         *(parse_mount(wish, exists) for wish in host.mounts or ()),
         *(_short_tmpfs(destination, options) for destination, options in (host.tmpfs or {}).items()),
     ]
     _refuse_duplicates(mounts)
     covered = {mount.destination for mount in mounts}
     declared = {_destination(path): path for path in config.volumes or {}}
-    return (*mounts, *(VolumeMount(destination=path) for path in declared if path not in covered))
+    added = (VolumeMount(destination=path, driver=host.volume_driver) for path in declared if path not in covered)
+    return (*mounts, *added)
+
+
+def _driven(mount: BindMount | VolumeMount, driver: str) -> BindMount | VolumeMount:
+    return replace(mount, driver=driver) if isinstance(mount, VolumeMount) else mount
 
 
 def inherited(mounts: Iterable[ResolvedMount], donor: Iterable[ResolvedMount], mode: str) -> list[ResolvedMount]:
@@ -149,8 +154,6 @@ def _volume(wish: MountWish) -> VolumeMount:
     _refuse_options(wish, own="VolumeOptions")
     options = wish.volume_options or VolumeOptions()
     driver = options.driver_config
-    if driver is not None and driver.name not in {"", "local"}:
-        raise InvalidInput(f"error looking up volume plugin {driver.name[:64]}: plugin not found")
     if options.subpath and not wish.source:
         raise InvalidInput("must not set Subpath when using anonymous volumes")
     return VolumeMount(
@@ -162,6 +165,7 @@ def _volume(wish: MountWish) -> VolumeMount:
         subpath=_subpath(options.subpath),
         labels=options.labels or {},
         options=(driver.options if driver is not None else None) or {},
+        driver=driver.name if driver is not None else "",
     )
 
 

@@ -1,98 +1,152 @@
-"""Networks as the Engine API shows them; only this room knows which containers the sandboxes are."""
+"""The verbs on networks; only this room knows which containers the sandboxes are."""
 
-from ipaddress import IPv4Network
+import asyncio
 from typing import Final
 
 from havre.base import clock
-from havre.base.errors import InvalidInput
-from havre.engine.roster import Roster
-from havre.networks.model import Attachment, Network
+from havre.base.errors import HavreError, InvalidInput, NotFound
+from havre.engine.ages import parse_until
+from havre.engine.network_joins import join, leave
+from havre.engine.network_shown import passes, shown_container, shown_network
+from havre.engine.parts import Parts
+from havre.engine.roster import NoSuchContainer
+from havre.engine.settings import parse_endpoint
+from havre.networks.creation import NetworkWish, SubnetWish
+from havre.networks.model import Network
 from havre.networks.networks import Networks
 from havre.wire.filters import Filters
-from havre.wire.networks import IPAMConfig, NetworkContainer
+from havre.wire.networks import (
+    ConnectNetwork,
+    CreateNetwork,
+    DisconnectNetwork,
+    IPAMConfig,
+    NetworkCreated,
+    PruneNetworksReport,
+)
 from havre.wire.networks import Network as WireNetwork
 
 _FIELDS: Final = frozenset(["dangling", "driver", "id", "label", "name", "scope", "type"])
-_BUILT_IN: Final = frozenset({"bridge", "host", "none"})
+_PRUNE_FIELDS: Final = frozenset({"until", "label", "label!"})
 
 
 class NetworkService:
-    """The verbs on networks."""
+    """The verbs on networks. *ref* is a name, an id or the beginning of one."""
 
-    def __init__(self, networks: Networks, roster: Roster) -> None:
+    def __init__(self, networks: Networks, parts: Parts) -> None:
         self._networks = networks
-        self._roster = roster
+        self._parts = parts
+        self._pruning = asyncio.Lock()
 
     async def list(self, filters: Filters) -> list[WireNetwork]:
         """The networks that pass *filters*, without their containers. Raises InvalidInput."""
         unknown = filters.keys() - _FIELDS
         if unknown:
             raise InvalidInput(f"invalid filter '{min(unknown)[:64]}'")
-        return [_shown(network, {}) for network in self._networks.list() if self._passes(network, filters)]
+        return [shown_network(network, {}) for network in self._networks.list() if self._passes(network, filters)]
 
     async def inspect(self, ref: str) -> WireNetwork:
         """One network with the containers that are on it now. Raises NoSuchNetwork."""
         network = self._networks.get(ref)
-        attached = self._networks.attachments(network.id)
-        return _shown(network, {one.sandbox_id: self._container(one) for one in attached})
+        containers = {}
+        for attachment in self._networks.attachments(network.id):
+            container = self._parts.roster.find(attachment.sandbox_id)
+            endpoint = attachment.find(network.id)
+            if endpoint is not None:
+                name = container.name if container is not None else ""
+                containers[attachment.sandbox_id] = shown_container(name, endpoint)
+        return shown_network(network, containers)
 
-    def _container(self, attachment: Attachment) -> NetworkContainer:
-        container = self._roster.find(attachment.sandbox_id)
-        address = attachment.ip_address
-        return {
-            "Name": container.name if container is not None else "",
-            "EndpointID": attachment.endpoint_id,
-            "MacAddress": attachment.mac_address,
-            "IPv4Address": f"{address}/{attachment.ip_prefix_len}" if address else "",
-            "IPv6Address": "",
-        }
+    async def create(self, wanted: CreateNetwork) -> NetworkCreated:
+        """Make a network, durably. Raises InvalidInput, Forbidden, NetworkTaken, NotFound for a driver."""
+        network = await self._networks.create(_wish(wanted))
+        self._tell("create", network)
+        return {"Id": network.id, "Warning": ""}
+
+    async def remove(self, ref: str) -> None:
+        """Let a network go, durably. Raises NoSuchNetwork, Forbidden for a built-in one and for one in use."""
+        network = self._networks.get(ref)
+        await self._networks.remove(network)
+        self._tell("destroy", network)
+
+    async def prune(self, filters: Filters) -> PruneNetworksReport:
+        """Let go of all that no container uses and that pass *filters* (`until`, `label`, `label!`)."""
+        unknown = filters.keys() - _PRUNE_FIELDS
+        if unknown:
+            raise InvalidInput(f"Invalid filter '{min(unknown)[:64]}'")
+        until_ns = parse_until(filters.get("until", frozenset()), clock.now_ns())
+        deleted: list[str] = []
+        async with self._pruning:
+            for network in self._networks.list():
+                unwanted = any(
+                    passes(network, "label", frozenset({value}), used=False) for value in filters.get("label!", ())
+                )
+                wanted = passes(network, "label", filters.get("label", frozenset()), used=False)
+                if network.built_in or network.created_ns > until_ns or unwanted or not wanted:
+                    continue
+                try:
+                    await self._networks.remove(network)
+                except HavreError:
+                    continue  # in use
+                deleted.append(network.name)
+                self._tell("destroy", network)
+        self._parts.events.publish("network", "prune", "", {"reclaimed": "0"})
+        return {"NetworksDeleted": deleted or None}
+
+    async def connect(self, ref: str, wanted: ConnectNetwork) -> None:
+        """Connect a container, now if it runs and at its next start. Raises NotFound, InvalidInput, Forbidden."""
+        network = self._networks.get(ref)
+        container = self._parts.roster.get(wanted.get("Container") or "")
+        await join(self._parts, container, network, parse_endpoint(wanted.get("EndpointConfig")))
+
+    async def disconnect(self, ref: str, wanted: DisconnectNetwork) -> None:
+        """Take a container off. Raises NotFound, InvalidInput."""
+        network = self._networks.get(ref)
+        given = wanted.get("Container") or ""
+        try:
+            container = self._parts.roster.get(given)
+        except NoSuchContainer:
+            if wanted.get("Force"):
+                raise NotFound(f"endpoint {given} not found") from None
+            raise
+        await leave(self._parts, container, network)
 
     def _passes(self, network: Network, filters: Filters) -> bool:
         used = bool(self._networks.attachments(network.id))
-        own = {
-            "driver": {network.driver},
-            "scope": {network.scope},
-            "type": {"builtin" if network.name in _BUILT_IN else "custom"},
-            "dangling": {"false", "0"} if used or network.name in _BUILT_IN else {"true", "1"},
-        }
-        for field, values in filters.items():
-            if field in own and values and not own[field] & values:
-                return False
-            if field == "name" and not any(value in network.name for value in values):
-                return False
-            if field == "id" and not any(network.id.startswith(value) for value in values):
-                return False
-            if field == "label" and not all(_has_label(network, value) for value in values):
-                return False
-        return True
+        return all(passes(network, field, values, used=used) for field, values in filters.items())
+
+    def _tell(self, action: str, network: Network) -> None:
+        self._parts.events.publish("network", action, network.id, {"name": network.name, "type": network.driver})
 
 
-def _has_label(network: Network, wanted: str) -> bool:
-    key, equals, value = wanted.partition("=")
-    return key in network.labels and (not equals or network.labels[key] == value)
+def _wish(wanted: CreateNetwork) -> NetworkWish:
+    """The request with Go's zero values where fields are missing or null. Raises InvalidInput."""
+    ipam = wanted.get("IPAM") or {}
+    source = wanted.get("ConfigFrom") or {}
+    if wanted.get("Ingress"):
+        raise InvalidInput("Ingress networks need swarm mode, which havre does not offer")
+    ipv4 = wanted.get("EnableIPv4")
+    return NetworkWish(
+        name=wanted.get("Name") or "",
+        driver=wanted.get("Driver") or "",
+        subnets=tuple(_subnet(each) for each in ipam.get("Config") or ()),
+        options=wanted.get("Options") or {},
+        labels=wanted.get("Labels") or {},
+        internal=wanted.get("Internal") or False,
+        attachable=wanted.get("Attachable") or False,
+        ipv4=True if ipv4 is None else ipv4,
+        ipv6=wanted.get("EnableIPv6") or False,
+        scope=wanted.get("Scope") or "",
+        ipam_driver=ipam.get("Driver") or "",
+        ipam_options=ipam.get("Options"),
+        config_only=wanted.get("ConfigOnly") or False,
+        config_from=source.get("Network") or "",
+    )
 
 
-def _shown(network: Network, containers: dict[str, NetworkContainer]) -> WireNetwork:
-    pool: list[IPAMConfig] = []
-    if network.subnet:
-        pool.append({"Subnet": str(IPv4Network(network.subnet)), "Gateway": network.gateway})
-        if network.ip_range:
-            pool[0]["IPRange"] = network.ip_range
-    return {
-        "Name": network.name,
-        "Id": network.id,
-        "Created": clock.rfc3339(network.created_ns),
-        "Scope": network.scope,
-        "Driver": network.driver,
-        "EnableIPv4": True,
-        "EnableIPv6": False,
-        "IPAM": {"Driver": "default", "Options": None, "Config": pool},
-        "Internal": network.internal,
-        "Attachable": False,
-        "Ingress": False,
-        "ConfigFrom": {"Network": ""},
-        "ConfigOnly": False,
-        "Containers": containers,
-        "Options": network.options,
-        "Labels": network.labels,
-    }
+def _subnet(given: IPAMConfig) -> SubnetWish:
+    return SubnetWish(
+        subnet=given.get("Subnet") or "",
+        ip_range=given.get("IPRange") or "",
+        gateway=given.get("Gateway") or "",
+        auxiliary=given.get("AuxiliaryAddresses") or {},
+    )

@@ -17,7 +17,7 @@ from havre.engine.roster import Container, Roster
 from havre.engine.seams import Cables, ImageNames, Shim, Starter, Trees
 from havre.engine.seccomp_filters import Filters
 from havre.engine.settings import LogSettings, Ulimit
-from havre.engine.spec import CGROUP_PARENT
+from havre.runtime.defaults import CGROUP_PARENT
 from havre.volumes.volumes import Volumes
 
 _DEFAULT_LOG = LogSettings(type="json-file")

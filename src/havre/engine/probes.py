@@ -2,8 +2,6 @@
 
 import asyncio
 import contextlib
-import os
-import signal
 import socket
 from typing import Final
 
@@ -16,15 +14,14 @@ from havre.engine.execs import Execs
 from havre.engine.health import MAX_OUTPUT, TIMED_OUT, Health, ProbeResult, interval_s, judged, probe_command, timeout_s
 from havre.engine.lifecycle import State
 from havre.engine.parts import Parts
+from havre.engine.probe_family import Marks, kill_family, marks_of
 from havre.engine.roster import Container
 from havre.engine.seams import Shim
-from havre.kernel.process import pidfd_open, pidfd_send_signal
 from havre.oci.image_config import Healthcheck
 from havre.wire.stream import HEADER_BYTES, parse_header
 
 _PIECE: Final = 16 << 10
-_SESSION_FIELD: Final = 3
-"""Of /proc/PID/stat, counted after the name: proc(5)."""
+_ROUNDS: Final = 4
 
 
 class Probes:
@@ -79,14 +76,16 @@ class Probes:
             ours.setblocking(False)
             theirs.setblocking(False)
             heard = _Output()
+            marks = Marks(0, frozenset())
             try:
                 async with asyncio.timeout(limit_s):
                     await self._execs.start(exec_id, {}, theirs, b"")
+                    pid = (await self._execs.inspect(exec_id)).get("Pid") or 0
+                    marks = await in_thread(marks_of, pid)
                     await heard.read_all(ours)
                     code = await shim.wait_exec(exec_id)
             except TimeoutError:
-                pid = (await self._execs.inspect(exec_id)).get("Pid") or 0
-                await _end_session(shim, pid)
+                await _end_family(shim, marks)
                 return TIMED_OUT, f"Health check exceeded timeout ({limit_s:g}s): {heard.text()}".removesuffix(": ")
         return code, heard.text()
 
@@ -117,31 +116,12 @@ class _Output:
         return shown + "..." if self._cut or len(plain) > MAX_OUTPUT else shown
 
 
-async def _end_session(shim: Shim, leader: int) -> None:
-    """Kill a probe with all that it started: it leads a session in which none of the container's others are."""
-    if not leader:
+async def _end_family(shim: Shim, marks: Marks) -> None:
+    """Kill a probe with all that it started; it may fork while it dies."""
+    if not marks.leader:
         return
     with contextlib.suppress(NotFound):
-        pids = await shim.pids()
-        await in_thread(_kill_session, leader, pids)
-
-
-def _kill_session(leader: int, pids: list[int]) -> None:
-    for pid in {leader, *pids}:
-        try:
-            handle = pidfd_open(pid)
-        except OSError:
-            continue
-        try:
-            if _session_of(pid) == leader:
-                pidfd_send_signal(handle, signal.SIGKILL)
-        except OSError:
-            continue  # it ended by itself
-        finally:
-            os.close(handle)
-
-
-def _session_of(pid: int) -> int:
-    with open(f"/proc/{pid}/stat", "rb") as file:  # noqa: PTH123  proc(5)
-        fields = file.read().rpartition(b")")[2].split()
-    return int(fields[_SESSION_FIELD])
+        for _ in range(_ROUNDS):
+            pids = await shim.pids()
+            if not await in_thread(kill_family, marks, pids):
+                return

@@ -14,8 +14,11 @@ _UNLIMITED: Final = (1 << 64) - 1
 _INIT_ARGS: Final = (defaults.INIT_TARGET, "--")
 
 
-def container_process(record: Record, facts: HostFacts, hostname: str) -> Process:
-    """The first process. Who it is, by number, is found out later from *record*'s user and the image's own files."""
+def container_process(record: Record, facts: HostFacts, hostname: str, linked: Iterable[str] = ()) -> Process:
+    """The first process. Who it is, by number, is found out later from *record*'s user and the image's own files.
+
+    *linked* are variables about other containers.
+    """
     config, host = record.config, record.host
     tty = config.tty
     args = [*_INIT_ARGS, *record.args] if host.init else list(record.args)
@@ -24,7 +27,7 @@ def container_process(record: Record, facts: HostFacts, hostname: str) -> Proces
         terminal=tty,
         console_size=ConsoleSize(height=height, width=width) if tty and height and width else None,
         args=args,
-        env=environment(hostname, config.env or (), tty=tty),
+        env=environment(hostname, (*linked, *(config.env or ())), tty=tty),
         cwd=config.working_dir or "/",
         capabilities=capability_sets(capabilities_of(host, facts)),
         rlimits=[

@@ -38,6 +38,7 @@ _FORGET: Final = "DELETE FROM containers WHERE id = ?1"
 _SAVE_EXEC: Final = "INSERT INTO execs VALUES (?1, ?2, ?3) ON CONFLICT (id) DO UPDATE SET body=?3"
 _FORGET_EXEC: Final = "DELETE FROM execs WHERE id = ?1"
 _FORGET_EXECS: Final = "DELETE FROM execs WHERE container = ?1"
+_FLUSH: Final = ""
 _RESERVE_BYTES: Final = 4 << 20
 _CLEAN: Final = "clean"
 _log = logging.getLogger(__name__)
@@ -108,10 +109,14 @@ class Records:
         body = _encode(record)
         return self._change(_SAVE, (record.id, zlib.crc32(body), body), durable=durable)
 
-    def forget(self, identifier: str) -> "asyncio.Future[None]":
-        """Strike the record out, and those of its exec instances."""
+    def forget(self, identifier: str, *, durable: bool = True) -> "asyncio.Future[None]":
+        """Strike the record out, and those of its exec instances; *durable* as in `save`."""
         _ = self._change(_FORGET_EXECS, (identifier,), durable=False)
-        return self._change(_FORGET, (identifier,), durable=True)
+        return self._change(_FORGET, (identifier,), durable=durable)
+
+    def flush(self) -> "asyncio.Future[None]":
+        """Done when whatever was asked for before, durable or not, survives a power cut."""
+        return self._change(_FLUSH, (), durable=False)
 
     def save_exec(self, record: ExecRecord) -> None:
         """Write an exec instance down: for the next process, not for a power cut."""
@@ -198,8 +203,13 @@ class Records:
             db.execute(f"PRAGMA synchronous={level}")
             db.execute("BEGIN IMMEDIATE")
             for change in changes:
-                db.execute(change.statement, change.values)
+                if change.statement is not _FLUSH:
+                    db.execute(change.statement, change.values)
             db.execute("COMMIT")
+            if any(change.statement is _FLUSH for change in changes):
+                _sync(self._path.with_name(f"{self._path.name}-wal"))
+        except OSError as failed:
+            return InternalError(f"cannot write {self._path}: {failed.strerror}")
         except sqlite3.Error as failed:
             with contextlib.suppress(sqlite3.Error):
                 db.execute("ROLLBACK")
@@ -240,6 +250,16 @@ class _Reserve:
         except OSError:
             return False
         return size > 0
+
+
+def _sync(log: Path) -> None:
+    """Bring the write-ahead log to the disk; what SQLite has taken out of it is there already."""
+    with contextlib.suppress(FileNotFoundError):
+        handle = os.open(log, os.O_RDONLY | os.O_CLOEXEC)
+        try:
+            os.fdatasync(handle)
+        finally:
+            os.close(handle)
 
 
 def _read_all(db: sqlite3.Connection) -> Found:

@@ -9,7 +9,7 @@ What belongs to a record that was set aside as damaged is never touched.
 
 import asyncio
 import logging
-from collections.abc import Iterable
+from collections.abc import Callable, Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -19,6 +19,7 @@ from havre.base.ids import is_id
 from havre.base.tasks import in_thread
 from havre.engine.container_volumes import hold_all, mount_all
 from havre.engine.lifecycle import State, Verb, after
+from havre.engine.network_joins import agreed
 from havre.engine.parts import Parts
 from havre.engine.records import Found
 from havre.engine.remove import erase, remove_folder
@@ -27,7 +28,8 @@ from havre.engine.roster import Container
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.staged import unstage_all
-from havre.engine.start import give_back, plan_restart, record_end, watch
+from havre.engine.start import give_back, plan_restart, record_end, unsettle, watch
+from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
 
 _log = logging.getLogger(__name__)
@@ -53,6 +55,14 @@ def living(parts: Parts, damaged: Iterable[str] = ()) -> frozenset[str]:
     return frozenset(damaged) | {one.id for one in parts.roster if one.record.alive}
 
 
+def agree(parts: Parts, find: Callable[[str], Attachment | None]) -> None:
+    """Once networks are reconciled: a container that lives is on the networks that *find* tells."""
+    for container in parts.roster:
+        record = agreed(container.record, find(container.id))
+        if record is not container.record:
+            parts.change(container, record)
+
+
 async def settle(parts: Parts, damaged: frozenset[str]) -> None:
     """Once networks are open: watch what lives, and finish what was cut off.
 
@@ -65,10 +75,9 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
         if container.shim is not None or container.settled.is_set():
             continue
         try:
-            await give_back(parts, container.record)
+            await give_back(parts, container, container.record)
         except (HavreError, OSError):
             _log.exception("container %s: what its last run used could not be given back", container.id)
-        container.settled.set()
     for container in parts.roster:
         record = container.record
         ended_meanwhile = record.host.auto_remove and record.started_ns and not record.alive
@@ -88,7 +97,7 @@ def _start_what_should_run(parts: Parts) -> None:
         if record.state is State.EXITED and starts_with_the_engine(record):
             parts.change(container, replace(record, state=after(record.state, Verb.RETRY)))
         if container.record.state is State.RESTARTING:
-            plan_restart(parts, container, delay_s=0.0)
+            plan_restart(parts, container, with_engine=True)
 
 
 async def _mount_again(parts: Parts, container: Container) -> None:
@@ -115,8 +124,7 @@ async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) ->
         # It started and ended before its start was written down.
         parts.keep(container, replace(record, state=State.RUNNING, started_ns=ending.finished_ns, failure=""))
     if container.record.alive:
-        container.settled.clear()
-        container.stopped.clear()
+        unsettle(container)
         _ = record_end(parts, container, ending or _REBOOT)
 
 
@@ -128,8 +136,7 @@ def _take_over(parts: Parts, container: Container, shim: Shim) -> None:
     taken = replace(record, state=state, pid=shim.pid, started_ns=started, failure="", exit_code=0)
     if taken != record:
         parts.change(container, taken)
-    container.settled.clear()
-    container.stopped.clear()
+    unsettle(container)
     container.shim = shim
 
 

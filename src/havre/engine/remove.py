@@ -11,7 +11,7 @@ from msgspec.structs import replace
 
 from havre.base.errors import Conflict, HavreError, InternalError
 from havre.base.tasks import in_thread
-from havre.engine.container_volumes import let_go
+from havre.engine.container_volumes import let_go, volume_mounts
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
 from havre.engine.roster import Container, NoSuchContainer
@@ -41,24 +41,37 @@ async def remove(parts: Parts, container: Container, *, force: bool, volumes: bo
 
 
 async def erase(parts: Parts, container: Container, *, volumes: bool) -> None:
-    """Remove a container that does not run, with *volumes* its anonymous ones too; the caller holds its lock."""
+    """Remove a container that does not run, with *volumes* its anonymous ones too; the caller holds its lock.
+
+    Its files go in the background, once its record is gone for good: a power cut until then brings both back. Volumes
+    that go with it are gone at once, and then the record has to be gone for good at once.
+    """
     record = container.record
     parts.keep(container, replace(record, state=after(record.state, Verb.REMOVE)))
     try:
-        await parts.records.forget(record.id)
+        await parts.records.forget(record.id, durable=volumes and bool(volume_mounts(record)))
     except HavreError as failed:
         parts.change(container, replace(container.record, state=after(State.REMOVING, Verb.FAIL_REMOVE)))
         container.endings.remove_failed(record.exit_code, failed.message)
         raise
     container.gone = True
     parts.clients.drop(record.id)
-    _, problem = await asyncio.gather(container.settled.wait(), in_thread(_discard, parts, record.id))
-    if problem is not None:
-        _log.error("files of container %s stay until the next start of the engine: %s", record.id, problem)
+    await container.released.wait()
     await let_go(parts, record, anonymous=volumes)
+    parts.snapshots.discard(record.id, files=False)
     parts.roster.drop(container)
     parts.tell(container, "destroy")
     container.endings.removed(record.exit_code)
+    _ = parts.tasks.start(_clear(parts, container), name=f"files of {record.id[:12]}")
+
+
+async def _clear(parts: Parts, container: Container) -> None:
+    """A failure is told, not raised, for the container is gone already; so is the end of the engine meanwhile."""
+    await container.settled.wait()
+    await parts.records.flush()
+    problem = await in_thread(_discard, parts, container.id)
+    if problem is not None:
+        _log.error("files of container %s stay until the next start of the engine: %s", container.id, problem)
 
 
 def _refuse_alive(container: Container, *, force: bool) -> None:
@@ -89,7 +102,7 @@ async def _kill(parts: Parts, container: Container) -> None:
 
 
 def _discard(parts: Parts, identifier: str) -> OSError | None:
-    """Its files; a failure is told, not raised, for the container is gone already."""
+    """Its files."""
     try:
         parts.snapshots.discard(identifier)
         remove_folder(parts.folders.container(identifier))

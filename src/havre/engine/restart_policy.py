@@ -3,6 +3,7 @@
 from typing import Final
 
 from havre.engine.model import Record
+from havre.engine.signals import KILL, parse_signal
 
 ALWAYS, UNLESS_STOPPED, ON_FAILURE = "always", "unless-stopped", "on-failure"
 FIRST_DELAY_S: Final = 0.1
@@ -20,11 +21,20 @@ def starts_again(record: Record, exit_code: int) -> bool:
 
 def starts_with_the_engine(record: Record) -> bool:
     """Whether a container that does not run is to run once the engine is up: `always` also after a stop."""
-    if not record.started_ns or record.failure:
+    if not record.started_ns:
         return False
     if record.stopped_by_user and record.host.restart_policy.name != ALWAYS:
         return False
     return _wants(record, record.exit_code)
+
+
+def counts_as_stop(record: Record, number: int) -> bool:
+    """Whether signal *number*, sent by the user, is meant to end *record*'s run for good.
+
+    A container that names its stop signal can be sent others, and still starts again by all policies but one.
+    """
+    own = record.config.stop_signal
+    return not own or number in {KILL, parse_signal(own)} or record.host.restart_policy.name == UNLESS_STOPPED
 
 
 def next_delay_s(last_s: float, run_ns: int) -> float:

@@ -37,11 +37,24 @@ class Container:
     """One container as it lives: its record, its shim while it runs, and those who wait for it.
 
     The lock is held by verbs that change what it is, never by one that waits for its end. *record* is replaced,
-    never changed; *row* is how the list shows it, encoded. *stopped* is set while no process exists, *settled* once
-    what its last run used is given back. *delay_s* is how long the last automatic start waited.
+    never changed; *row* is how the list shows it, encoded. *stopped* is set while no process exists, *released* once
+    what others may want of its last run is given back (network, volumes), *settled* once all is. *delay_s* is how long
+    the last automatic start waited.
     """
 
-    __slots__ = ("delay_s", "endings", "execs", "gone", "lock", "record", "row", "settled", "shim", "stopped")
+    __slots__ = (
+        "delay_s",
+        "endings",
+        "execs",
+        "gone",
+        "lock",
+        "record",
+        "released",
+        "row",
+        "settled",
+        "shim",
+        "stopped",
+    )
 
     def __init__(self, record: Record) -> None:
         self.record = record
@@ -50,8 +63,10 @@ class Container:
         self.shim: Shim | None = None
         self.gone = False
         self.stopped = asyncio.Event()
+        self.released = asyncio.Event()
         self.settled = asyncio.Event()
         self.stopped.set()
+        self.released.set()
         self.settled.set()
         self.execs: set[str] = set()
         self.row: Row | None = None

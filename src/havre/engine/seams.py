@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from contextlib import AbstractContextManager
 from pathlib import Path
 from typing import Protocol
@@ -110,7 +110,16 @@ class Cables(Protocol):
         """Connect a sandbox; nothing is left when it raises."""
 
     async def detach(self, sandbox_id: str) -> None:
-        """Take a sandbox off its network; idempotent."""
+        """Take a sandbox off its networks; idempotent."""
+
+    async def connect(self, sandbox_id: str, wishes: Wishes) -> Attachment:
+        """Connect an attached sandbox to one network more; nothing is left when it raises."""
+
+    async def disconnect(self, sandbox_id: str, network_id: str, wishes: Wishes) -> Attachment:
+        """Take an attached sandbox off one network."""
+
+    async def rename(self, sandbox_id: str, names: Mapping[str, tuple[str, ...]]) -> Attachment:
+        """Let an attached sandbox be found by other names, by the id of the network."""
 
 
 class Trees(Protocol):
@@ -128,8 +137,8 @@ class Trees(Protocol):
     def diff_path(self, key: str) -> Path:
         """What it changed."""
 
-    def discard(self, key: str) -> None:
-        """Forget it."""
+    def discard(self, key: str, *, files: bool = True) -> None:
+        """Forget it; without *files* these wait for the next call, and this one does not block."""
 
     def keys(self) -> tuple[str, ...]:
         """All trees in work."""

@@ -13,6 +13,7 @@ import msgspec
 from havre.base.errors import InvalidInput
 from havre.oci.image_config import Empty, Healthcheck
 from havre.wire.containers import CreateContainer
+from havre.wire.networks import EndpointSettings
 
 _SPECIAL: Final = {
     "container_id_file": "ContainerIDFile",
@@ -321,7 +322,12 @@ def parse_endpoints(wanted: CreateContainer) -> dict[str, EndpointWish]:
     """The networks of *wanted*, by the names the client gave. Raises InvalidInput."""
     networking = wanted.get("NetworkingConfig") or {}
     given = networking.get("EndpointsConfig") or {}
-    return {name: _convert(_zeroed({**(wish or {})}), EndpointWish) for name, wish in given.items()}
+    return {name: parse_endpoint(wish) for name, wish in given.items()}
+
+
+def parse_endpoint(wish: EndpointSettings | None) -> EndpointWish:
+    """What is asked of one network. Raises InvalidInput."""
+    return _convert(_zeroed({**(wish or {})}), EndpointWish)
 
 
 def _convert(given: dict[str, object], kind: type[_T]) -> _T:
@@ -340,7 +346,8 @@ def _field(key: str, value: object) -> object:
     if key in _NESTED:
         return _each(_zeroed, value)
     if key in _SETS and isinstance(value, dict):
-        return {name: {} for name in value} or None
+        names: dict[str, object] = {name: {} for name in value}
+        return names if names or key != "Volumes" else None
     if key == "PortBindings" and isinstance(value, dict):
         return {port: _each(_zeroed, bindings) for port, bindings in value.items()}
     return value

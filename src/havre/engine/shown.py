@@ -3,14 +3,18 @@
 from collections.abc import Iterable
 
 from havre.base.numbers import parse_int
-from havre.engine.model import SHARED, BindMount, ImageMount, Record, VolumeMount
+from havre.engine.model import BindMount, ImageMount, Record, VolumeMount
+from havre.engine.network_wishes import BUILT_IN, dns_names, wanted_networks
 from havre.engine.settings import EndpointWish
-from havre.networks.model import Attachment
+from havre.networks.model import Attachment, Endpoint, PublishedPort
 from havre.wire.container_config import PortBinding
 from havre.wire.containers import MountPoint, Port
 from havre.wire.networks import EndpointIPAMConfig, EndpointSettings
+from havre.wire.versions import NEWEST
 
-_NOTHING = Attachment(sandbox_id="", network_name="")
+_NOTHING = Attachment(sandbox_id="")
+_OWN_NAMES_SINCE = (1, 45)
+"""Before it, the short id was shown among the aliases."""
 
 
 def mount_points(record: Record) -> list[MountPoint]:
@@ -35,7 +39,7 @@ def mount_points(record: Record) -> list[MountPoint]:
                     "Name": mount.name,
                     "Source": mount.source,
                     "Destination": mount.destination,
-                    "Driver": "local",
+                    "Driver": mount.driver or "local",
                     "Mode": mount.mode,
                     "RW": mount.writable,
                     "Propagation": "",
@@ -67,39 +71,44 @@ def mount_points(record: Record) -> list[MountPoint]:
 
 
 def present_attachment(record: Record) -> Attachment:
-    """How the container is on its network now; of one that does not run, only which network it was."""
+    """How the container is on its networks now; of one that does not run, only which they were."""
     attachment = record.attachment or _NOTHING
     if record.alive:
         return attachment
-    return Attachment(sandbox_id="", network_name=attachment.network_name, network_id=attachment.network_id)
+    left = tuple(Endpoint(each.network_id, each.network_name) for each in attachment.endpoints)
+    return Attachment(sandbox_id="", endpoints=left)
 
 
-def networks_of(record: Record) -> dict[str, EndpointSettings]:
-    """The container's endpoints, by network."""
-    mode = record.host.network_mode
-    if mode.startswith(SHARED):
-        return {}
-    wish = record.endpoints.get(mode) or record.endpoints.get("default") or EndpointWish()
-    return {mode: _endpoint(wish, present_attachment(record))}
+def networks_of(record: Record, version: tuple[int, int] = NEWEST) -> dict[str, EndpointSettings]:
+    """The container's endpoints, by network, as *version* of the API has them."""
+    present = {each.network_name: each for each in present_attachment(record).endpoints}
+    wanted = wanted_networks(record)
+    return {
+        name: _endpoint(record, wish, present.get(name) or Endpoint("", name), version) for name, wish in wanted.items()
+    }
 
 
-def _endpoint(wish: EndpointWish, attachment: Attachment) -> EndpointSettings:
+def _endpoint(record: Record, wish: EndpointWish, endpoint: Endpoint, version: tuple[int, int]) -> EndpointSettings:
+    named = endpoint.network_name not in BUILT_IN
+    aliases = wish.aliases
+    if named and version < _OWN_NAMES_SINCE and (endpoint.endpoint_id or aliases):
+        aliases = list(dict.fromkeys([*(aliases or ()), record.id[:12]]))
     return {
         "IPAMConfig": _ipam(wish),
         "Links": wish.links,
-        "Aliases": wish.aliases,
-        "MacAddress": attachment.mac_address or wish.mac_address,
+        "Aliases": aliases,
+        "MacAddress": endpoint.mac_address or wish.mac_address,
         "DriverOpts": wish.driver_opts,
         "GwPriority": wish.gw_priority,
-        "NetworkID": attachment.network_id,
-        "EndpointID": attachment.endpoint_id,
-        "Gateway": attachment.gateway,
-        "IPAddress": attachment.ip_address,
-        "IPPrefixLen": attachment.ip_prefix_len,
-        "IPv6Gateway": attachment.ipv6_gateway,
-        "GlobalIPv6Address": attachment.ipv6_address,
-        "GlobalIPv6PrefixLen": attachment.ipv6_prefix_len,
-        "DNSNames": None,
+        "NetworkID": endpoint.network_id,
+        "EndpointID": endpoint.endpoint_id,
+        "Gateway": endpoint.gateway,
+        "IPAddress": endpoint.ip_address,
+        "IPPrefixLen": endpoint.ip_prefix_len,
+        "IPv6Gateway": endpoint.ipv6_gateway,
+        "GlobalIPv6Address": endpoint.ipv6_address,
+        "GlobalIPv6PrefixLen": endpoint.ipv6_prefix_len,
+        "DNSNames": list(dns_names(record, wish)) if named and endpoint.endpoint_id else None,
     }
 
 
@@ -120,7 +129,7 @@ def ports_of(record: Record) -> list[Port]:
     """The ports that a running container offers, and where they are published."""
     if not record.alive:
         return []
-    published = record.attachment.ports if record.attachment is not None else ()
+    published = [one for one in _published(record) if one.host_ip]
     rows: list[Port] = [
         {"IP": one.host_ip, "PrivatePort": one.port, "PublicPort": one.host_port, "Type": one.protocol}
         for one in sorted(published, key=lambda one: (one.port, one.protocol, one.host_ip))
@@ -137,11 +146,15 @@ def port_map(record: Record) -> dict[str, list[PortBinding] | None]:
     shown: dict[str, list[PortBinding] | None] = {
         f"{number}/{kind}": None for number, kind in sorted(exposed_ports(record.config.exposed_ports))
     }
-    for one in record.attachment.ports if record.attachment is not None else ():
-        binding: PortBinding = {"HostIp": one.host_ip, "HostPort": str(one.host_port)}
+    for one in _published(record):
+        binding: PortBinding = {"HostIp": one.host_ip, "HostPort": str(one.host_port or "")}
         key = f"{one.port}/{one.protocol}"
         shown[key] = [*(shown.get(key) or []), binding]
     return shown
+
+
+def _published(record: Record) -> tuple[PublishedPort, ...]:
+    return record.attachment.ports if record.attachment is not None else ()
 
 
 def exposed_ports(names: Iterable[str]) -> list[tuple[int, str]]:

@@ -14,8 +14,8 @@ from havre.engine.places import Places
 from havre.engine.process_spec import container_process
 from havre.oci.runtime_spec import VERSION, Linux, Namespace, Root, Spec
 from havre.runtime.bundle import Bundle, Stdio
+from havre.runtime.defaults import CGROUP_PARENT
 
-CGROUP_PARENT: Final = "/havre"
 _PRIVATE_NETWORK_SYSCTLS: Final = {
     "net.ipv4.ip_unprivileged_port_start": "0",
     "net.ipv4.ping_group_range": "0 2147483647",
@@ -23,13 +23,17 @@ _PRIVATE_NETWORK_SYSCTLS: Final = {
 
 
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
-    """What the host adds to a record: facts, places, devices, a compiled filter (empty: none)."""
+    """What the host adds to a record: facts, places, devices, a compiled filter (empty: none).
+
+    *link_environment* tells of the containers that it is linked to.
+    """
 
     facts: HostFacts
     places: Places
     devices: Devices
     seccomp_program: bytes = b""
     cgroup_parent: str = CGROUP_PARENT
+    link_environment: tuple[str, ...] = ()
 
 
 def build_bundle(record: Record, around: Surroundings) -> Bundle:
@@ -63,7 +67,7 @@ def build_spec(record: Record, around: Surroundings, number_of: DeviceNumber = b
     host, places, facts = record.host, around.places, around.facts
     return Spec(
         oci_version=VERSION,
-        process=container_process(record, facts, places.hostname),
+        process=container_process(record, facts, places.hostname, around.link_environment),
         root=Root(path=places.root, readonly=host.readonly_rootfs),
         hostname="" if host.uts_mode == HOST else places.hostname,
         domainname="" if host.uts_mode == HOST else record.config.domainname,

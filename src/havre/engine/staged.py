@@ -91,7 +91,7 @@ def _stage_one(parts: Parts, key: str, mount: ResolvedMount, place: Path) -> Non
         try:
             whole = AT_RECURSIVE if mount.id_map is None else 0
             copy = open_tree(found, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | whole)
-            _put(copy if mount.id_map is None else _mapped(copy, mount.id_map, mount.source), place)
+            put_mount(copy if mount.id_map is None else _mapped(copy, mount.id_map, mount.source), place)
         finally:
             os.close(found)
     finally:
@@ -112,15 +112,15 @@ def _stage_image(parts: Parts, key: str, mount: ImageMount, place: Path) -> None
     layers = [str(parts.snapshots.diff_path(key)), *below.removeprefix("lowerdir=").split(":")]
     whole = detached_overlay(layers, attributes=int(MountAttr.RDONLY | MountAttr.NODEV))
     if not mount.subpath:
-        _put(whole, place)
+        put_mount(whole, place)
         return
     beside = place.with_name(f"{place.name}-whole")
-    _put(whole, beside)
+    put_mount(whole, beside)
     folder = os.open(beside, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
         found = _inside(folder, mount.subpath, mount.image)
         try:
-            _put(open_tree(found, "", OPEN_TREE_CLONE | AT_EMPTY_PATH), place)
+            put_mount(open_tree(found, "", OPEN_TREE_CLONE | AT_EMPTY_PATH), place)
         finally:
             os.close(found)
     finally:
@@ -136,7 +136,7 @@ def _inside(root: int, subpath: str, what: str) -> int:
         raise InvalidInput(f"cannot access path {subpath} of {what}: {why}") from None
 
 
-def _put(tree: int, place: Path) -> None:
+def put_mount(tree: int, place: Path) -> None:
     """Mount the detached *tree* at *place*, which becomes a file or a folder as that is."""
     try:
         place.parent.mkdir(mode=_PRIVATE, parents=True, exist_ok=True)

@@ -8,7 +8,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from havre.base import clock
-from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotModified
+from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotModified, Unavailable
 from havre.base.tasks import in_thread
 from havre.engine.attach import accompany, serve
 from havre.engine.clients import on_closed
@@ -24,14 +24,14 @@ from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.spec import build_bundle
 from havre.engine.staged import unstage
 from havre.engine.surroundings import connect, prepare
-from havre.networks.model import Attachment
+from havre.networks.model import Attachment, Endpoint
 from havre.runtime.bundle import Exit
 from havre.runtime.errors import NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, ShimGone, StartFailed
 
 _TASK: Final = "failed to create task for container: failed to create shim task: "
 _NS: Final = 1_000_000_000
 _log = logging.getLogger(__name__)
-_LOST: Final = Exit(code=255)
+_LOST: Final = Exit(code=255, error="nobody knows how it ended")
 _WITHOUT_RESTART: Final = frozenset({"", "no"})
 
 
@@ -48,19 +48,23 @@ async def start(parts: Parts, container: Container) -> None:
     async with container.lock:
         if container.gone:
             raise NoSuchContainer(f"No such container: {container.id}")
+        if parts.ending.is_set():
+            raise Unavailable("the engine is ending its containers and starts none")
         _check_state(container.record)
         container.delay_s = 0.0
         await _attempt(parts, container, restarts=0)
 
 
-async def start_again(parts: Parts, container: Container) -> None:
-    """The next run by a restart policy, unless somebody was faster. A failure is recorded, and ends it."""
+async def start_again(parts: Parts, container: Container, *, counted: bool = True) -> None:
+    """The next run by a restart policy, unless somebody was faster. A failure is recorded, and ends it.
+
+    Not *counted* is the first run of an engine, with which the count begins anew.
+    """
     async with container.lock:
-        if container.gone or container.record.state is not State.RESTARTING:
+        if container.gone or container.record.state is not State.RESTARTING or parts.ending.is_set():
             return
-        count = container.record.restart_count + 1
         try:
-            await _attempt(parts, container, restarts=count)
+            await _attempt(parts, container, restarts=container.record.restart_count + 1 if counted else 0)
         except HavreError as failed:
             _log.error("container %s cannot be started again: %s", container.id, failed.message)
 
@@ -123,8 +127,7 @@ async def _started(parts: Parts, container: Container, record: Record, shim: Shi
     A start is covered by its shim, which the next havred finds and adopts. Only a restart policy, which acts after
     a power cut too, makes it worth an fsync.
     """
-    container.settled.clear()
-    container.stopped.clear()
+    unsettle(container)
     container.shim = shim
     durable = record.host.restart_policy.name not in _WITHOUT_RESTART
     saved = parts.records.save(record, durable=durable)
@@ -158,14 +161,10 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
     record = container.record
     saved = record_end(parts, container, ending)
     try:
-        await saved
-        # exit.json goes only now that the record says the same.
-        await give_back(parts, record)
+        await give_back(parts, container, record, saved)
     except (HavreError, OSError) as failed:
         parts.tell(container, "cleanup", error=str(failed))
         raise
-    finally:
-        container.settled.set()
     tell_network(parts, container, "disconnect", record.attachment)
     if container.record.state is State.RESTARTING:
         plan_restart(parts, container)
@@ -175,20 +174,23 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
                 await erase(parts, container, volumes=True)
 
 
-def plan_restart(parts: Parts, container: Container, delay_s: float | None = None) -> None:
-    """Let a container that is to run again do so after its delay, if nobody changes that meanwhile."""
+def plan_restart(parts: Parts, container: Container, *, with_engine: bool = False) -> None:
+    """Let a container that is to run again do so after its delay, if nobody changes that meanwhile.
+
+    *with_engine* lets it run at once, since the engine has just begun.
+    """
     record = container.record
-    if delay_s is None:
-        delay_s = next_delay_s(container.delay_s, record.finished_ns - record.started_ns)
+    delay_s = 0.0 if with_engine else next_delay_s(container.delay_s, record.finished_ns - record.started_ns)
     container.delay_s = delay_s
-    _ = parts.tasks.start(_restart_later(parts, container, delay_s), name=f"restart {container.id[:12]}")
+    later = _restart_later(parts, container, delay_s, counted=not with_engine)
+    _ = parts.tasks.start(later, name=f"restart {container.id[:12]}")
 
 
-async def _restart_later(parts: Parts, container: Container, delay_s: float) -> None:
+async def _restart_later(parts: Parts, container: Container, delay_s: float, *, counted: bool) -> None:
     finished_ns = container.record.finished_ns
     await asyncio.sleep(delay_s)
     if container.record.finished_ns == finished_ns:
-        await start_again(parts, container)
+        await start_again(parts, container, counted=counted)
 
 
 def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Future[None]":
@@ -205,6 +207,7 @@ def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Fut
         exit_code=ending.code,
         oom_killed=ending.oom_killed,
         finished_ns=finished,
+        failure=ending.error,
     )
     container.shim = None
     saved = parts.records.save(over, durable=False)
@@ -218,31 +221,50 @@ def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Fut
     return saved
 
 
-async def give_back(parts: Parts, record: Record) -> None:
-    """Network, cgroup, run folder, shared memory; what is gone already is no error."""
-    both = await asyncio.gather(
-        parts.networks.detach(record.id), parts.runtime.remove(record.id), return_exceptions=True
-    )
-    await unstage(parts, record)
-    await unmount_all(parts, record)
-    if record.host.ipc_mode == "shareable":
-        await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
-    for failed in both:
-        if failed is not None:
-            raise failed
+async def give_back(
+    parts: Parts, container: Container, record: Record, saved: "asyncio.Future[None] | None" = None
+) -> None:
+    """All that the run of *record* used; what is gone already is no error. *saved* is the record of its end."""
+    try:
+        await _release(parts, record)
+    finally:
+        container.released.set()
+        try:
+            if saved is not None:
+                await saved
+            await parts.runtime.remove(record.id)  # exit.json goes only now that the record says the same
+        finally:
+            container.settled.set()
+
+
+async def _release(parts: Parts, record: Record) -> None:
+    """Network, volumes, shared memory: what others may wait for."""
+    try:
+        await parts.networks.detach(record.id)
+    finally:
+        await unstage(parts, record)
+        await unmount_all(parts, record)
+        if record.host.ipc_mode == "shareable":
+            await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
+
+
+def unsettle(container: Container) -> None:
+    """A run begins that will have to be given back."""
+    for event in (container.released, container.settled, container.stopped):
+        event.clear()
 
 
 def tell_network(parts: Parts, container: Container, action: str, attachment: Attachment | None = None) -> None:
-    """An event of the network that the container joined or left."""
+    """An event of each network that the container joined or left."""
     attachment = attachment or container.record.attachment
-    if attachment is None or not attachment.network_id:
-        return
-    attributes = {
-        "container": container.id,
-        "name": attachment.network_name,
-        "type": attachment.network_name if attachment.network_name != "none" else "null",
-    }
-    parts.events.publish("network", action, attachment.network_id, attributes)
+    for each in attachment.endpoints if attachment is not None else ():
+        tell_endpoint(parts, container.id, action, each)
+
+
+def tell_endpoint(parts: Parts, container_id: str, action: str, endpoint: Endpoint) -> None:
+    """The same for one network."""
+    attributes = {"container": container_id, "name": endpoint.network_name, "type": endpoint.driver}
+    parts.events.publish("network", action, endpoint.network_id, attributes)
 
 
 async def _record_failure(parts: Parts, container: Container, failed: HavreError) -> None:

@@ -12,6 +12,7 @@ from msgspec.structs import replace
 from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotFound, NotModified
 from havre.engine.lifecycle import State, Verb, after, may
 from havre.engine.parts import Parts
+from havre.engine.restart_policy import counts_as_stop
 from havre.engine.roster import Container
 from havre.engine.signals import DEFAULT_STOP, KILL, is_deliverable, parse_signal
 
@@ -36,26 +37,41 @@ async def stop(parts: Parts, container: Container, timeout_s: int | None, given:
 async def end_all(parts: Parts, timeout_s: float) -> None:
     """End every container, as a daemon without live-restore does when it goes.
 
-    What is left after *timeout_s* is killed. Restart policies are not told that the user wanted it.
+    Each has its own stop timeout, but what is left after *timeout_s* of all (negative: never) is killed. None starts
+    meanwhile, and a start that is under way is ended once it is done. Restart policies are not told that the user
+    wanted it.
     """
     parts.ending.set()
-    living = [container for container in parts.roster if container.record.alive]
+    deadline = asyncio.get_running_loop().time() + timeout_s if timeout_s >= 0 else None
     async with asyncio.TaskGroup() as ending:
-        for container in living:
-            ending.create_task(_end_for_good(parts, container, timeout_s), name=f"end {container.id[:12]}")
+        for container in parts.roster:
+            ending.create_task(_end_for_good(parts, container, deadline), name=f"end {container.id[:12]}")
 
 
-async def _end_for_good(parts: Parts, container: Container, timeout_s: float) -> None:
-    number = parse_signal(container.record.config.stop_signal or str(int(DEFAULT_STOP)))
+async def _end_for_good(parts: Parts, container: Container, deadline: float | None) -> None:
+    if not container.record.alive and container.lock.locked():
+        async with container.lock:  # whoever holds it may be about to start it
+            pass
+    if not container.record.alive:
+        return
+    config = container.record.config
+    patience = DEFAULT_TIMEOUT_S if config.stop_timeout is None else config.stop_timeout
+    until = deadline if patience < 0 else asyncio.get_running_loop().time() + patience
     with suppress(HavreError):
-        await _send(parts, container, number, resume=True)
+        await _send(parts, container, parse_signal(config.stop_signal or str(int(DEFAULT_STOP))), resume=True)
         try:
-            async with asyncio.timeout(timeout_s):
+            async with asyncio.timeout_at(_sooner(until, deadline)):
                 await container.stopped.wait()
         except TimeoutError:
             await _send(parts, container, KILL, resume=True)
             await _wait_killed(container)
         await container.settled.wait()
+
+
+def _sooner(one: float | None, other: float | None) -> float | None:
+    """The earlier of two times; none is never."""
+    times = [time for time in (one, other) if time is not None]
+    return min(times) if times else None
 
 
 def give_up(parts: Parts, container: Container) -> bool:
@@ -81,7 +97,7 @@ async def kill(parts: Parts, container: Container, ref: str, number: int) -> Non
         return
     if not container.record.alive:
         raise Conflict(f"Cannot kill container: {ref}: Container {container.id} is not running")
-    if number == KILL:
+    if counts_as_stop(container.record, number):
         _by_user(parts, container)
     if not await _send(parts, container, number, resume=number == KILL):
         raise Conflict(f"Cannot kill container: {ref}: Container {container.id} is not running")

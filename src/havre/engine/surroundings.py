@@ -9,11 +9,12 @@ from havre.base.errors import Conflict, InvalidInput, NotSupported
 from havre.base.tasks import in_thread
 from havre.engine.container_volumes import mount_all
 from havre.engine.device_nodes import find_devices
-from havre.engine.model import HOST, NONE, SHARED, BindMount, Record
-from havre.engine.own_files import FILES, write_own_files
+from havre.engine.links import link_environment
+from havre.engine.model import HOST, SHARED, BindMount, Record
+from havre.engine.network_wishes import wanted_networks
+from havre.engine.own_files import FILES, network_wishes, write_own_files
 from havre.engine.parts import Parts
 from havre.engine.places import Places
-from havre.engine.ports import port_wishes
 from havre.engine.process_spec import capabilities_of
 from havre.engine.roster import Container
 from havre.engine.security import parse_security
@@ -23,28 +24,14 @@ from havre.engine.staged import stage
 from havre.networks.model import Attachment, Wishes
 from havre.runtime import defaults
 
-_NET_ADMIN = frozenset({"CAP_NET_ADMIN", "ALL"})
-
 
 async def connect(parts: Parts, record: Record) -> Attachment:
-    """Give the container its network. Raises NoSuchNetwork, NoSuchContainer, Conflict and what a network may raise."""
-    host = record.host
-    mode = host.network_mode
-    if record.config.network_disabled and mode != HOST:
-        mode = NONE
+    """Give the container its networks. Raises NoSuchNetwork, NoSuchContainer, Conflict and what a network may raise."""
+    mode = record.host.network_mode
     if mode.startswith(SHARED):
         donor = _running(parts, mode, "network")
-        return await parts.networks.attach(record.id, Wishes(network=f"{SHARED}/proc/{donor.record.pid}/ns/net"))
-    wish = record.endpoints.get(mode) or record.endpoints.get("default")
-    wishes = Wishes(
-        network=mode,
-        mac_address=(wish.mac_address if wish is not None else "") or record.config.mac_address,
-        ip_address=wish.ipam_config.ipv4_address if wish is not None and wish.ipam_config is not None else "",
-        any_source=host.privileged or bool(_NET_ADMIN & set(host.cap_add or ())),
-        name=record.name,
-        ports=port_wishes(record) if mode not in {HOST, NONE} else (),
-    )
-    return await parts.networks.attach(record.id, wishes)
+        return await parts.networks.attach(record.id, Wishes(shared=f"/proc/{donor.record.pid}/ns/net"))
+    return await parts.networks.attach(record.id, network_wishes(parts, record, wanted_networks(record)))
 
 
 async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: AsyncExitStack) -> Surroundings:
@@ -64,6 +51,7 @@ async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: As
         facts=parts.facts,
         places=replace(_places(parts, record, attachment, memory), staged=staged),
         devices=devices,
+        link_environment=link_environment(parts, record),
         seccomp_program=await parts.filters.program(profile, capabilities_of(host, parts.facts)),
         cgroup_parent=parts.settings.cgroup_parent,
     )

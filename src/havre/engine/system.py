@@ -6,8 +6,9 @@ import platform
 from collections.abc import AsyncIterator
 from typing import Final
 
-import havre
 from havre.base import clock
+from havre.base.version import VERSION
+from havre.engine.build_cache import BuildCache
 from havre.engine.host import HostFacts
 from havre.engine.images import ImageService
 from havre.engine.lifecycle import State
@@ -35,17 +36,25 @@ _NO_SWARM: Final[SwarmInfo] = {
 class System:
     """Answers about the engine as a whole."""
 
-    def __init__(self, parts: Parts, images: ImageService, volumes: VolumeService, engine_id: str) -> None:
+    def __init__(
+        self,
+        parts: Parts,
+        images: ImageService,
+        volumes: VolumeService,
+        build_cache: BuildCache,
+        engine_id: str,
+    ) -> None:
         self._parts = parts
         self._images = images
         self._volumes = volumes
+        self._build_cache = build_cache
         self._engine_id = engine_id
 
     async def version(self) -> Version:
         """Which engine this is."""
         facts = self._parts.facts
         python = f"python{platform.python_version()}"
-        own = havre.__version__
+        own = VERSION
         details = {
             "ApiVersion": MAX_API,
             "Arch": facts.architecture,
@@ -87,7 +96,7 @@ class System:
             "Driver": "overlay2",
             "DriverStatus": [["Supports d_type", "true"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
             "Plugins": {
-                "Volume": ["local"],
+                "Volume": sorted({"local", *parts.volumes.plugins.names()}),
                 "Network": ["bridge", "host", "null"],
                 "Authorization": None,
                 "Log": sorted(driver for driver in OFFERED if driver != "none"),
@@ -121,7 +130,7 @@ class System:
             "Isolation": "",
             "InitBinary": os.path.basename(settings.init_path) or "docker-init",  # noqa: PTH119  a text
             "ContainerdCommit": _NO_COMMIT,
-            "RuncCommit": {"ID": havre.__version__, "Expected": havre.__version__},
+            "RuncCommit": {"ID": VERSION, "Expected": VERSION},
             "InitCommit": _NO_COMMIT,
             "SecurityOptions": _security(parts),
             "FirewallBackend": {"Driver": "nftables"},
@@ -134,20 +143,21 @@ class System:
         return self._images.check(repair=repair)
 
     async def df(self) -> DiskUsage:
-        """What takes how much of the disk; the builder's cache is not offered yet, so it is empty."""
+        """What takes how much of the disk."""
         parts = self._parts
         containers: list[ContainerSummary] = []
         for container in sorted(parts.roster, key=lambda one: -one.record.created_ns):
             own, whole = await container_sizes(parts, container.record)
             containers.append({**summary(parts, container), "SizeRw": own, "SizeRootFs": whole})
         layers, rows = await self._images.usage()
+        built = await self._build_cache.items()
         return {
             "LayersSize": layers,
             "Images": rows,
             "Containers": containers,
             "Volumes": await self._volumes.usage(),
-            "BuildCache": [],
-            "BuilderSize": 0,
+            "BuildCache": built,
+            "BuilderSize": sum(item.get("Size") or 0 for item in built),
         }
 
 

@@ -120,8 +120,6 @@ def _check_kind(host: HostConfig) -> None:
     parent = host.cgroup_parent
     if "\0" in parent or "\n" in parent or ".." in parent.split("/"):
         raise InvalidInput(f"invalid cgroup parent: {parent[:256]!r}")
-    if host.volume_driver not in {"", "local"}:
-        raise NotSupported(f"volume driver {host.volume_driver[:64]} is not offered by havre")
 
 
 def _check_devices(host: HostConfig) -> None:

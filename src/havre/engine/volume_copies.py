@@ -12,7 +12,8 @@ from havre.images.inlet import Inlet
 from havre.kernel.removing import empty_folder
 from havre.snapshots.layer import apply_layer
 from havre.snapshots.writer import WriteWishes, write_tar
-from havre.volumes.model import ANONYMOUS, NameTaken, Volume
+from havre.volumes.model import ANONYMOUS, NameTaken, Volume, Wanted
+from havre.volumes.volumes import used
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _AS_IT_IS = WriteWishes(root_entry=True, nanoseconds=True)
@@ -34,7 +35,7 @@ class VolumeCopies:
         volumes = self._parts.volumes
         made = volumes.find(name) is None
         if made:
-            await volumes.create(name, {}, {})
+            await volumes.create(Wanted(name))
             tell(self._parts, "create", name)
         try:
             self._refuse_held(self._plain(name), "import into")
@@ -51,9 +52,10 @@ class VolumeCopies:
         volumes = self._parts.volumes
         self._refuse_taken(to)
         labels = {key: value for key, value in source.labels.items() if key != ANONYMOUS}
-        await volumes.create(to, labels, source.options)
+        await volumes.create(Wanted(to, labels, source.options))
         try:
-            await volumes.fill(to, lambda: os.open(volumes.path(name), _FOLDER))
+            async with used(volumes, name) as content:
+                await volumes.fill(to, lambda: os.open(content, _FOLDER))
         except BaseException:
             await volumes.remove(to)
             raise
@@ -66,9 +68,14 @@ class VolumeCopies:
         await self._parts.volumes.rename(name, to)
         tell(self._parts, "rename", to, oldName=name)
 
+    async def resize(self, name: str, size: str) -> None:
+        """Let a volume with a size hold more. Raises NoSuchVolume, InvalidInput, Conflict."""
+        await self._parts.volumes.resize(name, size)
+        tell(self._parts, "resize", name, size=size)
+
     def _plain(self, name: str) -> Volume:
         volume = self._parts.volumes.get(name)
-        if volume.mounts:
+        if volume.foreign:
             raise NotSupported(f"volume {name} is a file system of its own ({volume.options}), which is not copied")
         return volume
 
@@ -83,17 +90,18 @@ class VolumeCopies:
             raise NameTaken(f"a volume named {name} exists already")
 
     async def _pieces(self, volume: Volume) -> AsyncIterator[bytes]:
-        handle = await in_thread(os.open, self._parts.volumes.path(volume.name), _FOLDER)
-        try:
-            pieces = write_tar(handle, _AS_IT_IS)
-            while (piece := await in_thread(next, pieces, b"")) != b"":
-                yield piece
-        finally:
-            os.close(handle)
+        async with used(self._parts.volumes, volume.name) as content:
+            handle = await in_thread(os.open, content, _FOLDER)
+            try:
+                pieces = write_tar(handle, _AS_IT_IS)
+                while (piece := await in_thread(next, pieces, b"")) != b"":
+                    yield piece
+            finally:
+                os.close(handle)
 
     async def _apply(self, name: str, archive: AsyncIterator[bytes]) -> None:
-        path = str(self._parts.volumes.path(name))
-        await received(archive, lambda inlet: _unpack(path, inlet))
+        async with used(self._parts.volumes, name) as content:
+            await received(archive, lambda inlet: _unpack(str(content), inlet))
 
 
 def _unpack(path: str, inlet: Inlet) -> None:

@@ -4,13 +4,14 @@ import os
 from typing import Final, TypeAlias
 
 from havre.base import clock
-from havre.base.errors import InvalidInput, NotFound
+from havre.base.errors import InvalidInput
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.engine.container_volumes import tell
 from havre.engine.parts import Parts
 from havre.snapshots.walk import tree_size
-from havre.volumes.model import ANONYMOUS, LOCAL, NoSuchVolume, Volume, VolumeInUse
+from havre.volumes.image import taken_bytes
+from havre.volumes.model import ANONYMOUS, LOCAL, NoSuchVolume, Volume, VolumeInUse, Wanted
 from havre.wire.filters import Filters
 from havre.wire.volumes import CreateVolume, PruneVolumesReport, VolumeList
 from havre.wire.volumes import Volume as WireVolume
@@ -20,10 +21,6 @@ _FIELDS: Final = frozenset(["dangling", "driver", "label", "name"])
 _PRUNE_FIELDS: Final = frozenset(["label", "label!", "all"])
 _TRUE: Final = frozenset(["1", "true", "True", "t", "T", "TRUE"])
 _FALSE: Final = frozenset(["0", "false", "False", "f", "F", "FALSE"])
-
-
-class NoSuchDriver(NotFound):
-    """No volume driver has this name."""
 
 
 class VolumeService:
@@ -40,31 +37,36 @@ class VolumeService:
         return {"Volumes": [self._shown(volume) for volume in found], "Warnings": None}
 
     async def inspect(self, name: str) -> WireVolume:
-        """One volume. Raises NoSuchVolume."""
-        return self._shown(self._parts.volumes.get(name))
+        """One volume, as its driver tells it. Raises NoSuchVolume, InternalError."""
+        volume, plugins = self._parts.volumes.get(name), self._parts.volumes.plugins
+        shown = self._shown(volume)
+        if volume.driver != LOCAL:
+            known = await in_thread(lambda: plugins.driver(volume.driver).get(name))
+            shown["Mountpoint"] = known.mountpoint
+            if known.status:
+                shown["Status"] = known.status
+        return shown
 
     async def create(self, wanted: CreateVolume) -> WireVolume:
         """Make it if it is not there. Raises InvalidInput, NameTaken, NoSuchDriver."""
-        driver = wanted.get("Driver") or LOCAL
-        if driver != LOCAL:
-            raise NoSuchDriver(f'error looking up volume plugin {driver[:64]}: plugin "{driver[:64]}" not found')
         name, labels = wanted.get("Name") or "", wanted.get("Labels") or {}
         if not name:
             name, labels = new_id(), {**labels, ANONYMOUS: ""}
-        volume, fresh = await self._parts.volumes.create(name, labels, wanted.get("DriverOpts") or {})
+        asked = Wanted(name, labels, wanted.get("DriverOpts") or {}, wanted.get("Driver") or "")
+        volume, fresh = await self._parts.volumes.create(asked)
         if fresh:
-            tell(self._parts, "create", name)
+            tell(self._parts, "create", volume)
         return self._shown(volume)
 
     async def remove(self, name: str, *, force: bool) -> None:
         """Let it go. Raises NoSuchVolume unless *force*, VolumeInUse."""
         try:
-            await self._parts.volumes.remove(name)
+            volume = await self._parts.volumes.remove(name)
         except NoSuchVolume:
             if force:
                 return
             raise
-        tell(self._parts, "destroy", name)
+        tell(self._parts, "destroy", volume)
 
     async def prune(self, filters: Filters) -> PruneVolumesReport:
         """Remove those that nobody holds: the anonymous ones, or with the filter `all` every one."""
@@ -95,12 +97,17 @@ class VolumeService:
         return rows
 
     async def _size(self, volume: Volume) -> int:
-        return 0 if volume.mounts else await in_thread(_measure, str(self._parts.volumes.path(volume.name)))
+        if volume.foreign:
+            return 0
+        path = self._parts.volumes.path(volume.name)
+        if volume.limit_bytes:
+            return await in_thread(taken_bytes, path)
+        return await in_thread(_measure, str(path))
 
     def _passes(self, volume: Volume, filters: Filters, dangling: bool | None) -> bool:  # noqa: FBT001  three values
         if dangling is not None and dangling is bool(self._parts.volumes.holders(volume.name)):
             return False
-        if (drivers := filters.get("driver")) and LOCAL not in drivers:
+        if (drivers := filters.get("driver")) and volume.driver not in drivers:
             return False
         if (names := filters.get("name")) and not any(name in volume.name for name in names):
             return False
@@ -109,7 +116,7 @@ class VolumeService:
     def _shown(self, volume: Volume) -> WireVolume:
         return {
             "CreatedAt": clock.rfc3339(volume.created_ns // 10**9 * 10**9),
-            "Driver": LOCAL,
+            "Driver": volume.driver,
             "Labels": volume.labels or None,
             "Mountpoint": str(self._parts.volumes.path(volume.name)),
             "Name": volume.name,

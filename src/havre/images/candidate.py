@@ -1,7 +1,7 @@
 """An image on its way in: its documents, its blobs, and the lease that keeps them until it is published."""
 
 import io
-from collections.abc import Sequence
+from collections.abc import Iterable, Sequence
 from dataclasses import dataclass
 
 import msgspec
@@ -75,6 +75,19 @@ class Arrival:
         stored = self._content.ingest(source, expected, size, lease=self.lease)
         self.blobs.add(stored.digest)
         return stored
+
+    def ingest_soon(self, pieces: Iterable[bytes]) -> Stored:
+        """Store what *pieces* hold; it is on the disk after `flush`, and no record may name it before."""
+        with self._content.writer(lease=self.lease) as blob:
+            for piece in pieces:
+                blob.write(piece)
+            stored = blob.commit(durable=False)
+        self.blobs.add(stored.digest)
+        return stored
+
+    def flush(self) -> None:
+        """See `Content.flush`."""
+        self._content.flush()
 
     def ingest_bytes(self, data: bytes) -> Digest:
         """Store *data* unless it is there."""

@@ -8,9 +8,10 @@ from dataclasses import dataclass
 
 import msgspec
 
+from havre.base.durations import parse_duration
 from havre.base.errors import InvalidInput
 from havre.base.numbers import parse_int
-from havre.images.words import json_list, key_values, parse_duration, split_words, unquote
+from havre.images.words import json_list, key_values, split_words, unquote
 from havre.oci.image_config import Empty, Healthcheck, ProcessConfig
 
 _DEFAULT_SHELL = ("/bin/sh", "-c")

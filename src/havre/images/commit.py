@@ -57,7 +57,7 @@ def plan_commit(wishes: CommitWishes) -> ProcessConfig:
 def make_commit(layer: Iterator[bytes], arrival: Arrival, wishes: CommitWishes, process: ProcessConfig) -> Candidate:
     """Store the archive *layer*, and make the image that has it on top; blocks. Raises DamagedStore."""
     stored = arrival.ingest(_Pieces(layer))
-    below = _layers_of(arrival, wishes.parent)
+    below = layers_of(arrival, wishes.parent)
     is_empty = stored.digest == _EMPTY
     if not is_empty:
         below.append(Descriptor(media_type=OCI_LAYER, digest=str(stored.digest), size=stored.size))
@@ -74,7 +74,7 @@ def make_commit(layer: Iterator[bytes], arrival: Arrival, wishes: CommitWishes, 
     )
 
 
-def _layers_of(arrival: Arrival, parent: Image) -> list[Descriptor]:
+def layers_of(arrival: Arrival, parent: Image) -> list[Descriptor]:
     """The layers of *parent* by OCI's types; their blobs stay while the arrival lasts."""
     raw = arrival.read_bytes(parent.manifest.parsed_digest(), manifest.MAX_MANIFEST_BYTES)
     document = manifest.decode(raw, parent.manifest.media_type)

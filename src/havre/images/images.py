@@ -18,7 +18,7 @@ from havre.images.model import Image, Loaded, LoadEvent, NoSuchImage, Removed, R
 from havre.images.names import Names
 from havre.images.relay import relayed
 from havre.images.removal import InUse, Wish, plan_removal
-from havre.images.store import ImageStore
+from havre.images.store import ImageStore, Needed
 from havre.images.threads import to_the_end
 from havre.oci.descriptor import Platform
 from havre.oci.reference import Reference, is_tag
@@ -48,6 +48,10 @@ class Images:
     async def close(self) -> None:
         """Wait for the change that goes on."""
         await self.store.close()
+
+    def spare(self, needed: Callable[[], Needed]) -> None:
+        """Never remove what *needed* answers: contents and layers that others than images stand on."""
+        self.store.also_needed.append(needed)
 
     def find(self, text: str) -> Image:
         """The image that *text* names: `busybox`, `busybox:1.36`, `host/name@sha256:…`, an id or its beginning.

@@ -47,6 +47,14 @@ class _Kept:
     contents: frozenset[Digest]
 
 
+@dataclass(frozen=True, slots=True)
+class Needed:
+    """Contents and layers that somebody else needs, besides the images."""
+
+    blobs: frozenset[Digest]
+    chains: frozenset[Digest]
+
+
 class ImageStore:
     """What `Images` and its verbs share; of one event loop."""
 
@@ -59,6 +67,7 @@ class ImageStore:
         self._contents: dict[str, frozenset[Digest]] = {}
         self._layers: dict[Digest, Layer] = {}
         self._arriving: Counter[Digest] = Counter()
+        self.also_needed: list[Callable[[], Needed]] = []
 
     async def open(self) -> None:
         """Read the record; what is damaged is passed over, told in the log, and healed by the next load."""
@@ -132,7 +141,8 @@ class ImageStore:
     async def remove(self, plan: Callable[[frozenset[Digest]], Removal]) -> tuple[Removed, ...]:
         """Carry out what *plan* answers, told which chains others count on."""
         async with self._changing:
-            removal = plan(frozenset(+self._arriving))
+            others = frozenset().union(*(needed().chains for needed in self.also_needed))
+            removal = plan(others | frozenset(+self._arriving))
             await to_the_end(self._forget(removal))
         return removal.answer
 
@@ -264,11 +274,13 @@ class ImageStore:
         return freed + sum(stored.size for stored in self.content.sweep(lambda: blobs))
 
     def _needed_blobs(self) -> frozenset[Digest]:
-        return frozenset().union(*self._contents.values())
+        others = (needed().blobs for needed in self.also_needed)
+        return frozenset().union(*self._contents.values(), *others)
 
     def _needed_chains(self) -> frozenset[Digest]:
         of_images = {layer.chain for image in self.catalogue.all() for layer in image.layers}
-        return frozenset(of_images | set(+self._arriving))
+        others = (needed().chains for needed in self.also_needed)
+        return frozenset(of_images | set(+self._arriving)).union(*others)
 
     def _true_parent(self, candidate: Candidate) -> str:
         """The parent that *candidate* claims, if it is here and the candidate really is one step beyond it."""
@@ -291,13 +303,13 @@ class ImageStore:
     async def _write_index(self) -> None:
         """`index.json` is for other tools; the record is what counts, so a full disk is no failure here."""
         try:
-            await in_thread(self.content.write_index, self._index())
+            await in_thread(self.content.index.write, self._index())
         except (ResourceExhausted, OSError):
             _log.warning("index.json of the image layout is behind", exc_info=True)
 
     def _read_index(self) -> list[Descriptor] | None:
         try:
-            return list(self.content.read_index())
+            return list(self.content.index.read())
         except (DamagedBlob, OSError):
             return None
 

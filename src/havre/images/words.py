@@ -1,4 +1,4 @@
-"""Words of a Dockerfile line: splitting, quotes, `$name` and `${name}`, JSON lists, Go's durations.
+"""Words of a Dockerfile line: splitting, quotes, `$name` and `${name}`, JSON lists.
 
 Quotes and backslashes work as in Docker's own shell lexer: single quotes keep all, double quotes let `$` work.
 """
@@ -10,10 +10,7 @@ import msgspec
 
 from havre.base.errors import InvalidInput
 
-_DURATION = re.compile(r"(?:[0-9]{1,15}(?:\.[0-9]{0,9})?|\.[0-9]{1,9})(?:ns|us|µs|ms|s|m|h)", re.ASCII)
-_UNITS = {"ns": 1, "us": 10**3, "µs": 10**3, "ms": 10**6, "s": 10**9, "m": 60 * 10**9, "h": 3600 * 10**9}
 _VARIABLE = re.compile(r"\$(?:([A-Za-z_][A-Za-z0-9_]*)|\{([A-Za-z_][A-Za-z0-9_]*)(?::([-+])([^{}]*))?\})", re.ASCII)
-_MAX_NS = 2**63 - 1
 
 
 def split_words(text: str) -> list[str]:
@@ -101,24 +98,6 @@ def key_values(instruction: str, text: str, variables: Mapping[str, str]) -> lis
     if any(not name for name, _ in pairs):
         raise InvalidInput(f"{instruction} names can not be blank")
     return pairs
-
-
-def parse_duration(text: str) -> int:
-    """Nanoseconds of Go's `1h2m3.5s`. Raises InvalidInput."""
-    body = text.removeprefix("-").removeprefix("+")
-    if body == "0":
-        return 0
-    total, position = 0, 0
-    while (found := _DURATION.match(body, position)) is not None:
-        part = found.group()
-        digits = part.rstrip("nuµmsh")
-        whole, _, fraction = digits.partition(".")
-        unit = _UNITS[part[len(digits) :]]
-        total += int(whole or "0") * unit + int(fraction.ljust(9, "0")) * unit // 10**9
-        position = found.end()
-    if position != len(body) or not body or total > _MAX_NS:
-        raise InvalidInput(f'time: invalid duration "{text[:100]}"')
-    return -total if text.startswith("-") else total
 
 
 def _value(found: re.Match[str], variables: Mapping[str, str]) -> str:

@@ -1,5 +1,6 @@
 """Messages with descriptors over SOCK_SEQPACKET unix sockets, and unix sockets at paths of any length."""
 
+import _socket
 import array
 import os
 import socket
@@ -29,7 +30,7 @@ class Channel:
     waiting, and nothing was sent or lost. A message too long for a packet travels in sealed memory.
     """
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: _socket.socket) -> None:
         self.socket = sock
 
     @classmethod

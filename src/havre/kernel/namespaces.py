@@ -6,9 +6,11 @@ import os
 import signal
 import struct
 
-from havre.kernel.libc import KernelError, flag_names, libc, path_bytes
+from havre.kernel.libc import KernelError, by_machine, flag_names, libc, path_bytes
 
 _CLONE3 = 435
+_SIGCHLD = int(signal.SIGCHLD)
+_CLONE = by_machine(x86_64=56, aarch64=220)
 _AF_INET, _SOCK_DGRAM_CLOEXEC = 2, 2 | 0x80000
 _SIOCGIFFLAGS, _SIOCSIFFLAGS, _IFF_UP = 0x8913, 0x8914, 1
 
@@ -26,9 +28,6 @@ _socket.argtypes = (ctypes.c_int, ctypes.c_int, ctypes.c_int)
 _held_syscall = ctypes.PyDLL(None, use_errno=True)["syscall"]
 _held_syscall.argtypes = (ctypes.c_long, ctypes.c_void_p, ctypes.c_size_t)
 _held_syscall.restype = ctypes.c_long
-_before_fork = ctypes.PYFUNCTYPE(None)(("PyOS_BeforeFork", ctypes.pythonapi))
-_after_fork_parent = ctypes.PYFUNCTYPE(None)(("PyOS_AfterFork_Parent", ctypes.pythonapi))
-_after_fork_child = ctypes.PYFUNCTYPE(None)(("PyOS_AfterFork_Child", ctypes.pythonapi))
 
 
 class CLONE:
@@ -106,10 +105,9 @@ def setns(fd: int, flags: int) -> None:
 
 
 def clone3(flags: int, cgroup_fd: int | None = None) -> tuple[int, int]:
-    """Fork as os.fork() does, with *flags*: (pid, pidfd) in the parent, (0, -1) in the child.
+    """Fork with *flags*: (pid, pidfd) in the parent, (0, -1) in the child. Only for a process of one thread.
 
-    Only for a process of one thread. The interpreter's and the modules' fork hooks run as in os.fork(); the
-    C library's own (pthread_atfork) do not. The child is born in the cgroup whose folder *cgroup_fd* is.
+    The hooks of os.fork() do not run: see `fork_bare`. The child is born in the cgroup whose folder *cgroup_fd* is.
     """
     pidfd = ctypes.c_int(-1)
     args = _CloneArgs(
@@ -118,17 +116,23 @@ def clone3(flags: int, cgroup_fd: int | None = None) -> tuple[int, int]:
         exit_signal=0 if flags & CLONE.PARENT else signal.SIGCHLD,  # with PARENT it is the caller's own: clone(2)
         cgroup=cgroup_fd or 0,
     )
-    address, size = ctypes.addressof(args), ctypes.sizeof(args)
-    _before_fork()
-    pid: int = _held_syscall(_CLONE3, address, size)
-    if pid == 0:
-        _after_fork_child()
-        return 0, -1
-    number = ctypes.get_errno()
-    _after_fork_parent()
+    pid: int = _held_syscall(_CLONE3, ctypes.addressof(args), ctypes.sizeof(args))
     if pid < 0:
-        raise KernelError.of(number, f"clone3 {flag_names(CLONE, flags)}")
-    return pid, pidfd.value
+        raise KernelError.of(ctypes.get_errno(), f"clone3 {flag_names(CLONE, flags)}")
+    return (pid, pidfd.value) if pid else (0, -1)
+
+
+def fork_bare() -> int:
+    """fork(2) and nothing else: what os.fork() returns, without the hooks of the interpreter and the modules.
+
+    The hooks mend what other threads may have left halfway; a process that has never had another thread needs none,
+    and without them the child dirties a third of the pages. Such a child goes on with what it holds: it may fork
+    again in any way, but must not start threads.
+    """
+    pid: int = _held_syscall(_CLONE, _SIGCHLD, 0)  # not clone3(2), which filters of system calls deny
+    if pid < 0:
+        raise KernelError.of(ctypes.get_errno(), "fork")
+    return pid
 
 
 def open_namespace(proc_fd: int, pid: int, kind: str) -> int:

@@ -5,15 +5,12 @@ namespace of its own offers one that nobody else sees.
 """
 
 import os
-import threading
 from collections.abc import Sequence
 
-from havre.kernel.libc import KernelError
 from havre.kernel.mounts import (
     AT_FDCWD,
     OPEN_TREE_CLONE,
     FsConfig,
-    MountFlag,
     fsconfig,
     fsmount,
     fsopen,
@@ -21,8 +18,8 @@ from havre.kernel.mounts import (
     mount_setattr,
     open_tree,
 )
-from havre.kernel.namespaces import CLONE, unshare
 from havre.kernel.overlay_options import Options, short_options, takes_layers
+from havre.kernel.private_mounts import enter_private_mounts
 
 
 def detached_overlay(lowers: Sequence[str], options: Options = (), attributes: int = 0) -> int:
@@ -32,7 +29,7 @@ def detached_overlay(lowers: Sequence[str], options: Options = (), attributes: i
     """
     if takes_layers(os.uname().release):
         return _by_layers(lowers, options, attributes)
-    return _PrivateMount(lowers, options, attributes).handle()
+    return _from_private_mounts(lowers, options, attributes)
 
 
 def _by_layers(lowers: Sequence[str], options: Options, attributes: int) -> int:
@@ -51,41 +48,23 @@ def _by_layers(lowers: Sequence[str], options: Options, attributes: int) -> int:
         os.close(context)
 
 
-class _PrivateMount:
-    """One mount made by a thread of its own: unshare(2) acts on the calling thread alone."""
+def _from_private_mounts(lowers: Sequence[str], options: Options, attributes: int) -> int:
+    """Made by a thread of its own, whose mounts nobody else sees."""
+    from concurrent.futures import ThreadPoolExecutor
 
-    def __init__(self, lowers: Sequence[str], options: Options, attributes: int) -> None:
-        self._place = lowers[0]
-        self._folder, self._data = short_options(lowers, options)
-        self._attributes = attributes
-        self._made = -1
-        self._failure: BaseException | None = None
+    with ThreadPoolExecutor(1, thread_name_prefix="havre-overlay") as alone:
+        return alone.submit(_mounted, lowers, options, attributes).result()
 
-    def handle(self) -> int:
-        """The mount. Raises KernelError."""
-        thread = threading.Thread(target=self._run, name="havre-overlay")
-        thread.start()
-        thread.join()
-        if self._failure is not None:
-            raise self._failure
-        return self._made
 
-    def _run(self) -> None:
-        try:
-            self._make()
-        except (KernelError, OSError) as failed:
-            self._failure = failed
-
-    def _make(self) -> None:
-        unshare(CLONE.NEWNS)
-        mount("", "/", flags=MountFlag.REC | MountFlag.PRIVATE)
-        os.chdir(self._folder)
-        mount("overlay", self._place, "overlay", 0, self._data)
-        made = open_tree(AT_FDCWD, self._place, OPEN_TREE_CLONE)
-        if self._attributes:
-            try:
-                mount_setattr(made, set_=self._attributes)
-            except BaseException:
-                os.close(made)
-                raise
-        self._made = made
+def _mounted(lowers: Sequence[str], options: Options, attributes: int) -> int:
+    folder, data = short_options(lowers, options)
+    enter_private_mounts()
+    os.chdir(folder)
+    mount("overlay", lowers[0], "overlay", 0, data)
+    made = open_tree(AT_FDCWD, lowers[0], OPEN_TREE_CLONE)
+    try:
+        mount_setattr(made, set_=attributes)
+    except BaseException:
+        os.close(made)
+        raise
+    return made

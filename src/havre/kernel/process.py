@@ -2,6 +2,7 @@
 
 import ctypes
 import os
+from functools import cache
 
 from havre.kernel.libc import KernelError, StrPath, by_machine, libc, path_bytes, shown, syscall
 
@@ -165,6 +166,7 @@ def start_time(pid: int, proc_fd: int | None = None) -> int | None:
     return int(text.rpartition(b")")[2].split()[19])
 
 
+@cache
 def boot_id() -> str:
     """The random id of this boot: numbers of processes mean nothing beyond it."""
     with open("/proc/sys/kernel/random/boot_id", "rb") as file:  # noqa: PTH123  pathlib is not for the launcher

@@ -26,18 +26,33 @@ def hosts_file(
     domainname: str = "",
     addresses: Iterable[str] = (),
     extra: Iterable[tuple[str, str]] = (),
+    linked: Iterable[tuple[str, str]] = (),
     ipv6: bool = True,
 ) -> str:
     """/etc/hosts of a sandbox with a network of its own.
 
-    *extra* is pairs of address and name. Raises InvalidInput for what is no address or would forge a line.
+    *extra* is pairs of address and name, *linked* of address and names. Raises InvalidInput
+    for what is no address or would forge a line.
     """
+    lines = [*_IPV4_HOSTS, *(_IPV6_HOSTS if ipv6 else ()), *_host_lines(extra)]
+    lines += [f"{_address(address)}\t{_words(names, 'host name')}" for address, names in linked]
+    lines += own_lines(hostname, domainname, addresses)
+    return _text(lines)
+
+
+def own_lines(hostname: str, domainname: str, addresses: Iterable[str]) -> list[str]:
+    """The lines of a sandbox's own addresses."""
     full = f"{hostname}.{domainname}" if domainname else hostname
     bare = full.partition(".")[0]
     names = full if full == bare else f"{full} {bare}"
-    lines = [*_IPV4_HOSTS, *(_IPV6_HOSTS if ipv6 else ()), *_host_lines(extra)]
-    lines += [f"{_address(address)}\t{_words(names, 'host name')}" for address in addresses]
-    return _text(lines)
+    return [f"{_address(address)}\t{_words(names, 'host name')}" for address in addresses]
+
+
+def changed_hosts_file(text: str, *, without: Iterable[str], with_lines: Iterable[str]) -> str:
+    """*text*, which others may have changed, without the lines of some addresses and with some lines more."""
+    gone = set(without)
+    kept = [line for line in text.splitlines() if (line.split() or [""])[0] not in gone]
+    return _text([*kept, *with_lines])
 
 
 def host_hosts_file(host_text: str, extra: Iterable[tuple[str, str]] = ()) -> str:
@@ -75,6 +90,17 @@ def resolv_conf(
     return _text(lines)
 
 
+def name_servers(host_text: str, servers: Sequence[str] = ()) -> tuple[str, ...]:
+    """Whom the name server of a sandbox asks: *servers*, else those of the host, public ones where it has none."""
+    given = servers or [server for server in _parse(host_text)["nameserver"] if _is_address(server)]
+    return tuple(_address(server) for server in given) or _FALLBACK_SERVERS
+
+
+def has_option(host_text: str, options: Sequence[str], name: str) -> bool:
+    """Whether a resolver option is set by *options*, or by the host where none are given."""
+    return any(option.partition(":")[0] == name for option in options or _parse(host_text)["options"])
+
+
 def read_host_resolv_conf(path: Path) -> str:
     """The host's resolver file; behind systemd's stub the one with the real servers. A missing file is empty."""
     text = _read(path)
@@ -105,6 +131,14 @@ def _parse(text: str) -> dict[str, list[str]]:
         elif keyword == "options":
             found["options"] += values
     return found
+
+
+def _is_address(text: str) -> bool:
+    try:
+        ipaddress.ip_address(text)
+    except ValueError:
+        return False
+    return text.isascii() and text.isprintable()
 
 
 def _reachable(server: str) -> bool:

@@ -1,21 +1,43 @@
-"""Which subnet, which address: pure choices on what is taken."""
+"""Which subnet, which address: choices on what is taken, for IPv4 and IPv6 alike."""
 
-from collections.abc import Collection, Iterable
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+import ipaddress
+from collections.abc import Collection, Iterable, Iterator
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Network
+from typing import TypeAlias
 
 from havre.base.errors import InvalidInput
-from havre.networks.model import AddressPool, AddressTaken, NoFreeAddress
+from havre.networks.model import AddressPool, AddressTaken, Network, NoFreeAddress, Subnet
+
+AnyNetwork: TypeAlias = IPv4Network | IPv6Network
+AnyAddress: TypeAlias = IPv4Address | IPv6Address
 
 
-def choose_subnet(pools: Iterable[AddressPool], taken: Collection[IPv4Network]) -> IPv4Network:
-    """The first piece of the first pool that overlaps nothing of *taken*. Raises NoFreeAddress."""
+def choose_subnet(pools: Iterable[AddressPool], taken: Collection[AnyNetwork], version: int = 4) -> AnyNetwork:
+    """The first piece of the first pool of this *version* that overlaps nothing of *taken*. Raises NoFreeAddress."""
+    used = [_span(each) for each in taken if each.version == version]
     for pool in pools:
-        for subnet in pool.base.subnets(new_prefix=pool.size):
-            if not any(subnet.overlaps(other) for other in taken):
-                return subnet
+        if pool.base.version == version and (found := _first_free(pool, used)) is not None:
+            return found
     raise NoFreeAddress(
-        "could not find an available, non-overlapping IPv4 address pool among the defaults to assign to the network"
+        f"could not find an available, non-overlapping IPv{version} address pool among the defaults "
+        "to assign to the network"
     )
+
+
+def _first_free(pool: AddressPool, used: Collection[tuple[int, int]]) -> AnyNetwork | None:
+    size = 1 << (pool.base.max_prefixlen - pool.size)
+    start, end = _span(pool.base)
+    while start + size - 1 <= end:
+        last = start + size - 1
+        beyond = max((high for low, high in used if low <= last and high >= start), default=-1)
+        if beyond < 0:
+            return ipaddress.ip_network((pool.base[start - int(pool.base.network_address)], pool.size))
+        start += (beyond - start) // size * size + size
+    return None
+
+
+def _span(network: AnyNetwork) -> tuple[int, int]:
+    return int(network.network_address), int(network.broadcast_address)
 
 
 def first_host(subnet: IPv4Network) -> IPv4Interface:
@@ -33,23 +55,84 @@ def check_range(subnet: IPv4Network, ip_range: IPv4Network | None) -> IPv4Networ
 
 
 def choose_address(
-    subnet: IPv4Network, ip_range: IPv4Network, taken: Collection[IPv4Address], wanted: IPv4Address | None = None
-) -> IPv4Address:
+    subnet: AnyNetwork, ip_range: AnyNetwork, taken: Collection[AnyAddress], wanted: AnyAddress | None = None
+) -> AnyAddress:
     """*wanted*, or the lowest address of *ip_range* that is free.
 
     *taken* holds the gateway too. Raises NoFreeAddress, AddressTaken, or InvalidInput for a wish outside.
     """
-    edges = {subnet.network_address, subnet.broadcast_address}
+    edges = _edges(subnet)
     if wanted is not None:
         if wanted not in subnet or wanted in edges:
             raise InvalidInput(
                 f"invalid address {wanted}: it does not belong to any of this network's subnets ({subnet})"
             )
         if wanted in taken:
-            raise AddressTaken(f"Address already in use: {wanted}")
+            raise AddressTaken("Address already in use")
         return wanted
-    used = {int(address) for address in (*taken, *edges)}
     for number in range(int(ip_range.network_address), int(ip_range.broadcast_address) + 1):
-        if number not in used:
-            return IPv4Address(number)
-    raise NoFreeAddress(f"no available IPv4 addresses on this network's address pools: {subnet} (range {ip_range})")
+        address = type(subnet.network_address)(number)
+        if address not in taken and address not in edges:
+            return address
+    family = subnet.version
+    raise NoFreeAddress(
+        f"no available IPv{family} addresses on this network's address pools: {subnet} (range {ip_range})"
+    )
+
+
+def _edges(subnet: AnyNetwork) -> tuple[AnyAddress, ...]:
+    """What no host may have: RFC 1122, section 3.2.1.3, and the anycast address of RFC 4291, section 2.6.1."""
+    if subnet.prefixlen >= subnet.max_prefixlen - 1:
+        return ()
+    if isinstance(subnet, IPv4Network):
+        return (subnet.network_address, subnet.broadcast_address)
+    return (subnet.network_address,)
+
+
+class Leases:
+    """The addresses that are out, by network; in memory, in step with the store."""
+
+    def __init__(self) -> None:
+        self._used: dict[str, set[AnyAddress]] = {}
+
+    def choose(self, network: Network, version: int, wanted: AnyAddress | None = None) -> tuple[AnyAddress, Subnet]:
+        """A free address of *network*, and the subnet that it is of.
+
+        Raises NoFreeAddress, AddressTaken, InvalidInput when *wanted* is in no subnet.
+        """
+        subnets = [each for each in network.active if each.network.version == version]
+        if wanted is not None:
+            subnets = [each for each in subnets if wanted in each.network]
+        refusal: NoFreeAddress | None = None
+        for each in subnets:
+            part = ipaddress.ip_network(each.ip_range) if each.ip_range else each.network
+            try:
+                return choose_address(each.network, part, self._taken(network, each), wanted), each
+            except NoFreeAddress as full:
+                refusal = full
+        if refusal is not None:
+            raise refusal
+        raise InvalidInput(
+            f"invalid address {wanted}: it does not belong to any of this network's subnets"
+            if wanted is not None
+            else f"network {network.name} has no IPv{version} subnet"
+        )
+
+    def take(self, network_id: str, addresses: Iterable[str]) -> None:
+        """Note that these are out."""
+        self._used.setdefault(network_id, set()).update(_parsed(addresses))
+
+    def give_back(self, network_id: str, addresses: Iterable[str]) -> None:
+        """Note that these are free; what was free already is no error."""
+        used = self._used.get(network_id)
+        if used is not None:
+            used.difference_update(_parsed(addresses))
+
+    def _taken(self, network: Network, subnet: Subnet) -> set[AnyAddress]:
+        used = self._used.setdefault(network.id, set())
+        used.update(_parsed((subnet.gateway, network.bridge_address, *subnet.auxiliary.values())))
+        return used
+
+
+def _parsed(addresses: Iterable[str]) -> Iterator[AnyAddress]:
+    return (ipaddress.ip_address(address) for address in addresses if address)

@@ -4,27 +4,22 @@ import asyncio
 import errno
 import logging
 import sqlite3
-from collections.abc import Callable, Collection
+import threading
+from collections.abc import Callable, Collection, Mapping
 from concurrent.futures import Future, ThreadPoolExecutor
+from dataclasses import dataclass
 from functools import wraps
 from pathlib import Path
 from typing import ParamSpec, TypeVar
 
-from havre.base.errors import InvalidInput, ResourceExhausted, Unavailable
-from havre.base.ids import is_id_prefix
+from havre.base.errors import ResourceExhausted, Unavailable
 from havre.base.tasks import Tasks
-from havre.networks.model import (
-    SHARED_PREFIX,
-    Attachment,
-    Network,
-    NetworkFailed,
-    NoSuchNetwork,
-    Reconciled,
-    Settings,
-    Wishes,
-)
-from havre.networks.plant import build_plant
+from havre.networks.creation import NetworkWish
+from havre.networks.firewall import TABLE
+from havre.networks.model import Attachment, Network, NetworkFailed, Reconciled, Settings, Wishes
+from havre.networks.plant import Plant, build_plant
 from havre.networks.switchboard import Switchboard
+from havre.networks.upkeep import Upkeep
 from havre.networks.watch import LinkWatch, Ours, RuleWatch
 
 _P = ParamSpec("_P")
@@ -34,8 +29,15 @@ _SETTLE_S = 0.2
 _USED_UP = {errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EDQUOT, errno.ENOBUFS}
 
 
+@dataclass(frozen=True, slots=True)
+class _Parts:
+    plant: Plant
+    board: Switchboard
+    upkeep: Upkeep
+
+
 class Networks:
-    """Keeps the default networks, and connects sandboxes to them.
+    """Keeps the networks, and connects sandboxes to them.
 
     Lifecycle: `open`, then `reconcile` with the sandboxes that still live, then `attach` and `detach` in any
     order; `close` leaves what is connected as it is. *root* is this room's folder below the data root. All
@@ -47,9 +49,8 @@ class Networks:
         self._exec_root = exec_root
         self._settings = settings
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="networks")
-        self._board: Switchboard | None = None
-        self._networks: tuple[Network, ...] = ()
-        self._ours = Ours(0, "", 0)
+        self._parts: _Parts | None = None
+        self._ours = Ours(frozenset(), "", 0)
         self._watches: tuple[LinkWatch | RuleWatch, ...] = ()
         self._tasks = Tasks()
         self._repair_due = False
@@ -72,34 +73,38 @@ class Networks:
             watch.netlink.close()
         self._watches = ()
         await self._tasks.close()
-        board, self._board = self._board, None
-        if board is not None:
-            await loop.run_in_executor(self._thread, board.close)
+        parts, self._parts = self._parts, None
+        if parts is not None:
+            await loop.run_in_executor(self._thread, parts.plant.close)
         self._thread.shutdown(wait=False)
 
     def list(self) -> tuple[Network, ...]:
         """All networks."""
-        return self._networks
+        return tuple(self._opened().plant.catalogue)
 
     def get(self, ref: str) -> Network:
         """The network with this name, id, or unambiguous beginning of an id. Raises NoSuchNetwork, InvalidInput."""
-        for network in self._networks:
-            if ref in {network.id, network.name}:
-                return network
-        found = [network for network in self._networks if is_id_prefix(ref) and network.id.startswith(ref)]
-        if len(found) > 1:
-            raise InvalidInput(f"network {ref} is ambiguous ({len(found)} matches found on ID prefix)")
-        if not found:
-            raise NoSuchNetwork(f"network {ref} not found")
-        return found[0]
+        return self._opened().plant.catalogue.get(ref)
+
+    async def create(self, wish: NetworkWish) -> Network:
+        """Make a network, durably; nothing is left when this raises.
+
+        NetworkTaken, InvalidInput, Forbidden, NotFound for a driver, NotSupported, NoFreeAddress, NetworkFailed.
+        """
+        return await self._refreshing(self._opened().upkeep.create, wish)
+
+    async def remove(self, network: Network) -> None:
+        """Let a network go, durably. Raises Forbidden for a built-in one and for one in use, NetworkFailed."""
+        await self._refreshing(self._opened().upkeep.remove, network)
 
     def attachments(self, network_id: str = "") -> tuple[Attachment, ...]:
         """Who is attached now, to this network or to any."""
-        return tuple(each for each in self._opened().attachments() if not network_id or each.network_id == network_id)
+        everyone = self._opened().board.attachments()
+        return tuple(each for each in everyone if not network_id or each.find(network_id) is not None)
 
     def find_attachment(self, sandbox_id: str) -> Attachment | None:
         """How this sandbox is attached."""
-        return self._opened().find(sandbox_id)
+        return self._opened().board.find(sandbox_id)
 
     async def attach(self, sandbox_id: str, wishes: Wishes | None = None) -> Attachment:
         """Give a sandbox its namespace and connect it as *wishes* say, by default to the bridge.
@@ -108,12 +113,12 @@ class Networks:
         AddressTaken, NoFreeAddress, ResourceExhausted, NetworkFailed.
         """
         wishes = wishes or Wishes()
-        board = self._opened()
-        if wishes.network.startswith(SHARED_PREFIX):
-            path = wishes.network.removeprefix(SHARED_PREFIX)
-            return Attachment(sandbox_id=sandbox_id, network_name=wishes.network, netns_path=path)
-        network = self.get(wishes.network)
-        work = self._thread.submit(_translated(board.attach), sandbox_id, network, wishes)
+        board = self._opened().board
+        if wishes.shared:
+            return Attachment(sandbox_id=sandbox_id, netns_path=wishes.shared)
+        for join in wishes.joins:
+            self.get(join.network)  # one that is not there is told before anything waits
+        work = self._thread.submit(_translated(board.attach), sandbox_id, wishes)
         try:
             return await asyncio.wrap_future(work)
         except asyncio.CancelledError:
@@ -121,43 +126,70 @@ class Networks:
             raise
 
     async def detach(self, sandbox_id: str) -> None:
-        """Take a sandbox off its network; its address is free at once, its links and namespace go in the background.
+        """Take a sandbox off its networks; its addresses are free at once, links and namespace go in the background.
 
         An unknown sandbox is no error. Raises NetworkFailed; the same call may then be made again.
         """
-        await self._call(self._opened().detach, sandbox_id)
+        await self._call(self._opened().board.detach, sandbox_id)
+
+    async def connect(self, sandbox_id: str, wishes: Wishes) -> Attachment:
+        """Connect an attached sandbox to one network more; nothing is left when this raises, as with `attach`.
+
+        The ports of *wishes* are published if only this network gives the sandbox a way to the world.
+        """
+        return await asyncio.shield(self._call(self._opened().board.connect, sandbox_id, wishes))
+
+    async def disconnect(self, sandbox_id: str, network_id: str, wishes: Wishes) -> Attachment:
+        """Take an attached sandbox off one network; ports of *wishes* are published by what is left.
+
+        Raises InvalidInput when it is not on it, NetworkFailed.
+        """
+        return await asyncio.shield(self._call(self._opened().board.disconnect, sandbox_id, network_id, wishes))
+
+    async def rename(self, sandbox_id: str, names: Mapping[str, tuple[str, ...]]) -> Attachment:
+        """Let an attached sandbox be found by other names: *names* by the id of the network."""
+        return await self._call(self._opened().board.rename, sandbox_id, names)
 
     async def reconcile(self, live: Collection[str]) -> Reconciled:
         """Bring records, kernel and the set of sandboxes that *live* together; once after `open`."""
-        return await self._call(self._opened().reconcile, live)
+        return await self._refreshing(self._opened().upkeep.reconcile, live)
 
     async def repair(self) -> None:
-        """Put bridge, ports and rules right, as happens by itself when somebody else changed them."""
-        await self._call(self._repair)
+        """Put bridges, ports and rules right, as happens by itself when somebody else changed them."""
+        await self._refreshing(self._opened().upkeep.repair)
 
     def _open(self) -> None:
         plant = build_plant(self._settings, self._root, self._exec_root)
         try:
-            self._board = Switchboard(plant)
+            board = Switchboard(plant)
+            self._parts = _Parts(plant, board, Upkeep(plant, board))
             self._watches = (LinkWatch(),)
             if self._settings.firewall:
                 self._watches += (RuleWatch(),)
-            self._ours = self._board.ours()
+            self._look_again()
         except BaseException:
-            self._board = None
+            self._parts = None
             plant.close()
             raise
-        self._networks = tuple(plant.networks.values())
 
-    def _opened(self) -> Switchboard:
-        if self._board is None:
+    def _opened(self) -> "_Parts":
+        if self._parts is None:
             raise Unavailable("networks are not open")
-        return self._board
+        return self._parts
 
-    def _repair(self) -> None:
-        board = self._opened()
-        board.repair()
-        self._ours = board.ours()
+    def _look_again(self) -> None:
+        self._ours = Ours(self._opened().upkeep.bridge_indexes(), TABLE, threading.get_native_id())
+
+    async def _refreshing(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
+        """As `_call`, for what may change which links are ours."""
+
+        def called() -> _T:
+            try:
+                return function(*args, **kwargs)
+            finally:
+                self._look_again()
+
+        return await asyncio.shield(self._call(called))
 
     def _on_news(self, watch: LinkWatch | RuleWatch) -> None:
         if watch.news(self._ours) and not self._repair_due:

@@ -1,7 +1,8 @@
 """The words of libnftables-json(5) that our tables are written in. Pure."""
 
 from collections.abc import Mapping, Sequence
-from ipaddress import IPv4Network
+from dataclasses import dataclass
+from ipaddress import IPv4Network, IPv6Network
 
 from havre.kernel.nft import JSON, Command
 
@@ -10,6 +11,26 @@ INET = {"family": "inet", "table": TABLE}
 BRIDGE = {"family": "bridge", "table": TABLE}
 ACCEPT: Command = {"accept": None}
 DROP: Command = {"drop": None}
+
+
+@dataclass(frozen=True, slots=True)
+class Family:
+    """One version of IP: its *protocol*, the *kind* of its addresses, and the *suffix* of its sets' names."""
+
+    version: int
+    protocol: str
+    kind: str
+    suffix: str
+
+
+IPV4 = Family(4, "ip", "ipv4_addr", "")
+IPV6 = Family(6, "ip6", "ipv6_addr", "6")
+FAMILIES = (IPV4, IPV6)
+
+
+def family_of(address: str) -> Family:
+    """The family that an address is of."""
+    return IPV6 if ":" in address else IPV4
 
 
 def table(where: Mapping[str, str]) -> Command:
@@ -63,6 +84,6 @@ def both(first: JSON, second: JSON) -> Command:
     return {"concat": [first, second]}
 
 
-def prefix(subnet: IPv4Network) -> Command:
+def prefix(subnet: IPv4Network | IPv6Network) -> Command:
     """A subnet."""
     return {"prefix": {"addr": str(subnet.network_address), "len": subnet.prefixlen}}

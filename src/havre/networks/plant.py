@@ -1,10 +1,9 @@
 """What stands before the first sandbox comes: the default networks' records, the bridge, forwarding, the rules."""
 
-import logging
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
 from dataclasses import dataclass
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from ipaddress import IPv4Interface, IPv4Network, IPv6Network
 from pathlib import Path
 
 from havre.base.clock import now_ns
@@ -16,17 +15,19 @@ from havre.kernel.netlink.links import Link, find_link, random_mac
 from havre.kernel.netlink.routes import list_routes
 from havre.kernel.nft import Nft
 from havre.kernel.procfs import Proc, open_mounted_proc
-from havre.networks.bridge import Bridge, BridgePlan
-from havre.networks.firewall import BridgeRules, Firewall, Wanted
-from havre.networks.ipam import check_range, choose_subnet, first_host
-from havre.networks.model import BRIDGE, HOST, NONE, Network, Settings
+from havre.networks.catalogue import Catalogue
+from havre.networks.firewall import Firewall
+from havre.networks.forwarding import Forwarding
+from havre.networks.ipam import AnyNetwork, Leases, check_range, choose_subnet, first_host
+from havre.networks.media import Media, Workshop
+from havre.networks.model import BRIDGE, HOST, NONE, Network, Settings, Subnet
+from havre.networks.naming import Naming
+from havre.networks.publishing import Publisher
 from havre.networks.relay import Relay
 from havre.networks.reservations import Reservations
 from havre.networks.sandboxes import Undertaker, WarmPool
 from havre.networks.store import Store
 
-_log = logging.getLogger(__name__)
-_FORWARDING = "net/ipv4/ip_forward"
 _WIDEST_ROUTE = 8
 """A wider route is a way to the rest of the world cut in two, as VPNs do, and no place."""
 _OPTION = "com.docker.network."
@@ -34,23 +35,26 @@ _OPTION = "com.docker.network."
 
 @dataclass(frozen=True, slots=True)
 class Plant:
-    """All that sandboxes are connected with. *rules* names the bridges; the guards of sandboxes come on top."""
+    """All that sandboxes are connected with. *strangers_dropped* are the versions of IP that only we forward here."""
 
+    settings: Settings
     store: Store
     netlink: Netlink
-    bridge: Bridge
+    proc: Proc
+    catalogue: Catalogue
+    media: Media
+    leases: Leases
     firewall: Firewall | None
     pool: WarmPool
     undertaker: Undertaker
-    networks: Mapping[str, Network]
-    rules: Wanted
+    publisher: Publisher
+    naming: Naming
+    forwarding: Forwarding
     netns_folder: Path
-    reservations: Reservations
-    default_binding: str
     closing: ExitStack
 
     def close(self) -> None:
-        """Give back what belongs to this process; bridge, rules and connected sandboxes stay."""
+        """Give back what belongs to this process; bridges, rules and connected sandboxes stay."""
         self.closing.close()
 
 
@@ -67,10 +71,11 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         netlink = undo.enter_context(Netlink())
         proc = open_mounted_proc()
         undo.callback(proc.close)
-        networks = _default_networks(settings, store, netlink)
-        bridge = Bridge(netlink, proc, _bridge_plan(settings, networks[BRIDGE]))
-        bridge.ensure()
-        ours = settings.ip_forward and _enable_forwarding(proc, exec_root / "network-forwarding")
+        catalogue = Catalogue(store, _networks(settings, store, netlink))
+        media = Media(Workshop(netlink, proc, settings))
+        media.add(catalogue.get(BRIDGE))
+        forwarding = Forwarding(proc, exec_root / "network-forwarding", wanted=settings.ip_forward)
+        forwarding.enable(4)
         firewall = Firewall(Nft()) if settings.firewall else None
         if firewall is not None:
             undo.callback(firewall.close)
@@ -78,30 +83,34 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         undo.callback(undertaker.close)
         pool = WarmPool(settings.warm)
         undo.callback(pool.close)
-        rules = _rules(settings, networks[BRIDGE], strangers_dropped=ours)
         relay = Relay()
         undo.callback(relay.close)
         held = Reservations(relay)
         undo.callback(held.close)
+        naming = Naming(catalogue.by_id)
+        undo.callback(naming.close)
         closing = undo.pop_all()
     return Plant(
+        settings=settings,
         store=store,
         netlink=netlink,
-        bridge=bridge,
+        proc=proc,
+        catalogue=catalogue,
+        media=media,
+        leases=Leases(),
         firewall=firewall,
         pool=pool,
         undertaker=undertaker,
-        networks=networks,
-        rules=rules,
+        publisher=Publisher(held, settings.default_binding, catalogue.by_id),
+        naming=naming,
+        forwarding=forwarding,
         netns_folder=netns_folder,
-        reservations=held,
-        default_binding=settings.default_binding,
         closing=closing,
     )
 
 
 def bridge_interface(
-    settings: Settings, kept: Network | None, present: IPv4Interface | None, routed: Collection[IPv4Network]
+    settings: Settings, kept: Network | None, present: IPv4Interface | None, routed: Collection[AnyNetwork]
 ) -> IPv4Interface:
     """The address of the default bridge: as told, as it stands in the kernel, as last time, or from a free pool.
 
@@ -115,32 +124,31 @@ def bridge_interface(
         return present
     if kept is not None and kept.subnet:
         before = IPv4Interface((kept.bridge_address, IPv4Network(kept.subnet).prefixlen))
-        if not any(before.network.overlaps(other) for other in routed):
+        if not any(other.version == 4 and before.network.overlaps(other) for other in routed):
             return before
-    return first_host(choose_subnet(settings.pools, routed))
+    chosen = choose_subnet(settings.pools, routed)
+    return first_host(IPv4Network(str(chosen)))
 
 
-def _default_networks(settings: Settings, store: Store, netlink: Netlink) -> dict[str, Network]:
-    """The three networks that always exist; their ids are made once."""
+def _networks(settings: Settings, store: Store, netlink: Netlink) -> list[Network]:
+    """All networks; the three that always exist come first, and their ids are made once."""
     kept = {network.name: network for network in store.networks()}
-    wanted = {BRIDGE: _bridge_network(settings, kept.get(BRIDGE), netlink)}
+    wanted = {BRIDGE: _bridge_network(settings, kept, netlink)}
     for name, driver in ((HOST, "host"), (NONE, "null")):
         wanted[name] = kept.get(name) or Network(id=new_id(), name=name, driver=driver, created_ns=now_ns())
     for name, network in wanted.items():
         if kept.get(name) != network:
             store.save_network(network)
-    return wanted
+    return [*wanted.values(), *(network for name, network in kept.items() if name not in wanted)]
 
 
-def _bridge_network(settings: Settings, kept: Network | None, netlink: Netlink) -> Network:
+def _bridge_network(settings: Settings, everyone: Mapping[str, Network], netlink: Netlink) -> Network:
+    kept = everyone.get(BRIDGE)
     link = find_link(netlink, settings.bridge_name)
     present = _address_of(netlink, link) if link is not None else None
     own_index = link.index if link is not None else 0
-    routed = [
-        route.destination
-        for route in list_routes(netlink)
-        if route.destination.prefixlen >= _WIDEST_ROUTE and (not own_index or route.index != own_index)
-    ]
+    others = [subnet.network for each in everyone.values() if each.name != BRIDGE for subnet in each.subnets]
+    routed = [*routed_elsewhere(netlink, {own_index}), *others]
     interface = bridge_interface(settings, kept, present, routed)
     ip_range = check_range(interface.network, settings.fixed_cidr)
     gateway = settings.default_gateway or interface.ip
@@ -151,10 +159,14 @@ def _bridge_network(settings: Settings, kept: Network | None, netlink: Netlink) 
         name=BRIDGE,
         driver="bridge",
         created_ns=kept.created_ns if kept is not None else now_ns(),
-        subnet=str(interface.network),
-        gateway=str(gateway),
+        subnets=(
+            Subnet(
+                subnet=str(interface.network),
+                ip_range=str(ip_range) if settings.fixed_cidr is not None else "",
+                gateway=str(gateway),
+            ),
+        ),
         bridge_address=str(interface.ip),
-        ip_range=str(ip_range) if settings.fixed_cidr is not None else "",
         bridge_name=settings.bridge_name,
         bridge_mac=kept.bridge_mac if kept is not None else random_mac(),
         options=_bridge_options(settings),
@@ -177,36 +189,14 @@ def _address_of(netlink: Netlink, link: Link) -> IPv4Interface | None:
     return next((each.interface for each in found if isinstance(each.interface, IPv4Interface)), None)
 
 
-def _bridge_plan(settings: Settings, network: Network) -> BridgePlan:
-    prefix = IPv4Network(network.subnet).prefixlen
-    return BridgePlan(
-        name=network.bridge_name,
-        network_id=network.id,
-        interface=IPv4Interface((IPv4Address(network.bridge_address), prefix)),
-        mac=network.bridge_mac,
-        mtu=settings.mtu,
-        isolated=not settings.icc,
-        loopback_routed=settings.firewall,
-    )
-
-
-def _rules(settings: Settings, network: Network, *, strangers_dropped: bool) -> Wanted:
-    bridge = BridgeRules(
-        bridge_name=network.bridge_name,
-        subnet=IPv4Network(network.subnet),
-        talking=settings.icc,
-        masquerade=settings.masquerade,
-    )
-    return Wanted((bridge,), strangers_dropped=strangers_dropped, guards=() if settings.spoof_guard else None)
-
-
-def _enable_forwarding(proc: Proc, mark: Path) -> bool:
-    """Switch IPv4 forwarding on; tells whether it is on because of us.
-
-    *mark* remembers that across restarts of the daemon, and like the setting itself not across a boot.
-    """
-    if proc.read(f"sys/{_FORWARDING}").strip() == b"0":
-        mark.touch(mode=0o600)
-        proc.write_sysctl(_FORWARDING, "1")
-        _log.info("IPv4 forwarding was off on this host; it is on now, and what is not of our networks is dropped")
-    return mark.exists()
+def routed_elsewhere(netlink: Netlink, own: Collection[int]) -> list[IPv4Network | IPv6Network]:
+    """Where the links of this host lead that are not in *own*; loopback and addresses of one link alone left out."""
+    return [
+        route.destination
+        for route in list_routes(netlink)
+        if route.destination.prefixlen >= _WIDEST_ROUTE
+        and route.index not in own
+        and not route.destination.is_link_local
+        and not route.destination.is_loopback
+        and not route.destination.is_multicast
+    ]

@@ -5,17 +5,21 @@ from dataclasses import dataclass
 
 from havre.kernel.nft import JSON, Command
 from havre.networks import nft_words as words
-from havre.networks.nft_words import INET
+from havre.networks.nft_words import FAMILIES, INET, IPV4, IPV6, Family
 
-DYNAMIC = frozenset({"any_address", "any_port", "one_address", "one_port", "published"})
+_KINDS = ("any_address", "any_port", "one_address", "one_port", "published")
+DYNAMIC = frozenset(f"{kind}{family.suffix}" for kind in _KINDS for family in FAMILIES)
 """The sets and maps whose elements belong to sandboxes."""
 _TO_PORT = -100
-_ANY = "0.0.0.0"
+_ANY = frozenset({"0.0.0.0", "::"})
 
 
 @dataclass(frozen=True, slots=True)
 class Forward:
-    """What arrives for *host_port* at *host_ip*, or at any address when that is 0.0.0.0, goes to *address*."""
+    """What arrives for *host_port* at *host_ip*, or at any address when that is 0.0.0.0 or ::, goes to *address*.
+
+    With an empty *host_ip* nothing is translated: the port is open at the sandbox's own address.
+    """
 
     host_ip: str
     host_port: int
@@ -27,28 +31,31 @@ class Forward:
 def forward_tables(forwards: Iterable[Forward]) -> list[Command]:
     """The maps, and the chains that ask them for what comes from outside and for what this host sends itself."""
     service: list[str] = ["inet_proto", "inet_service"]
-    return [
-        _map("any_address", service, "ipv4_addr"),
-        _map("any_port", service, "inet_service"),
-        _map("one_address", ["ipv4_addr", *service], "ipv4_addr"),
-        _map("one_port", ["ipv4_addr", *service], "inet_service"),
-        *add_forwards(forwards),
-        *_translating("entering", "prerouting"),
-        *_translating("sending", "output"),
+    maps = [
+        made
+        for family in FAMILIES
+        for made in (
+            _map(f"any_address{family.suffix}", service, family.kind),
+            _map(f"any_port{family.suffix}", service, "inet_service"),
+            _map(f"one_address{family.suffix}", [family.kind, *service], family.kind),
+            _map(f"one_port{family.suffix}", [family.kind, *service], "inet_service"),
+        )
     ]
+    return [*maps, *add_forwards(forwards), *_translating("entering", "prerouting"), *_translating("sending", "output")]
 
 
 def returning_rules() -> list[Command]:
     """Senders that the answer would not find back through us: loopback addresses, and neighbours on one bridge."""
-    home = words.both(words.meta("oifname"), words.field("ip", "saddr"))
     loopback: JSON = {"prefix": {"addr": "127.0.0.0", "len": 8}}
     to_bridge = words.match(words.meta("oifname"), "@bridges")
     translated: Command = {"match": {"op": "in", "left": {"ct": {"key": "status"}}, "right": "dnat"}}
     masquerade: Command = {"masquerade": None}
-    return [
-        words.rule(INET, "leaving", words.match(words.field("ip", "saddr"), loopback), to_bridge, masquerade),
-        words.rule(INET, "leaving", words.match(home, "@homes"), to_bridge, translated, masquerade),
-    ]
+    rules = [words.rule(INET, "leaving", words.match(words.field("ip", "saddr"), loopback), to_bridge, masquerade)]
+    for family in FAMILIES:
+        home = words.both(words.meta("oifname"), words.field(family.protocol, "saddr"))
+        at_home = words.match(home, f"@homes{family.suffix}")
+        rules.append(words.rule(INET, "leaving", at_home, to_bridge, translated, masquerade))
+    return rules
 
 
 def loopback_rule() -> Command:
@@ -70,32 +77,39 @@ def remove_forwards(forwards: Iterable[Forward]) -> list[Command]:
 
 def elements(forward: Forward) -> list[dict[str, JSON]]:
     """What one port puts into the sets and maps."""
-    kind = "any" if forward.host_ip == _ANY else "one"
+    kind = "any" if forward.host_ip in _ANY else "one"
+    suffix = words.family_of(forward.address).suffix
     place: list[JSON] = [forward.protocol, forward.host_port]
     key: JSON = {"concat": place if kind == "any" else [forward.host_ip, *place]}
     inner: JSON = {"concat": [forward.address, forward.protocol, forward.port]}
+    opened: dict[str, JSON] = {**INET, "name": f"published{suffix}", "elem": [inner]}
+    if not forward.host_ip:
+        return [opened]
     return [
-        {**INET, "name": f"{kind}_address", "elem": [[key, forward.address]]},
-        {**INET, "name": f"{kind}_port", "elem": [[key, forward.port]]},
-        {**INET, "name": "published", "elem": [inner]},
+        {**INET, "name": f"{kind}_address{suffix}", "elem": [[key, forward.address]]},
+        {**INET, "name": f"{kind}_port{suffix}", "elem": [[key, forward.port]]},
+        opened,
     ]
 
 
 def _translating(chain: str, hook: str) -> list[Command]:
-    service: list[JSON] = [words.meta("l4proto"), words.field("th", "dport")]
-    one: JSON = {"concat": [words.field("ip", "daddr"), *service]}
+    rules = [words.base_chain(INET, chain, "nat", hook, _TO_PORT)]
     here: Command = {"match": {"op": "==", "left": {"fib": {"result": "type", "flags": ["daddr"]}}, "right": "local"}}
-    return [
-        words.base_chain(INET, chain, "nat", hook, _TO_PORT),
-        words.rule(INET, chain, _translate(one, "one")),
-        words.rule(INET, chain, here, _translate({"concat": service}, "any")),
-    ]
+    # Nothing leads what was sent from ::1 to another link: such a packet is left to the relay.
+    routable = words.match(words.field("ip6", "daddr"), "::1", op="!=")
+    for family, first in ((IPV4, ()), (IPV6, (routable,))):
+        service: list[JSON] = [words.meta("l4proto"), words.field("th", "dport")]
+        of_family = words.match(words.meta("nfproto"), f"ipv{family.version}")
+        one: JSON = {"concat": [words.field(family.protocol, "daddr"), *service]}
+        rules.append(words.rule(INET, chain, *first, _translate(one, "one", family)))
+        rules.append(words.rule(INET, chain, of_family, *first, here, _translate({"concat": service}, "any", family)))
+    return rules
 
 
-def _translate(key: JSON, kind: str) -> Command:
-    address: JSON = {"map": {"key": key, "data": f"@{kind}_address"}}
-    port: JSON = {"map": {"key": key, "data": f"@{kind}_port"}}
-    return {"dnat": {"family": "ip", "addr": address, "port": port}}
+def _translate(key: JSON, kind: str, family: Family) -> Command:
+    address: JSON = {"map": {"key": key, "data": f"@{kind}_address{family.suffix}"}}
+    port: JSON = {"map": {"key": key, "data": f"@{kind}_port{family.suffix}"}}
+    return {"dnat": {"family": family.protocol, "addr": address, "port": port}}
 
 
 def _map(name: str, key: list[str], value: str) -> Command:

@@ -30,6 +30,10 @@ class Relay:
         held.setblocking(False)
         self._loop.call_soon_threadsafe(self._open, held, protocol, (address, port))
 
+    def redirect(self, held: socket.socket, address: str, port: int) -> None:
+        """Carry what arrives at *held* from now on there; connections that stand end where they began."""
+        self._loop.call_soon_threadsafe(self._turn, held, (address, port))
+
     def stop(self, held: socket.socket) -> None:
         """Serve *held* no more; it is closed when this returns, and its connections are cut."""
         asyncio.run_coroutine_threadsafe(self._shut(held), self._loop).result()
@@ -48,6 +52,11 @@ class Relay:
         self._doors[held] = door
         if protocol != "sctp":
             self._loop.add_reader(held, door.on_news)
+
+    def _turn(self, held: socket.socket, target: tuple[str, int]) -> None:
+        door = self._doors.get(held)
+        if door is not None:
+            door.turn(target)
 
     async def _shut(self, held: socket.socket) -> None:
         door = self._doors.pop(held, None)
@@ -81,13 +90,17 @@ class _Door:
             self._tasks.add(task)
             task.add_done_callback(self._tasks.discard)
 
+    def turn(self, target: tuple[str, int]) -> None:
+        """Lead new clients there."""
+        self._target = target
+
     def close(self) -> None:
         """Cut every connection."""
         for task in self._tasks:
             task.cancel()
 
     async def _carry(self, client: socket.socket) -> None:
-        with client, socket.socket(socket.AF_INET, socket.SOCK_STREAM) as inner:
+        with client, socket.socket(_family(self._target), socket.SOCK_STREAM) as inner:
             inner.setblocking(False)
             for each in (client, inner):
                 each.setsockopt(socket.IPPROTO_TCP, socket.TCP_NODELAY, 1)
@@ -114,6 +127,10 @@ class _Datagrams(_Door):
             piece, client = self._held.recvfrom(_PIECE)
             self._towards(client).send(piece)
 
+    def turn(self, target: tuple[str, int]) -> None:
+        super().turn(target)
+        self.close()
+
     def close(self) -> None:
         for client in list(self._inner):
             self._forget(client)
@@ -126,7 +143,7 @@ class _Datagrams(_Door):
         else:
             if len(self._inner) >= _UDP_CLIENTS:
                 self._forget(next(iter(self._inner)))
-            inner = socket.socket(socket.AF_INET, socket.SOCK_DGRAM)
+            inner = socket.socket(_family(self._target), socket.SOCK_DGRAM)
             inner.setblocking(False)
             inner.connect(self._target)
             self._loop.add_reader(inner, self._answer, inner, client)
@@ -142,3 +159,7 @@ class _Datagrams(_Door):
         timer.cancel()
         self._loop.remove_reader(inner)
         inner.close()
+
+
+def _family(target: tuple[str, int]) -> socket.AddressFamily:
+    return socket.AF_INET6 if ":" in target[0] else socket.AF_INET

@@ -62,6 +62,12 @@ class Reservations:
                 held = None
             self._keep(owner, [_Held(port, held)], address)
 
+    def retarget(self, owner: str, address: str) -> None:
+        """Let what reaches the ports of *owner* be carried to another address of its."""
+        for each in self._held.get(owner, ()):
+            if each.socket is not None:
+                self.relay.redirect(each.socket, address, each.port.port)
+
     def release(self, owner: str) -> None:
         """Let the ports of *owner* go; an unknown one is no error."""
         for each in self._held.pop(owner, ()):

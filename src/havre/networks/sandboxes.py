@@ -120,10 +120,14 @@ class WarmPool:
 
 @dataclass(frozen=True, slots=True)
 class Remains:
-    """What is left of a sandbox: the file of its namespace and our end of its cable, either may be empty."""
+    """What is left of a sandbox: the file of its namespace, our end of its cable, both may be empty.
+
+    *finish* is called as well: what takes the kernel long and nobody waits for.
+    """
 
     netns_path: str = ""
     host_link: str = ""
+    finish: Callable[[], None] | None = None
 
 
 class Undertaker:
@@ -163,6 +167,8 @@ class Undertaker:
 
     def _take_away(self, batch: list[Remains]) -> None:
         for remains in batch:
+            if remains.finish is not None:
+                remains.finish()
             if remains.netns_path:
                 self._unpin(Path(remains.netns_path))
         names = [remains.host_link for remains in batch if remains.host_link]

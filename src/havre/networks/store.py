@@ -2,6 +2,8 @@
 
 import logging
 import sqlite3
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import TypeVar
 
@@ -10,18 +12,23 @@ import msgspec
 from havre.base.clock import now_ns
 from havre.base.errors import InternalError
 from havre.networks.model import AddressTaken, Attachment, Network
+from havre.networks.old_records import attachment_of_v1, network_of_v1
 
-SCHEMA_VERSION = 1
-_SCHEMA = """
-CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, record BLOB NOT NULL) STRICT;
-CREATE TABLE attachments (
-    sandbox_id TEXT PRIMARY KEY,
+SCHEMA_VERSION = 2
+_ATTACHMENTS = """
+CREATE TABLE attachments (sandbox_id TEXT PRIMARY KEY, record BLOB NOT NULL) STRICT;
+CREATE TABLE leases (
     network_id TEXT NOT NULL,
-    address TEXT,
-    record BLOB NOT NULL,
-    UNIQUE (network_id, address)
+    address TEXT NOT NULL,
+    sandbox_id TEXT NOT NULL,
+    PRIMARY KEY (network_id, address)
 ) STRICT;
+CREATE INDEX leases_of ON leases (sandbox_id);
+"""
+_SCHEMA = f"""
+CREATE TABLE networks (id TEXT PRIMARY KEY, name TEXT NOT NULL UNIQUE, record BLOB NOT NULL) STRICT;
 CREATE TABLE damaged (origin TEXT NOT NULL, name TEXT NOT NULL, record BLOB NOT NULL) STRICT;
+{_ATTACHMENTS}
 """
 _log = logging.getLogger(__name__)
 _T = TypeVar("_T")
@@ -32,8 +39,9 @@ _attachment = msgspec.json.Decoder(Attachment)
 class Store:
     """One SQLite file; for one thread at a time.
 
-    A network is on the disk when `save_network` returns. An attachment survives the end of this process at
-    any instruction, but not a power cut, which no sandbox survives either: so it costs no fsync.
+    A network is on the disk when `save_network` returns, and off it when `forget_network` does. An attachment
+    survives the end of this process at any instruction, but not a power cut, which no sandbox survives either: so
+    it costs no fsync.
     """
 
     def __init__(self, folder: Path) -> None:
@@ -61,36 +69,71 @@ class Store:
 
     def save_network(self, network: Network) -> None:
         """Keep *network* in place of the one with its name."""
-        self._db.execute("PRAGMA synchronous=FULL")
-        try:
+        with self._durable():
             self._db.execute(
                 "INSERT INTO networks VALUES (?, ?, ?)"
                 " ON CONFLICT (name) DO UPDATE SET id = excluded.id, record = excluded.record",
                 (network.id, network.name, msgspec.json.encode(network)),
             )
+
+    def forget_network(self, network_id: str) -> None:
+        """Let a network go; forgetting an unknown one is no error."""
+        with self._durable():
+            self._db.execute("DELETE FROM networks WHERE id = ?", (network_id,))
+
+    def attachments(self) -> list[Attachment]:
+        """All attachments; the leases of one that cannot be read are free again."""
+        found = self._read("attachments", "sandbox_id", _attachment)
+        self._db.execute("DELETE FROM leases WHERE sandbox_id NOT IN (SELECT sandbox_id FROM attachments)")
+        return found
+
+    def save_attachment(self, attachment: Attachment) -> None:
+        """Keep *attachment* in place of what the sandbox had, and with it the leases of its addresses.
+
+        Raises AddressTaken if another sandbox has one of them; then nothing is changed.
+        """
+        owner = attachment.sandbox_id
+        leases = [
+            (endpoint.network_id, address, owner)
+            for endpoint in attachment.endpoints
+            for address in (endpoint.ip_address, endpoint.ipv6_address)
+            if address
+        ]
+        with self._whole():
+            self._db.execute("DELETE FROM leases WHERE sandbox_id = ?", (owner,))
+            try:
+                self._db.executemany("INSERT INTO leases VALUES (?, ?, ?)", leases)
+            except sqlite3.IntegrityError as error:
+                raise AddressTaken("Address already in use") from error
+            self._db.execute(
+                "INSERT INTO attachments VALUES (?, ?) ON CONFLICT (sandbox_id) DO UPDATE SET record = excluded.record",
+                (owner, msgspec.json.encode(attachment)),
+            )
+
+    def forget_attachment(self, sandbox_id: str) -> None:
+        """Let the attachment and its leases go; forgetting an unknown one is no error."""
+        with self._whole():
+            self._db.execute("DELETE FROM leases WHERE sandbox_id = ?", (sandbox_id,))
+            self._db.execute("DELETE FROM attachments WHERE sandbox_id = ?", (sandbox_id,))
+
+    @contextmanager
+    def _durable(self) -> Iterator[None]:
+        self._db.execute("PRAGMA synchronous=FULL")
+        try:
+            yield
         finally:
             self._db.execute("PRAGMA synchronous=NORMAL")
 
-    def attachments(self) -> list[Attachment]:
-        """All attachments."""
-        return self._read("attachments", "sandbox_id", _attachment)
-
-    def save_attachment(self, attachment: Attachment) -> None:
-        """Keep *attachment* and with it the lease of its address. Raises AddressTaken if another sandbox has it."""
-        row = (
-            attachment.sandbox_id,
-            attachment.network_id,
-            attachment.ip_address or None,
-            msgspec.json.encode(attachment),
-        )
+    @contextmanager
+    def _whole(self) -> Iterator[None]:
+        """All of what is done inside, or nothing."""
+        self._db.execute("BEGIN IMMEDIATE")
         try:
-            self._db.execute("INSERT INTO attachments VALUES (?, ?, ?, ?)", row)
-        except sqlite3.IntegrityError as error:
-            raise AddressTaken(f"Address already in use: {attachment.ip_address}") from error
-
-    def forget_attachment(self, sandbox_id: str) -> None:
-        """Let the attachment and its lease go; forgetting an unknown one is no error."""
-        self._db.execute("DELETE FROM attachments WHERE sandbox_id = ?", (sandbox_id,))
+            yield
+        except BaseException:
+            self._db.execute("ROLLBACK")
+            raise
+        self._db.execute("COMMIT")
 
     def _open(self) -> sqlite3.Connection:
         db = sqlite3.connect(self._path, isolation_level=None, check_same_thread=False)
@@ -123,3 +166,28 @@ class Store:
             )
         if version == 0:
             db.executescript(f"BEGIN IMMEDIATE; {_SCHEMA} PRAGMA user_version={SCHEMA_VERSION}; COMMIT;")
+        elif version == 1:
+            _migrate_from_v1(db)
+
+
+def _migrate_from_v1(db: sqlite3.Connection) -> None:
+    """One network a sandbox, and one subnet a network, become several; in one transaction."""
+    attachments = db.execute("SELECT sandbox_id, record FROM attachments").fetchall()
+    db.execute("BEGIN IMMEDIATE")
+    try:
+        db.execute("ALTER TABLE attachments RENAME TO old_attachments")
+        for statement in _ATTACHMENTS.split(";"):
+            db.execute(statement)
+        for name, record in db.execute("SELECT name, record FROM networks").fetchall():
+            db.execute("UPDATE networks SET record = ? WHERE name = ?", (network_of_v1(record), name))
+        for sandbox_id, record in attachments:
+            body, leases = attachment_of_v1(record)
+            db.execute("INSERT INTO attachments VALUES (?, ?)", (sandbox_id, body))
+            rows = [(network_id, address, sandbox_id) for network_id, address in leases]
+            db.executemany("INSERT INTO leases VALUES (?, ?, ?)", rows)
+        db.execute("DROP TABLE old_attachments")
+        db.execute(f"PRAGMA user_version={SCHEMA_VERSION}")
+        db.execute("COMMIT")
+    except BaseException:
+        db.execute("ROLLBACK")
+        raise

@@ -4,7 +4,7 @@ import struct
 from collections.abc import Callable, Iterable
 from dataclasses import dataclass
 
-from havre.kernel.netlink.addresses import RTM_DELADDR, RTNLGRP_IPV4_IFADDR, parse_address
+from havre.kernel.netlink.addresses import RTM_DELADDR, RTNLGRP_IPV4_IFADDR, RTNLGRP_IPV6_IFADDR, parse_address
 from havre.kernel.netlink.codec import MalformedMessage, Message, parse_attributes, to_text
 from havre.kernel.netlink.connection import NETLINK_NETFILTER, Netlink
 from havre.kernel.netlink.links import RTM_DELLINK, RTM_NEWLINK, RTNLGRP_LINK, link_index, parse_link
@@ -21,9 +21,9 @@ _GENERIC_HEADER = struct.Struct("=BBH")  # struct nfgenmsg
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What to look out for: a bridge, a table, and the thread whose own changes are no news."""
+    """What to look out for: bridges, a table, and the thread whose own changes are no news."""
 
-    bridge_index: int
+    bridge_indexes: frozenset[int]
     table: str
     thread_id: int
 
@@ -35,9 +35,10 @@ class LinkWatch:
         self.netlink = Netlink()
         self.netlink.join(RTNLGRP_LINK)
         self.netlink.join(RTNLGRP_IPV4_IFADDR)
+        self.netlink.join(RTNLGRP_IPV6_IFADDR)
 
     def news(self, ours: Ours) -> bool:
-        """Read what arrived: whether the bridge went away, went down or lost an address."""
+        """Read what arrived: whether a bridge went away, went down or lost an address."""
         return _heard(self.netlink, lambda messages: any(concerns_bridge(each, ours) for each in messages))
 
 
@@ -75,11 +76,11 @@ def touches_table(messages: Iterable[Message], ours: Ours) -> bool:
 
 
 def concerns_bridge(message: Message, ours: Ours) -> bool:
-    """Whether a message tells that the bridge went away, went down or lost an address."""
+    """Whether a message tells that a bridge went away, went down or lost an address."""
     if message.kind == RTM_DELADDR:
         address = parse_address(message)
-        return address is not None and address.index == ours.bridge_index
-    if message.kind not in {RTM_NEWLINK, RTM_DELLINK} or link_index(message) != ours.bridge_index:
+        return address is not None and address.index in ours.bridge_indexes
+    if message.kind not in {RTM_NEWLINK, RTM_DELLINK} or link_index(message) not in ours.bridge_indexes:
         return False
     return message.kind == RTM_DELLINK or not parse_link(message).up
 

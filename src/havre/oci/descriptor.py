@@ -43,6 +43,7 @@ class Descriptor(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel"
     annotations: dict[str, str] = {}
     platform: Platform | None = None
     urls: list[str] = []
+    artifact_type: str = ""
 
     def parsed_digest(self) -> Digest:
         """The digest as a value. Raises InvalidInput."""

@@ -19,6 +19,8 @@ class Manifest(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", 
     config: Descriptor
     layers: list[Descriptor]
     annotations: dict[str, str] = {}
+    artifact_type: str = ""
+    subject: Descriptor | None = None
 
 
 class Index(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", kw_only=True):
@@ -28,6 +30,8 @@ class Index(msgspec.Struct, frozen=True, omit_defaults=True, rename="camel", kw_
     media_type: str = ""
     manifests: list[Descriptor]
     annotations: dict[str, str] = {}
+    artifact_type: str = ""
+    subject: Descriptor | None = None
 
 
 def decode(data: bytes, media_type: str = "") -> Manifest | Index:

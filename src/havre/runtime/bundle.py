@@ -110,8 +110,12 @@ class AttachWishes(_Value, frozen=True):
 
 
 class Exit(_Value, frozen=True):
-    """How a process ended: its exit code, or 128 and the number of the signal that ended it."""
+    """How a process ended: its exit code, or 128 and the number of the signal that ended it.
+
+    *error* tells why, when it did not end by itself or by a signal of a user.
+    """
 
     code: int
     oom_killed: bool = False
     finished_ns: int = 0
+    error: str = ""

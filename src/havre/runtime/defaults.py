@@ -2,13 +2,13 @@
 
 import os
 from functools import cache
-from pathlib import Path
 
 from havre.oci.runtime_spec import Device, DeviceRule, Mount
 from havre.runtime.seccomp_profile import Profile, default_profile, kernel_version, parse_profile, resolve
 
 __all__ = [
     "CAPABILITIES",
+    "CGROUP_PARENT",
     "DEVICE_RULES",
     "INIT_TARGET",
     "MASKED_PATHS",
@@ -26,6 +26,7 @@ __all__ = [
     "resolve",
 ]
 
+CGROUP_PARENT = "/havre"
 PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
 SHM_SIZE = 64 << 20
 INIT_TARGET = "/sbin/docker-init"
@@ -64,7 +65,7 @@ MASKED_PATHS = (
 
 READONLY_PATHS = ("/proc/bus", "/proc/fs", "/proc/irq", "/proc/sys", "/proc/sysrq-trigger")
 
-_CPUS = Path("/sys/devices/system/cpu")
+_CPUS = "/sys/devices/system/cpu"
 _INITS = ("docker-init", "tini", "tini-static", "catatonit")
 _INIT_FOLDERS = ("/usr/libexec/docker", "/usr/libexec/podman", "/usr/local/bin", "/usr/bin", "/sbin", "/bin")
 
@@ -134,8 +135,15 @@ def default_mounts(*, shm_size: int = SHM_SIZE) -> list[Mount]:
 @cache
 def masked_paths() -> tuple[str, ...]:
     """MASKED_PATHS and the thermal counters of each CPU that has them on this host."""
-    throttles = sorted(str(found) for found in _CPUS.glob("cpu[0-9]*/thermal_throttle"))
-    return MASKED_PATHS + tuple(throttles)
+    cpus = (f"{_CPUS}/{name}/thermal_throttle" for name in _listed(_CPUS) if name[3:4].isdigit())
+    return MASKED_PATHS + tuple(sorted(path for path in cpus if os.path.exists(path)))  # noqa: PTH110
+
+
+def _listed(folder: str) -> "list[str]":
+    try:
+        return os.listdir(folder)  # noqa: PTH208  no pathlib in the launcher
+    except OSError:
+        return []
 
 
 def find_init() -> str | None:

@@ -3,28 +3,43 @@
 Started by `runtime.sealed`; ends when havred's end of its channel closes. Shims have sessions of their own and stay.
 """
 
+import contextlib
 import gc
 import os
 import select
 import signal
-import socket
 import sys
+from _socket import (
+    AF_UNIX,
+    CMSG_SPACE,
+    MSG_CMSG_CLOEXEC,
+    MSG_NOSIGNAL,
+    SCM_RIGHTS,
+    SOCK_SEQPACKET,
+    SOL_SOCKET,
+    socket,
+    socketpair,
+)
 from typing import NoReturn
 
+from havre.base.errors import HavreError
 from havre.kernel.cgroups import open_cgroups
-from havre.kernel.channel import Channel, ChannelClosed
-from havre.kernel.process import set_dumpable, set_name
+from havre.kernel.channel import Channel
+from havre.kernel.namespaces import fork_bare
+from havre.kernel.process import boot_id, set_dumpable, set_name
 from havre.kernel.procfs import open_mounted_proc
+from havre.runtime.cradle import group_of, sweep
 from havre.runtime.shim.container import Tools
 from havre.runtime.shim.main import serve
 from havre.runtime.title import set_title
 
-_READY = b"ready"
 _CALM_MS = 30
+_SPARE = b"i"  # a message of Channel without content
+_ORDER, _RIGHTS, _CLOEXEC = 16, CMSG_SPACE(4), int(MSG_CMSG_CLOEXEC)
 
 
-def main(fd: int, fail_at: str = "") -> None:
-    """Serve the channel *fd* to the end."""
+def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
+    """Serve the channel *fd* to the end. With *cgroup_parent* there is always a container half born in there."""
     set_dumpable(False)
     set_name("havre-launcher")
     set_title("havre-launcher")
@@ -34,79 +49,80 @@ def main(fd: int, fail_at: str = "") -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o022)
     os.chdir("/")
-    tools = Tools(open_cgroups(), open_mounted_proc(), fail_at)
-    channel = Channel(socket.socket(fileno=fd))
+    cgroups, spare_group = open_cgroups(), ""
+    if cgroup_parent:
+        sweep(cgroups, cgroup_parent)
+        spare_group = group_of(os.getpid(), cgroup_parent)
+    tools = Tools(cgroups, open_mounted_proc(), fail_at, spare_group)
+    boot_id()  # read once for all shims
+    orders = socket(fileno=fd)
     os.set_inheritable(fd, False)
     gc.collect()
     gc.freeze()
     gc.disable()
-    channel.send(_READY)
-    _Zygote(channel, tools).serve()
+    Channel(orders).send(b"ready")
+    _Zygote(orders, tools).serve()
 
 
 class _Zygote:
-    """Hands each launch to a shim; one is forked ahead of need, at a moment when nothing else is asked for."""
+    """Forks a shim for each channel that havred sends, and one ahead of need, whose channel havred is sent.
 
-    def __init__(self, channel: Channel, tools: Tools) -> None:
-        self._channel = channel
+    The latter at a moment when nothing else is asked for; havred says when it has taken it. A page that is written here
+    is lost to every shim that still shared it: hence the bare sockets, and nothing kept.
+    """
+
+    def __init__(self, orders: socket, tools: Tools) -> None:
+        self._orders = orders
         self._tools = tools
-        self._spare: socket.socket | None = None
+        self._spared = False
 
     def serve(self) -> None:
         """Until havred closes its end."""
         poll = select.poll()
-        poll.register(self._channel.fileno(), select.POLLIN)
+        poll.register(self._orders.fileno(), select.POLLIN)
         while True:
-            if self._spare is None and not poll.poll(_CALM_MS):
-                self._spare = self._fork()
-            try:
-                _, fds = self._channel.receive()
-            except ChannelClosed:
-                return
-            if fds:
-                self._hand_over(fds[0])
-
-    def _hand_over(self, fd: int) -> None:
-        """Havred learns that no shim took the launch from the end of the shim's channel."""
-        spare, self._spare = self._spare, None
-        for shim in (spare, None):
-            taker = shim or self._fork()
-            if taker is not None and _send(taker, fd):
+            if not self._spared and not poll.poll(_CALM_MS):
+                self._spare()
+            data, ancillary, _, _ = self._orders.recvmsg(_ORDER, _RIGHTS, _CLOEXEC)
+            if not data:
                 break
-        os.close(fd)
+            if ancillary:
+                fd = int.from_bytes(ancillary[0][2], sys.byteorder)
+                self._fork(fd, ahead=False)
+                os.close(fd)
+            else:
+                self._spared = False
+        if self._tools.spare_group:
+            with contextlib.suppress(OSError, HavreError):  # a shim that was killed may have left it
+                self._tools.cgroups.remove(self._tools.spare_group)
 
-    def _fork(self) -> socket.socket | None:
-        """A shim that waits for its launch on the other end."""
-        ours, theirs = socket.socketpair()
+    def _spare(self) -> None:
+        self._spared = True
+        ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
+        if self._fork(theirs.fileno(), ahead=True):
+            rights = [(SOL_SOCKET, SCM_RIGHTS, ours.fileno().to_bytes(4, sys.byteorder))]
+            with contextlib.suppress(OSError):  # havred is gone: the next look shows it
+                self._orders.sendmsg([_SPARE], rights, MSG_NOSIGNAL)
+        ours.close()
+        theirs.close()
+
+    def _fork(self, fd: int, *, ahead: bool) -> bool:
+        """A shim on the channel *fd*, from whose end havred learns that there is none."""
         try:
-            pid = os.fork()
+            pid = fork_bare()
         except OSError as error:
             sys.stderr.write(f"havre-launcher: fork: {error}\n")
-            ours.close()
-            theirs.close()
-            return None
+            return False
         if pid == 0:
-            self._channel.close()
-            ours.close()
-            _become_shim(theirs.detach(), self._tools)
-        theirs.close()
-        return ours
+            self._orders.close()
+            _become_shim(fd, self._tools, ahead=ahead)
+        return True
 
 
-def _send(taker: socket.socket, fd: int) -> bool:
-    try:
-        socket.send_fds(taker, [b"l"], [fd])
-    except OSError:
-        return False  # the spare one was killed
-    finally:
-        taker.close()
-    return True
-
-
-def _become_shim(fd: int, tools: Tools) -> NoReturn:
+def _become_shim(fd: int, tools: Tools, *, ahead: bool) -> NoReturn:
     code = 1
     try:
-        serve(fd, tools)
+        serve(fd, tools, ahead=ahead)
         code = 0
     except BaseException:  # noqa: BLE001  the outermost loop of the shim: what it says goes to havred's own output
         import traceback

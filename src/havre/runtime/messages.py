@@ -1,5 +1,7 @@
 """The conversations between havred, shim and init: one tagged struct a message, packed by msgspec."""
 
+from typing import Literal
+
 import msgspec
 
 from havre.oci.runtime_spec import Resources
@@ -242,6 +244,18 @@ class GoOn(_Message, frozen=True):
     """The cgroup is made and limited, and the ids are mapped."""
 
 
+class Bear(_Message, frozen=True):
+    """A waiting child that has seen its Bundle becomes that container. *own* are its own namespaces, by type.
+
+    Along come its root, a detached mount; its three pipes unless it has a terminal; the network namespace to join;
+    and the detached sources of the mounts numbered in *sources*.
+    """
+
+    own: list[str]
+    network: Literal["host", "join", "make"]
+    sources: list[int]
+
+
 _encoder = msgspec.msgpack.Encoder()
 encode = _encoder.encode
 """The bytes of a message."""
@@ -269,8 +283,14 @@ def decode_from_init(data: bytes) -> FromInit:
     return message
 
 
+_bear = msgspec.msgpack.Decoder(Bear)
 _bundle = msgspec.msgpack.Decoder(Bundle)
 _exec_request = msgspec.msgpack.Decoder(ExecRequest)
+
+
+def decode_bear(data: bytes) -> Bear:
+    """Raises msgspec.MsgspecError for what is no message."""
+    return _bear.decode(data)
 
 
 def decode_bundle(data: msgspec.Raw) -> Bundle:

@@ -2,7 +2,6 @@
 
 import contextlib
 import os
-from pathlib import Path
 from typing import TypeVar
 
 import msgspec
@@ -31,29 +30,31 @@ class RunDir:
     """What may vanish at a reboot. Files appear whole; reading an absent one gives None."""
 
     def __init__(self, path: str) -> None:
-        self.path = Path(path)
+        self.path = path
 
     @property
-    def socket(self) -> Path:
+    def socket(self) -> str:
         """Where the shim listens."""
-        return self.path / SOCKET
+        return f"{self.path}/{SOCKET}"
 
     def make(self) -> None:
         """Make the folder, or take it over when what an earlier container left there is an end."""
-        os.makedirs(self.path, 0o700, exist_ok=True)  # noqa: PTH103  pathlib's has no mode for parents
-        for name in (_EXIT, _STATE, SOCKET):
-            with contextlib.suppress(FileNotFoundError):
-                (self.path / name).unlink()
+        try:
+            os.mkdir(self.path, 0o700)  # noqa: PTH102  no pathlib in the launcher
+        except FileNotFoundError:
+            os.makedirs(self.path, 0o700, exist_ok=True)  # noqa: PTH103  the same
+        except FileExistsError:
+            self._clear((_EXIT, _STATE, SOCKET))
 
     def write_state(self, pid: int, started_ns: int, cgroup: str) -> None:
         """Say who the container is."""
         mark = Birthmark(pid, start_time(pid) or 0, boot_id(), started_ns, cgroup)
-        write_file(self.path / _STATE, msgspec.json.encode(mark), durable=False)
+        write_file(f"{self.path}/{_STATE}", msgspec.json.encode(mark), durable=False)
 
     def write_exit(self, exit_: Exit) -> None:
         """Say how it ended; a folder that was taken away meanwhile is no error."""
         with contextlib.suppress(FileNotFoundError):
-            write_file(self.path / _EXIT, msgspec.json.encode(exit_), durable=False)
+            write_file(f"{self.path}/{_EXIT}", msgspec.json.encode(exit_), durable=False)
 
     def state(self) -> Birthmark | None:
         """Who the container is or was."""
@@ -65,14 +66,18 @@ class RunDir:
 
     def remove(self) -> None:
         """Take the folder away with what we put there; absent is done."""
-        for name in (SOCKET, _STATE, _EXIT):
-            with contextlib.suppress(FileNotFoundError):
-                (self.path / name).unlink()
+        self._clear((SOCKET, _STATE, _EXIT))
         with contextlib.suppress(FileNotFoundError):
-            self.path.rmdir()
+            os.rmdir(self.path)  # noqa: PTH106  the same
+
+    def _clear(self, names: "tuple[str, ...]") -> None:
+        for name in names:
+            with contextlib.suppress(FileNotFoundError):
+                os.unlink(f"{self.path}/{name}")  # noqa: PTH108  the same
 
     def _read(self, name: str, kind: "type[_T]") -> "_T | None":
         try:
-            return msgspec.json.decode((self.path / name).read_bytes(), type=kind)
+            with open(f"{self.path}/{name}", "rb") as file:  # noqa: PTH123  the same
+                return msgspec.json.decode(file.read(), type=kind)
         except (FileNotFoundError, msgspec.MsgspecError):
             return None

@@ -42,20 +42,25 @@ __all__ = [
 ]
 
 _KILLED = 137
+_DISMISSED_WITHIN_S = 2.0
+_LOST = "the process that held the container (its shim) was killed, and the container with it"
 
 
 class Runtime:
     """Run folders are *exec_root*/<id>; a bundle's `run_dir` is that.
 
     `open` starts the launcher, which is started again when it was killed; `close` ends it, and containers go on.
+    With *cgroup_parent* a container is kept half born in there, for the next one whose cgroup is to lie there too.
     *fail_at* makes each birth, or with `guest:` before it each exec session's, fail at that step: the tests' own.
     """
 
-    def __init__(self, exec_root: Path, *, fail_at: str = "") -> None:
+    def __init__(self, exec_root: Path, *, cgroup_parent: str = "", fail_at: str = "") -> None:
         self._exec_root = exec_root
+        self._cgroup_parent = cgroup_parent
         self._fail_at = fail_at
         self._launcher: Channel | None = None
         self._launcher_pid = 0
+        self._spare: Channel | None = None
         self._starting = asyncio.Lock()
         self._cgroups: Cgroups | None = None
         self._shims: dict[str, Shim] = {}
@@ -97,17 +102,8 @@ class Runtime:
         """
         if bundle.run_dir != self.run_dir(bundle.id):
             raise InvalidInput(f"the run folder of {bundle.id} is {self.run_dir(bundle.id)}, not {bundle.run_dir}")
-        launcher = await self._ready_launcher()
-        ours, theirs = Channel.pair()
         shim = Shim(bundle.id)
-        link = self._bind(shim, ours)
-        try:
-            launcher.send(b"", [theirs.fileno()])
-        except (ChannelClosed, BlockingIOError) as error:
-            link.close()
-            raise LauncherGone("the process that starts containers does not answer") from error
-        finally:
-            theirs.close()
+        link = self._bind(shim, await self._fresh_shim())
         wishes = [Attach(link.number(), wish) for _, wish in attachments]
         shim.attachments = tuple(link.attached(wish.seq) for wish in wishes)
         fds = [connection.fileno() for connection, _ in attachments]
@@ -124,6 +120,25 @@ class Runtime:
             shim.pid, shim.started_ns = answer.pid, answer.started_ns
         self._hold(shim)
         return shim
+
+    async def _fresh_shim(self) -> Channel:
+        """The channel of one that has nothing to do yet. Raises LauncherGone."""
+        launcher = await self._ready_launcher()
+        spare, self._spare = self._spare, None
+        try:
+            if spare is not None:
+                launcher.send(b"taken")
+                if _lives(spare):
+                    return spare
+                spare.close()
+            ours, theirs = Channel.pair()
+            try:
+                launcher.send(b"", [theirs.fileno()])
+            finally:
+                theirs.close()
+        except (ChannelClosed, BlockingIOError) as error:
+            raise LauncherGone("the process that starts containers does not answer") from error
+        return ours
 
     async def adopt(self, container_id: str) -> Shim | None:
         """The shim of a container that an earlier havred started; None when there is none any more.
@@ -151,8 +166,15 @@ class Runtime:
         return shim
 
     def ended(self, container_id: str) -> Exit | None:
-        """How the container ended, as its shim wrote it; None while it runs or when nobody knows."""
-        return RunDir(self.run_dir(container_id)).exit()
+        """How the container ended, once its shim is gone; None when nobody knows, as after a reboot.
+
+        A shim that was killed wrote nothing: what it held is killed with `remove`.
+        """
+        run_dir = RunDir(self.run_dir(container_id))
+        known, mark = run_dir.exit(), run_dir.state()
+        if known is None and mark is not None and mark.boot_id == boot_id():
+            return Exit(code=_KILLED, finished_ns=time.time_ns(), error=_LOST)
+        return known
 
     async def remove(self, container_id: str) -> None:
         """Take away what a container left: processes whose shim is gone, cgroup, run folder. Idempotent."""
@@ -172,11 +194,12 @@ class Runtime:
 
     def _lost(self, shim: Shim) -> None:
         """The shim was killed: what it wrote last counts; else the container is ended, since nobody holds it."""
-        known = self.ended(shim.id)
+        run_dir = RunDir(self.run_dir(shim.id))
+        known = run_dir.exit()
         if known is None:
             with contextlib.suppress(HavreError, OSError):
-                self._kill(RunDir(self.run_dir(shim.id)).state())
-            known = Exit(code=_KILLED, finished_ns=time.time_ns())
+                self._kill(run_dir.state())
+            known = Exit(code=_KILLED, finished_ns=time.time_ns(), error=_LOST)
         shim.finish(known)
 
     def _sweep(self, container_id: str) -> None:
@@ -215,9 +238,9 @@ class Runtime:
 
     async def _start_launcher(self) -> Channel:
         ours, theirs = Channel.pair()
-        theirs.socket.set_inheritable(True)
+        os.set_inheritable(theirs.fileno(), True)
         try:
-            self._launcher_pid = start_launcher(theirs.fileno(), self._fail_at)
+            self._launcher_pid = start_launcher(theirs.fileno(), self._fail_at, self._cgroup_parent)
         finally:
             theirs.close()
         ours.socket.setblocking(False)
@@ -230,7 +253,7 @@ class Runtime:
 
     def _launcher_spoke(self, channel: Channel, ready: "asyncio.Future[bool]") -> None:
         try:
-            channel.receive()
+            _, fds = channel.receive()
         except BlockingIOError:
             return
         except (ChannelClosed, OSError):
@@ -240,12 +263,28 @@ class Runtime:
                 asyncio.get_running_loop().remove_reader(channel.fileno())
                 channel.close()
                 self._launcher = None
+                self._dismiss_spare()
                 self._reap_launcher()
             return
+        if fds:
+            self._dismiss_spare()
+            self._spare = Channel(socket.socket(fileno=fds[0]))
         if not ready.done():
             ready.set_result(True)
 
+    def _dismiss_spare(self, within_s: float = 0.0) -> None:
+        """Let the spare shim go, and wait so long for the end of all that it had prepared."""
+        spare, self._spare = self._spare, None
+        if spare is None:
+            return
+        with contextlib.suppress(OSError):
+            spare.socket.settimeout(within_s)
+            spare.socket.shutdown(socket.SHUT_WR)
+            spare.socket.recv(1)
+        spare.close()
+
     def _end_launcher(self) -> None:
+        self._dismiss_spare(_DISMISSED_WITHIN_S)
         if self._launcher is not None:
             asyncio.get_running_loop().remove_reader(self._launcher.fileno())
             self._launcher.close()
@@ -257,6 +296,17 @@ class Runtime:
         if pid:
             with contextlib.suppress(ChildProcessError):
                 os.waitpid(pid, 0)
+
+
+def _lives(spare: Channel) -> bool:
+    """Whether nobody has closed the other end, on which nothing is ever said unasked."""
+    try:
+        spare.socket.recv(1, socket.MSG_PEEK | socket.MSG_DONTWAIT)
+    except BlockingIOError:
+        return True
+    except OSError:
+        pass
+    return False
 
 
 def _head(bundle: Bundle) -> Head:

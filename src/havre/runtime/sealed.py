@@ -9,7 +9,10 @@ from havre.kernel.libc import KernelError
 from havre.kernel.mounts import MountAttr
 from havre.kernel.overlays import detached_overlay
 
-_CODE = "import sys;sys.path[:]={paths!r};from havre.runtime.launcher import main;main({fd},{fail_at!r})"
+_CODE = (
+    "import sys;sys.path[:]={paths!r};import havre.runtime.lean;from havre.runtime.launcher import main;"
+    "main({fd},{fail_at!r},{cgroup_parent!r})"
+)
 
 
 def sealed_interpreter() -> int:
@@ -36,9 +39,11 @@ def _overlay(folder: str) -> int:
     return detached_overlay((folder, str(Path(__file__).parent)), attributes=attributes)
 
 
-def start_launcher(channel_fd: int, fail_at: str = "") -> int:
+def start_launcher(channel_fd: int, fail_at: str = "", cgroup_parent: str = "") -> int:
     """Start the launcher on the inheritable descriptor *channel_fd*; its pid. Nothing of our environment goes along."""
-    code = _CODE.format(paths=[path for path in sys.path if path], fd=channel_fd, fail_at=fail_at)
+    code = _CODE.format(
+        paths=[path for path in sys.path if path], fd=channel_fd, fail_at=fail_at, cgroup_parent=cgroup_parent
+    )
     options = ["-I", "-S", "-X", "utf8", "-X", "no_debug_ranges", "-OO"]
     interpreter = sealed_interpreter()
     try:

@@ -99,5 +99,9 @@ class Snapshots(Protocol):
     def usage(self, key: str) -> int:
         """Bytes that the tree in work holds by itself. Raises NoSuchKey."""
 
-    def discard(self, key: str) -> None:
-        """Forget a tree in work and its files; quick, for the files go later. An unknown key is no error."""
+    def discard(self, key: str, *, files: bool = True) -> None:
+        """Forget a tree in work and its files; quick, for the files go later. An unknown key is no error.
+
+        Without *files* it is forgotten at once and its layers are free, but its files wait, and its key is taken, until
+        they are discarded too; that call does not block.
+        """

@@ -33,6 +33,7 @@ from havre.snapshots.contract import KeyTaken, Layer, LayerInUse, NoSuchKey, NoS
 from havre.snapshots.layer import Applied, apply_layer
 from havre.snapshots.lowers import Lowers, private_mount
 from havre.snapshots.removal import Bin
+from havre.snapshots.sealing import Sealing, Shelves
 from havre.snapshots.walk import tree_size
 
 _log = logging.getLogger(__name__)
@@ -47,7 +48,10 @@ _KEY_MODE = 0o710  # set-uid files of images stay out of reach of local users (s
 
 
 class Overlay:
-    """Implements `contract.Snapshots`; one process at a time owns *root*. *layers* are for its own room alone."""
+    """Implements `contract.Snapshots`; one process at a time owns *root*. *sealing* makes layers of trees in work.
+
+    *layers* are for its own room alone.
+    """
 
     def __init__(self, root: Path) -> None:
         if _UNMOUNTABLE & set(str(root)):
@@ -56,6 +60,7 @@ class Overlay:
         self._lock = threading.Lock()
         self._unpacking: dict[Digest, threading.Event] = {}
         self._keys: dict[str, Digest | None] = {}
+        self._released: set[str] = set()
         with exhaustion(f"opening the snapshots in {root}"):
             root.mkdir(mode=0o710, parents=True, exist_ok=True)
             for name in _OWN_FOLDERS:
@@ -63,6 +68,7 @@ class Overlay:
             self._bin = Bin(root / "trash")
             self.layers = Lowers(root)
             self._load()
+        self.sealing = Sealing(Shelves(root, self._lock, self.layers, self._keys, self._unpacking, self._bin))
 
     def close(self) -> None:
         """Wait until discarded trees are gone."""
@@ -133,7 +139,7 @@ class Overlay:
         if not (0 < len(key) <= _MAX_KEY and set(key) <= _KEY and key[0] not in ".-") or key in _OWN_FOLDERS:
             raise InvalidInput(f"invalid snapshot key {key[:_MAX_KEY]!r}")
         with self._lock:
-            if key in self._keys:
+            if key in self._keys or key in self._released:
                 raise KeyTaken(f"a tree in work is called {key} already")
             stack = self.layers.stack(chain)
             if stack is None:
@@ -169,14 +175,19 @@ class Overlay:
         with self.mounted(key, View.OWN) as handle:
             return tree_size(handle)
 
-    def discard(self, key: str) -> None:
+    def discard(self, key: str, *, files: bool = True) -> None:
         """See `contract.Snapshots.discard`."""
+        if not files:
+            if self._keys.pop(key, key) is not key:
+                self._released.add(key)
+            return
         with self._lock:
-            if key not in self._keys:
+            if key not in self._keys and key not in self._released:
                 return
             with suppress(FileNotFoundError):
                 self._bin.put(self.root / key)
-            del self._keys[key]
+            self._keys.pop(key, None)
+            self._released.discard(key)
 
     def keys(self) -> tuple[str, ...]:
         """All trees in work, those of a process before this one included."""

@@ -34,8 +34,8 @@ class _Envelope(msgspec.Struct, frozen=True, kw_only=True):
     layer: msgspec.Raw
 
 
-def save(folder: Path, layer: Layer) -> None:
-    """Write the record of *layer* into *folder*, durably."""
+def save(folder: Path, layer: Layer, *, durable: bool = True) -> None:
+    """Write the record of *layer* into *folder*; without *durable* a power cut may take it back."""
     body = msgspec.json.encode(
         _Body(
             chain=str(layer.chain),
@@ -48,7 +48,7 @@ def save(folder: Path, layer: Layer) -> None:
         )
     )
     envelope = _Envelope(version=_VERSION, checksum=str(Digest.of(body)), layer=msgspec.Raw(body))
-    write_file(folder / RECORD, msgspec.json.encode(envelope))
+    write_file(folder / RECORD, msgspec.json.encode(envelope), durable=durable)
 
 
 def load(folder: Path) -> Layer | None:

@@ -3,14 +3,17 @@
 import errno
 import os
 import socket
+from contextlib import suppress
 from pathlib import Path
 from typing import Final
 
-from havre.base.errors import InternalError
+from havre.base.errors import HavreError, InternalError
 from havre.kernel.inroot import RESOLVE_NO_XDEV, openat2
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import UMOUNT_DETACH, MountFlag, mount, umount
-from havre.volumes.model import Volume
+from havre.volumes.image import mount_image
+from havre.volumes.model import LOCAL, Volume
+from havre.volumes.plugins import Driver, Plugins
 
 _FLAGS: Final = {
     "ro": MountFlag.RDONLY,
@@ -40,9 +43,15 @@ _ADDRESS: Final = "addr="
 _SILENT: Final = frozenset({"rw", "suid", "dev", "exec", "nomand", "async", "atime", "diratime", "defaults", ""})
 
 
-def mount_volume(volume: Volume, target: Path) -> None:
-    """Mount what *volume* asks for on *target*, once. Raises InternalError in Docker's words."""
+def mount_volume(volume: Volume, target: Path, plugins: Plugins) -> None:
+    """Mount what *volume* asks for on *target*, once. Raises InternalError in Docker's words, NoSuchDriver."""
     if is_mounted(target):
+        return
+    if volume.driver != LOCAL:
+        _bind_foreign(volume, target, plugins.driver(volume.driver))
+        return
+    if volume.limit_bytes:
+        _mount_own(target)
         return
     flags, data = split_options(volume.options.get("o", ""))
     device, kind = volume.options.get("device", ""), volume.options.get("type", "")
@@ -61,6 +70,29 @@ def mount_volume(volume: Volume, target: Path) -> None:
             f"error while mounting volume '{target}': failed to mount local volume: "
             f"mount {device}:{target}, data: {data}: {failed.strerror}"
         ) from failed
+
+
+def _mount_own(target: Path) -> None:
+    try:
+        mount_image(target)
+    except OSError as failed:
+        raise InternalError(f"error while mounting volume '{target}': {failed}") from failed
+
+
+def _bind_foreign(volume: Volume, target: Path, driver: Driver) -> None:
+    """Show at *target* what a plugin's driver has mounted elsewhere: so every volume has its content in one place."""
+    try:
+        content = driver.mount(volume.name, volume.name)
+        mount(content, target, "", MountFlag.BIND | MountFlag.REC)
+    except (InternalError, KernelError) as failed:
+        raise InternalError(f"error while mounting volume '{target}': {failed}") from failed
+
+
+def release_foreign(volume: Volume, plugins: Plugins) -> None:
+    """Tell a plugin's driver that the volume is not used; what that cannot do stays its own affair."""
+    if volume.driver != LOCAL:
+        with suppress(HavreError):
+            plugins.driver(volume.driver).unmount(volume.name, volume.name)
 
 
 def unmount_volume(target: Path) -> None:

@@ -2,23 +2,29 @@
 
 A volume is made under a name with a dot and renamed when it is whole; it goes by a rename to such a name and is then
 emptied. So at any instruction a volume is there with its record or not there, and what a crash leaves bears a dot.
+First content is copied beside `_data`, and takes its place when it is whole.
 """
 
 import errno
 import logging
 import os
+from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 from typing import Final
 
 import msgspec
 
 from havre.base.atomic import sync_folder, write_file
+from havre.base.errors import HavreError
 from havre.kernel.removing import remove_tree
-from havre.volumes.driver import is_mounted
+from havre.volumes.driver import is_mounted, unmount_volume
+from havre.volumes.image import IMAGE, make_image, mount_image
 from havre.volumes.model import Volume
 
 DATA: Final = "_data"
 _RECORD: Final = "volume.json"
+_HALF: Final = ".half"
 _FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _log = logging.getLogger(__name__)
 _decode = msgspec.json.Decoder(Volume).decode
@@ -39,6 +45,7 @@ class Store:
             if folder.name.startswith("."):
                 self._empty(folder.name)
             elif (volume := _read(folder)) is not None:
+                self._clear_half(folder.name)
                 found.append(volume)
         return found
 
@@ -47,17 +54,46 @@ class Store:
         return self._root / name / DATA
 
     def add(self, volume: Volume) -> None:
-        """Make it, durably and at once. Raises FileExistsError."""
+        """Make it, durably and at once. Raises FileExistsError, NotSupported for a size that this host cannot hold."""
         staged = self._root / f".new-{os.urandom(8).hex()}"
         staged.mkdir(mode=0o701)
         try:
             (staged / DATA).mkdir(mode=0o755)
+            if volume.limit_bytes:
+                make_image(staged / DATA, volume.limit_bytes)
             write_file(staged / _RECORD, _encode(volume))
             staged.rename(self._root / volume.name)
-        except OSError:
+        except (OSError, HavreError):
             self._empty(staged.name)
             raise
         sync_folder(self._root)
+
+    @contextmanager
+    def replacement(self, volume: Volume) -> Iterator[int]:
+        """A handle on a folder that becomes the content of *volume*, which is empty and unused, all at once at the end.
+
+        When the block raises, or the process dies in it, the volume stays as it was.
+        """
+        place = self._root / volume.name
+        self._clear_half(volume.name)
+        half = place / _HALF / DATA
+        half.mkdir(mode=0o755, parents=True)
+        try:
+            if volume.limit_bytes:
+                make_image(half, volume.limit_bytes)
+                mount_image(half)
+            handle = os.open(half, _FOLDER)
+            try:
+                yield handle
+            finally:
+                os.close(handle)
+            if volume.limit_bytes:
+                unmount_volume(half)
+                (half.parent / IMAGE).rename(place / IMAGE)
+            else:
+                half.rename(place / DATA)  # in the place of an empty folder: rename(2)
+        finally:
+            self._clear_half(volume.name)
 
     def rename(self, volume: Volume, name: str) -> Volume:
         """Give it another name: that of the folder counts, whatever the record says."""
@@ -66,6 +102,10 @@ class Store:
         write_file(self._root / name / _RECORD, _encode(renamed))
         sync_folder(self._root)
         return renamed
+
+    def change(self, volume: Volume) -> None:
+        """Write its record anew."""
+        write_file(self._root / volume.name / _RECORD, _encode(volume))
 
     def drop(self, name: str) -> None:
         """Let it go with all that is in it; what is gone already is no error.
@@ -82,9 +122,14 @@ class Store:
         sync_folder(self._root)
         self._empty(gone)
 
+    def _clear_half(self, name: str) -> None:
+        if (self._root / name / _HALF).exists():
+            self._empty(f"{name}/{_HALF}")
+
     def _empty(self, name: str) -> None:
         handle = os.open(self._root, _FOLDER)
         try:
+            unmount_volume(self._root / name / DATA)  # a crash while it was made
             remove_tree(handle, name)
         except OSError:
             # It stays under its name with a dot and is tried again at the next start.

@@ -2,28 +2,43 @@
 
 import asyncio
 import os
-from collections.abc import Callable
+from collections.abc import AsyncIterator, Callable
+from contextlib import asynccontextmanager
 from pathlib import Path
-from typing import Final
+
+import msgspec
 
 from havre.base import clock
+from havre.base.errors import Conflict, InternalError
+from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.kernel.copying import copy_tree
-from havre.kernel.removing import empty_folder
-from havre.volumes.driver import mount_volume, unmount_volume
-from havre.volumes.model import NameTaken, NoSuchVolume, Volume, VolumeInUse, parse_name, parse_options
+from havre.volumes.driver import mount_volume, release_foreign, unmount_volume
+from havre.volumes.image import grow
+from havre.volumes.model import (
+    LOCAL,
+    SIZE,
+    NameTaken,
+    NoSuchVolume,
+    Volume,
+    VolumeInUse,
+    Wanted,
+    parse_name,
+    parse_options,
+    parse_size,
+)
+from havre.volumes.plugins import Plugins
 from havre.volumes.store import Store
-
-_FOLDER: Final = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class Volumes:
     """All verbs on volumes. A *holder* is whoever must not lose it: the id of a container.
 
-    Changes of one volume wait for one another; looking needs no disk.
+    Changes of one volume wait for one another; looking needs no disk. *plugins* are the drivers beside `local`.
     """
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, plugins: Plugins | None = None) -> None:
+        self.plugins = plugins or Plugins()
         self._store = Store(root)
         self._volumes: dict[str, Volume] = {}
         self._holders: dict[str, set[str]] = {}
@@ -53,29 +68,35 @@ class Volumes:
         """Where the content of a volume is, or would be."""
         return self._store.path(name)
 
-    async def create(self, name: str, labels: dict[str, str], options: dict[str, str]) -> tuple[Volume, bool]:
-        """The volume of this name, and whether it is new. Raises InvalidInput, NameTaken for other options."""
-        wanted = parse_options(parse_name(name), options)
+    async def create(self, wanted: Wanted) -> tuple[Volume, bool]:
+        """The volume that is *wanted*, and whether it is new.
+
+        Raises InvalidInput, NameTaken for another driver or other options, NoSuchDriver, InternalError.
+        """
+        parse_name(wanted.name)
         async with self._lock:
-            there = self._volumes.get(name)
+            there = self._volumes.get(wanted.name)
             if there is not None:
-                if wanted and wanted != there.options:
-                    raise NameTaken(f"volume {name} exists with other options: {there.options}")
+                _check_same(there, wanted)
                 return there, False
-            made = Volume(name=name, created_ns=clock.now_ns(), labels=labels, options=wanted)
-            await in_thread(self._store.add, made)
-            self._volumes[name] = made
+            made = Volume(
+                name=wanted.name,
+                created_ns=clock.now_ns(),
+                labels=wanted.labels,
+                options=wanted.options,
+                driver=wanted.driver or LOCAL,
+            )
+            await in_thread(self._make, made)
+            self._volumes[made.name] = made
             return made, True
 
     async def remove(self, name: str) -> Volume:
-        """Let a volume go with its content. Raises NoSuchVolume, VolumeInUse."""
+        """Let a volume go with its content. Raises NoSuchVolume, VolumeInUse, InternalError."""
         async with self._lock:
             volume = self.get(name)
             if holders := self._holders.get(name):
                 raise VolumeInUse(f"remove {name}: volume is in use - [{', '.join(sorted(holders))}]")
-            # A mount that a crash left must not be emptied with the folder.
-            await in_thread(unmount_volume, self._store.path(name))
-            await in_thread(self._store.drop, name)
+            await in_thread(self._unmake, volume)
             del self._volumes[name]
             return volume
 
@@ -86,6 +107,8 @@ class Volumes:
             volume = self.get(name)
             if to in self._volumes:
                 raise NameTaken(f"a volume named {to} exists already")
+            if volume.driver != LOCAL:
+                raise Conflict(f"rename {name}: the driver {volume.driver} knows it by its name")
             if self._holders.get(name):
                 raise VolumeInUse(f"rename {name}: volume is in use")
             self._volumes[to] = await in_thread(self._store.rename, volume, to)
@@ -98,8 +121,26 @@ class Volumes:
         """
         volume = self.get(name)
         async with self._lock:
-            if not self._users.get(name) and not volume.mounts:
-                await in_thread(_fill, self._store.path(name), open_source)
+            if not volume.foreign and not self._users.get(name):
+                await in_thread(self._fill, volume, open_source)
+
+    async def resize(self, name: str, size: str) -> Volume:
+        """Let a volume with a size hold more.
+
+        Raises NoSuchVolume, InvalidInput, InternalError, Conflict for less, or where the host grows unused ones only.
+        """
+        size_bytes = parse_size(name, size)
+        async with self._lock:
+            volume = self.get(name)
+            if not volume.limit_bytes:
+                raise Conflict(f"volume {name} was made without a size")
+            if size_bytes < volume.limit_bytes:
+                raise Conflict(f"volume {name} has {volume.options[SIZE]}, and cannot shrink to {size}")
+            await in_thread(grow, self._store.path(name), size_bytes, mounted=bool(self._users.get(name)))
+            grown = msgspec.structs.replace(volume, options={SIZE: size})
+            await in_thread(self._store.change, grown)
+            self._volumes[name] = grown
+            return grown
 
     def hold(self, name: str, holder: str) -> None:
         """Keep the volume from going."""
@@ -121,7 +162,7 @@ class Volumes:
         volume = self.get(name)
         async with self._lock:
             if volume.mounts:
-                await in_thread(mount_volume, volume, self._store.path(name))
+                await in_thread(mount_volume, volume, self._store.path(name), self.plugins)
             self._users.setdefault(name, set()).add(user)
 
     async def unmount(self, name: str, user: str) -> None:
@@ -134,24 +175,74 @@ class Volumes:
             self._users.pop(name, None)
             volume = self._volumes.get(name)
             if volume is not None and volume.mounts:
-                await in_thread(unmount_volume, self._store.path(name))
+                await in_thread(self._unmount, volume)
 
+    def _make(self, volume: Volume) -> None:
+        if volume.driver == LOCAL:
+            self._store.add(msgspec.structs.replace(volume, options=parse_options(volume.name, volume.options)))
+            return
+        driver = self.plugins.driver(volume.driver)
+        try:
+            driver.create(volume.name, volume.options)
+        except InternalError as refused:
+            raise InternalError(f"create {volume.name}: {refused.message}") from refused
+        try:
+            self._store.add(volume)
+        except BaseException:
+            driver.remove(volume.name)
+            raise
 
-def _fill(target: Path, open_source: Callable[[], int | None]) -> None:
-    into = os.open(target, _FOLDER)
-    try:
-        with os.scandir(into) as entries:
-            if next(entries, None) is not None:
-                return
+    def _unmake(self, volume: Volume) -> None:
+        # A mount that a crash left must not be emptied with the folder.
+        unmount_volume(self._store.path(volume.name))
+        if volume.driver != LOCAL:
+            try:
+                self.plugins.driver(volume.driver).remove(volume.name)
+            except InternalError as refused:
+                raise InternalError(f"remove {volume.name}: {refused.message}") from refused
+        self._store.drop(volume.name)
+
+    def _unmount(self, volume: Volume) -> None:
+        unmount_volume(self._store.path(volume.name))
+        release_foreign(volume, self.plugins)
+
+    def _fill(self, volume: Volume, open_source: Callable[[], int | None]) -> None:
+        if not self._is_empty(volume):
+            return
         source = open_source()
         if source is None:
             return
         try:
-            copy_tree(source, into)
-        except BaseException:
-            empty_folder(into)  # half a copy would pass for the volume's own content the next time
-            raise
+            with self._store.replacement(volume) as into:
+                copy_tree(source, into)
         finally:
             os.close(source)
+
+    def _is_empty(self, volume: Volume) -> bool:
+        content = self._store.path(volume.name)
+        if volume.mounts:
+            mount_volume(volume, content, self.plugins)
+        try:
+            with os.scandir(content) as entries:
+                return next(entries, None) is None
+        finally:
+            if volume.mounts:
+                unmount_volume(content)
+
+
+def _check_same(there: Volume, wanted: Wanted) -> None:
+    if wanted.driver not in {"", there.driver}:
+        raise NameTaken(f"volume {there.name} exists with the driver {there.driver}")
+    if wanted.options and wanted.options != there.options:
+        raise NameTaken(f"volume {there.name} exists with other options: {there.options}")
+
+
+@asynccontextmanager
+async def used(volumes: Volumes, name: str) -> AsyncIterator[Path]:
+    """Where the content of a volume is, mounted while inside. Raises NoSuchVolume, InternalError."""
+    user = new_id()
+    await volumes.mount(name, user)
+    try:
+        yield volumes.path(name)
     finally:
-        os.close(into)
+        await volumes.unmount(name, user)

@@ -118,6 +118,20 @@ class CreateNetwork(TypedDict, total=False):
     Labels: dict[str, str] | None
 
 
+class ConnectNetwork(TypedDict, total=False):
+    """What POST /networks/{id}/connect takes."""
+
+    Container: str | None
+    EndpointConfig: EndpointSettings | None
+
+
+class DisconnectNetwork(TypedDict, total=False):
+    """What POST /networks/{id}/disconnect takes."""
+
+    Container: str | None
+    Force: bool | None
+
+
 class NetworkCreated(TypedDict, total=False):
     """What POST /networks/create answers."""
 

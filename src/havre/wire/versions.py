@@ -7,6 +7,9 @@ MAX_API: Final = "1.50"
 ENGINE_VERSION: Final = "28.2.2"
 """The Docker release whose behaviour is followed: what clients read from the Server header and /version."""
 
+NEWEST: Final = (1, 50)
+"""MAX_API as numbers."""
+
 MULTIPLEXED_SINCE: Final = (1, 42)
 """From here on a stream without a terminal says multiplexed-stream; before, raw-stream always."""
 

@@ -71,6 +71,14 @@ def test_a_probe_that_hangs_is_killed_with_its_children_and_nobody_else(havre: H
             break
 
 
+@pytest.mark.parametrize("script", ["setsid sleep 1234; exit 1", "(setsid sleep 1234 &); sleep 1234; exit 1"])
+def test_a_session_of_its_own_does_not_save_a_child_of_a_probe(havre: Havre, script: str) -> None:
+    run(havre, f"test -e /once || {{ touch /once; {script}; }}", "--health-retries", "1")
+    until(havre, lambda health: health["Log"])
+    until(havre, lambda health: health["Status"] == "healthy")
+    assert "sleep 1234" not in havre.out("exec", "probed", "ps", "-o", "args").splitlines()
+
+
 def test_a_flood_is_cut(havre: Havre) -> None:
     run(havre, "yes | head -c 3000000; exit 1", "--health-retries", "1")
     health = until(havre, lambda health: health["Status"] == "unhealthy")

@@ -12,6 +12,9 @@ import pytest
 from havre.base.errors import InvalidInput
 from havre.content.store import Content
 from havre.engine.archives import Archives
+from havre.engine.build_cache import BuildCache
+from havre.engine.builder_rooms import open_builder
+from havre.engine.builds import LocalImages
 from havre.engine.containers import Containers
 from havre.engine.images import ImageService
 from havre.engine.lives import Lives
@@ -37,13 +40,13 @@ class Asked:
 
 
 class Bench:
-    def __init__(self, rooms: Rooms, images: Images, snapshots: Overlay) -> None:
+    def __init__(self, rooms: Rooms, images: Images, snapshots: Overlay, cache: BuildCache) -> None:
         self.parts = replace(rooms.parts, images=images, snapshots=snapshots)
         self.snapshots = snapshots
         self.library = images
         self.images = ImageService(self.parts, images)
         self.archives = Archives(self.parts, images)
-        self.system = System(self.parts, self.images, VolumeService(self.parts), "ENGINE-ID")
+        self.system = System(self.parts, self.images, VolumeService(self.parts), cache, "ENGINE-ID")
         self.things = Containers(self.parts)
         self.rooms = rooms
 
@@ -68,7 +71,9 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     images = Images(Content(tmp_path / "content"), snapshots, Names(tmp_path / "images.db"))
     await images.open()
     async with open_rooms(tmp_path / "rooms") as rooms:
-        yield Bench(rooms, images, snapshots)
+        workplace = await open_builder(rooms.parts, images, snapshots, LocalImages(images))
+        yield Bench(rooms, images, snapshots, workplace.cache)
+        await workplace.close()
     await images.close()
     snapshots.close()
 

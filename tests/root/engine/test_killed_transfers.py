@@ -11,10 +11,10 @@ from pathlib import Path
 import pytest
 
 from tests.support.archives import DockerArchive, tar
+from tests.support.debian_registry import Registry
+from tests.support.debian_registry import running as serving
 from tests.support.engines import DOCKER, Havre, running
 from tests.support.hosts import Host
-from tests.support.registries import Registry
-from tests.support.registries import running as serving
 
 pytestmark = [pytest.mark.root, pytest.mark.timeout(600)]
 

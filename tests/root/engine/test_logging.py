@@ -5,6 +5,7 @@ from __future__ import annotations
 import re
 import select
 import socket
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -20,6 +21,9 @@ def nothing_left(havre: Havre) -> Iterator[None]:
     yield
     for container in havre.out("ps", "-aq").split():
         havre.docker("rm", "-fv", container, check=True)
+    deadline = time.monotonic() + 20
+    while list((havre.data_root / "containers").iterdir()) and time.monotonic() < deadline:
+        time.sleep(0.01)  # they go behind the removal
     assert list((havre.data_root / "containers").iterdir()) == []
 
 

@@ -10,10 +10,10 @@ from pathlib import Path
 
 import pytest
 
+from tests.support.debian_registry import PASSWORD, USER, Registry, passwords
+from tests.support.debian_registry import running as serving
 from tests.support.engines import Engine, Havre, Reference, run_client, running
 from tests.support.hosts import Host
-from tests.support.registries import PASSWORD, USER, Registry, passwords
-from tests.support.registries import running as serving
 
 pytestmark = pytest.mark.root
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import json
 import time
 from collections.abc import Callable, Iterator
+from pathlib import Path
 
 import pytest
 
@@ -105,8 +106,45 @@ def test_a_killed_engine_starts_what_should_run_once(havre: Havre) -> None:
     assert {name: inspect(havre, name)["Pid"] for name in pids} == pids
     for name in ("ends-always", "ends-unless-stopped", "stop-always"):
         until(havre, name, lambda state: state["Status"] == "running")
-        assert inspect(havre, name)["RestartCount"] == 1
+        assert inspect(havre, name)["RestartCount"] == 0
     assert inspect(havre, "stop-unless-stopped")["Status"] == "exited"
     for name in ("ends-no", "stop-no"):
         assert inspect(havre, name)["Status"] == "exited"
     assert inspect(havre, "ends-no")["ExitCode"] == 137
+
+
+@pytest.mark.parametrize(
+    ("options", "signal", "expected"),
+    [
+        ((), "TERM", "exited"),
+        ((), "HUP", "exited"),
+        (("--stop-signal", "QUIT"), "HUP", "running"),
+        (("--stop-signal", "QUIT"), "QUIT", "exited"),
+    ],
+)
+def test_a_signal_of_the_user_is_a_stop(havre: Havre, options: tuple[str, ...], signal: str, expected: str) -> None:
+    script = "trap 'exit 3' TERM HUP QUIT; touch /ready; while true; do sleep 0.05; done"
+    havre.docker(
+        "run", "-d", "--name", "one", "--restart", "always", *options, "busybox", "sh", "-c", script, check=True
+    )
+    deadline = time.monotonic() + _DEADLINE_S
+    while havre.docker("exec", "one", "test", "-e", "/ready").returncode:
+        assert time.monotonic() < deadline
+    havre.docker("kill", "-s", signal, "one", check=True)
+    if expected == "exited":
+        assert until(havre, "one", lambda state: state["Status"] == "exited")["ExitCode"] == 3
+    else:
+        until(havre, "one", lambda state: state["RestartCount"] == 1 and state["Status"] == "running")
+
+
+def test_what_could_not_start_again_is_tried_by_the_next_engine(havre: Havre, tmp_path: Path) -> None:
+    (tmp_path / "file").write_text("here")
+    words = ("--restart", "always", "--mount", f"type=bind,source={tmp_path}/file,target=/file")
+    havre.docker("run", "-d", "--name", "one", *words, "busybox", "sleep", "300", check=True)
+    (tmp_path / "file").rename(tmp_path / "away")
+    havre.docker("kill", "one", check=True)
+    assert havre.docker("start", "one").returncode == 1
+    havre.stop()
+    (tmp_path / "away").rename(tmp_path / "file")
+    havre.start()
+    until(havre, "one", lambda state: state["Status"] == "running" and state["RestartCount"] == 0)

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import signal
 import subprocess
 import time
 from collections.abc import Iterator
@@ -109,3 +111,49 @@ def test_a_second_havred_on_the_same_data_refuses(engine: Havre) -> None:
     assert done.returncode != 0
     assert str(engine.data_root) in done.stderr
     assert "Traceback" not in done.stderr
+
+
+def shims_of(pid: int) -> list[int]:
+    """The process that holds the container of *pid*, and what that has forked."""
+    keeper = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    workers = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+    return [keeper, *(int(worker) for worker in workers if int(worker) != pid)]
+
+
+@pytest.mark.parametrize("running", [True, False], ids=["seen", "while-no-engine-runs"])
+def test_a_lost_shim_is_the_end_and_its_cause_is_told(engine: Havre, *, running: bool) -> None:
+    engine.docker("run", "-d", "--name", "held", "busybox", "sleep", "1000", check=True)
+    pid = int(engine.out("inspect", "-f", "{{.State.Pid}}", "held"))
+    shims = shims_of(pid)
+    if not running:
+        engine.kill()
+    for shim in shims:
+        os.kill(shim, signal.SIGKILL)
+    if not running:
+        engine.start()
+    engine.docker("wait", "held", check=True)
+    told = engine.out("inspect", "-f", "{{.State.Status}} {{.State.ExitCode}} {{.State.Error}}", "held")
+    assert told == "exited 137 the process that held the container (its shim) was killed, and the container with it"
+    deadline = time.monotonic() + 10
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    engine.docker("start", "held", check=True)
+    assert engine.out("inspect", "-f", "{{.State.Running}} {{.State.Error}}", "held") == "true "
+
+
+def test_an_engine_without_live_restore_ends_all_by_one_deadline(engine: Havre) -> None:
+    engine.stop()
+    engine.extra = ["--live-restore=false", "--shutdown-timeout", "1"]
+    engine.start()
+    deaf, polite = "trap '' TERM; sleep 1000", "trap 'exit 7' TERM; while true; do sleep 0.05; done"
+    for name, script in (("deaf1", deaf), ("deaf2", deaf), ("polite", polite)):
+        engine.docker("run", "-d", "--name", name, "--restart", "on-failure", "busybox", "sh", "-c", script, check=True)
+    engine.stop()
+    engine.extra = []
+    engine.start()
+    line = "{{.State.ExitCode}} {{.RestartCount}}"
+    deadline = time.monotonic() + 30
+    while engine.out("ps", "-q").count("\n") < 2:  # the policy holds: nobody stopped them by hand
+        assert time.monotonic() < deadline
+    assert {engine.out("inspect", "-f", line, name) for name in ("deaf1", "deaf2", "polite")} == {"0 0"}

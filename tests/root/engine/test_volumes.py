@@ -116,3 +116,14 @@ def test_both_command_lines_show_the_same(havre: Havre) -> None:
     assert havre.havre("volume", "create", "two", check=True).stdout == b"two\n"
     pruned = havre.havre("volume", "prune", "-af", check=True).stdout
     assert pruned == b"Deleted Volumes:\ntwo\n\nTotal reclaimed space: 0B\n"
+
+
+def test_an_anonymous_volume_that_another_mounts_by_name_is_that_ones_to_keep(either: Engine) -> None:
+    either.docker("run", "--name", "first", "-v", "/data", "busybox", "true", check=True)
+    name = either.out("inspect", "-f", "{{(index .Mounts 0).Name}}", "first")
+    either.docker("run", "--name", "second", "-v", f"{name}:/data", "busybox", "true", check=True)
+    either.docker("rm", "-v", "first", check=True)
+    assert either.out("volume", "ls", "-q", "--filter", f"name={name}") == name
+    either.docker("rm", "-v", "second", check=True)
+    assert either.out("volume", "ls", "-q", "--filter", f"name={name}") == name
+    either.docker("volume", "rm", name, check=True)

@@ -1,7 +1,7 @@
 from __future__ import annotations
 
 import os
-from collections.abc import AsyncIterator, Awaitable, Callable, Iterator
+from collections.abc import AsyncIterator, Awaitable, Callable, Collection, Iterator
 from contextlib import AsyncExitStack, ExitStack
 from pathlib import Path
 
@@ -35,11 +35,11 @@ def world(tmp_path: Path) -> Iterator[None]:
 async def open_networks(world: None, tmp_path: Path) -> AsyncIterator[Open]:
     async with AsyncExitStack() as undo:
 
-        async def opened(settings: Settings | None = None) -> Networks:
+        async def opened(settings: Settings | None = None, reconciled_with: Collection[str] = ()) -> Networks:
             networks = Networks(tmp_path / "data", tmp_path / "run", settings or Settings())
             undo.push_async_callback(networks.close)
             await networks.open()
-            await networks.reconcile(())
+            await networks.reconcile(reconciled_with)
             return networks
 
         yield opened

@@ -14,7 +14,7 @@ from havre.base.ids import is_id, new_id
 from havre.networks.model import AlreadyAttached, NoSuchNetwork, Settings, Wishes
 from havre.networks.networks import Networks
 from tests.root.networks.conftest import Join, Open
-from tests.root.networks.world import Place, rules, sh, sysctl, traces, until
+from tests.root.networks.world import Place, rules, sh, sysctl, traces, until, wish
 
 pytestmark = pytest.mark.root
 
@@ -22,27 +22,31 @@ pytestmark = pytest.mark.root
 async def test_a_sandbox_on_the_bridge(open_networks: Open, join: Join) -> None:
     networks = await open_networks()
     attachment, place = await join(networks)
-    assert (attachment.ip_address, attachment.ip_prefix_len, attachment.gateway) == ("172.17.0.2", 16, "172.17.0.1")
-    assert attachment.network_id == networks.get("bridge").id
-    assert is_id(attachment.endpoint_id)
+    assert (attachment.ip_address, attachment.endpoints[0].ip_prefix_len, attachment.endpoints[0].gateway) == (
+        "172.17.0.2",
+        16,
+        "172.17.0.1",
+    )
+    assert attachment.endpoints[0].network_id == networks.get("bridge").id
+    assert is_id(attachment.endpoints[0].endpoint_id)
     assert is_id(attachment.namespace_id)
     assert place.addresses() == {"lo": ["127.0.0.1/8", "::1/128"], "eth0": ["172.17.0.2/16"]}
     link = next(each for each in json.loads(place.sh("ip", "-j", "link")) if each["ifname"] == "eth0")
-    assert link["address"] == attachment.mac_address
+    assert link["address"] == attachment.endpoints[0].mac_address
     assert link["mtu"] == 1500
     assert "UP" in link["flags"]
     assert "default via 172.17.0.1 dev eth0" in place.sh("ip", "route")
-    assert networks.attachments(attachment.network_id) == (attachment,)
+    assert networks.attachments(attachment.endpoints[0].network_id) == (attachment,)
     assert networks.find_attachment(attachment.sandbox_id) == attachment
 
 
 async def test_the_link_carries_our_mark(open_networks: Open, join: Join, here: Place) -> None:
     networks = await open_networks()
     attachment, _ = await join(networks)
-    link = json.loads(sh("ip", "-j", "-d", "link", "show", attachment.host_link))[0]
+    link = json.loads(sh("ip", "-j", "-d", "link", "show", attachment.endpoints[0].host_link))[0]
     assert link["ifalias"] == f"havre:{attachment.sandbox_id}"
     assert link["master"] == "havre0"
-    assert here.addresses()[attachment.host_link] == []
+    assert here.addresses()[attachment.endpoints[0].host_link] == []
     assert here.addresses()["havre0"] == ["172.17.0.1/16"]
 
 
@@ -65,24 +69,24 @@ async def test_sandboxes_host_and_world_talk(open_networks: Open, join: Join, he
 
 async def test_none_has_a_loopback_and_host_has_no_namespace(open_networks: Open, join: Join) -> None:
     networks = await open_networks()
-    attachment, place = await join(networks, Wishes("none"))
+    attachment, place = await join(networks, wish("none"))
     assert place.addresses() == {"lo": ["127.0.0.1/8", "::1/128"]}
-    assert attachment.host_link == attachment.ip_address == ""
-    host = await networks.attach(new_id(), Wishes("host"))
+    assert attachment.endpoints[0].host_link == attachment.ip_address == ""
+    host = await networks.attach(new_id(), wish("host"))
     assert host.netns_path == ""
-    assert (host.network_id, is_id(host.endpoint_id)) == (networks.get("host").id, True)
-    shared = await networks.attach(new_id(), Wishes(f"container:{attachment.netns_path}"))
-    assert (shared.netns_path, shared.network_id) == (attachment.netns_path, "")
+    assert (host.endpoints[0].network_id, is_id(host.endpoints[0].endpoint_id)) == (networks.get("host").id, True)
+    shared = await networks.attach(new_id(), Wishes(shared=attachment.netns_path))
+    assert (shared.netns_path, shared.endpoints) == (attachment.netns_path, ())
     for name in ("none", "host"):
         with pytest.raises(InvalidInput, match="conflicting"):
-            await networks.attach(new_id(), Wishes(name, mac_address="02:42:ac:11:00:09"))
+            await networks.attach(new_id(), wish(name, mac_address="02:42:ac:11:00:09"))
 
 
 async def test_wishes_are_granted(open_networks: Open, join: Join) -> None:
     networks = await open_networks(Settings(mtu=1400))
-    wishes = Wishes(mac_address="02:42:AC:11:00:09", ip_address="172.17.3.4")
+    wishes = wish(mac_address="02:42:AC:11:00:09", ip_address="172.17.3.4")
     attachment, place = await join(networks, wishes)
-    assert (attachment.mac_address, attachment.ip_address) == ("02:42:ac:11:00:09", "172.17.3.4")
+    assert (attachment.endpoints[0].mac_address, attachment.ip_address) == ("02:42:ac:11:00:09", "172.17.3.4")
     link = next(each for each in json.loads(place.sh("ip", "-j", "link")) if each["ifname"] == "eth0")
     assert (link["address"], link["mtu"]) == ("02:42:ac:11:00:09", 1400)
 
@@ -90,10 +94,10 @@ async def test_wishes_are_granted(open_networks: Open, join: Join) -> None:
 @pytest.mark.parametrize(
     "wishes",
     [
-        Wishes(mac_address="zz"),
-        Wishes(mac_address="01:00:00:00:00:01"),
-        Wishes(ip_address="::1"),
-        Wishes(ip_address="x"),
+        wish(mac_address="zz"),
+        wish(mac_address="01:00:00:00:00:01"),
+        wish(ip_address="::1"),
+        wish(ip_address="x"),
     ],
 )
 async def test_wishes_that_cannot_be_are_refused(open_networks: Open, tmp_path: Path, wishes: Wishes) -> None:
@@ -118,7 +122,7 @@ async def test_a_sandbox_is_attached_once(open_networks: Open) -> None:
 async def test_many_at_once_have_different_addresses(open_networks: Open) -> None:
     networks = await open_networks()
     got = await asyncio.gather(*(networks.attach(new_id()) for _ in range(20)))
-    assert len({each.ip_address for each in got}) == len({each.mac_address for each in got}) == 20
+    assert len({each.ip_address for each in got}) == len({each.endpoints[0].mac_address for each in got}) == 20
     await asyncio.gather(*(networks.detach(each.sandbox_id) for each in got))
     assert networks.attachments() == ()
 
@@ -126,7 +130,7 @@ async def test_many_at_once_have_different_addresses(open_networks: Open) -> Non
 async def test_detach_leaves_nothing_and_may_be_repeated(open_networks: Open, tmp_path: Path) -> None:
     networks = await open_networks()
     before = traces(tmp_path / "run")
-    for wishes in (Wishes(), Wishes("none"), Wishes("host"), Wishes(any_source=True)):
+    for wishes in (wish(), wish("none"), wish("host"), wish(any_source=True)):
         await networks.attach(name := new_id(), wishes)
         await networks.detach(name)
         await networks.detach(name)
@@ -152,7 +156,7 @@ async def test_a_neighbour_finds_the_new_owner_of_an_address_at_once(
     networks = await open_networks()
     _, neighbour = await join(networks)
     for _ in range(3):
-        attachment, place = await join(networks, Wishes(ip_address="172.17.0.9"))
+        attachment, place = await join(networks, wish(ip_address="172.17.0.9"))
         place.serve(80)
         assert neighbour.reaches("172.17.0.9", 80)
         assert here.reaches("172.17.0.9", 80)
@@ -168,7 +172,7 @@ async def test_networks_are_found_by_name_id_and_prefix(open_networks: Open) -> 
         with pytest.raises((NoSuchNetwork, InvalidInput)):
             networks.get(unknown)
     with pytest.raises(NoSuchNetwork, match="network nosuch not found"):
-        await networks.attach(new_id(), Wishes("nosuch"))
+        await networks.attach(new_id(), wish("nosuch"))
 
 
 async def test_ids_are_made_once(open_networks: Open) -> None:
@@ -192,7 +196,7 @@ async def test_the_bridge_as_told(open_networks: Open, join: Join, here: Place) 
     )
     networks = await open_networks(settings)
     attachment, place = await join(networks)
-    assert (attachment.ip_address, attachment.gateway) == ("10.9.0.64", "10.9.0.5")
+    assert (attachment.ip_address, attachment.endpoints[0].gateway) == ("10.9.0.64", "10.9.0.5")
     assert here.addresses()["br.7"] == ["10.9.0.5/24"]
     here.serve(81)
     assert place.reaches("10.9.0.5", 81)

@@ -13,7 +13,7 @@ import pytest
 from havre.base.errors import HavreError, ResourceExhausted
 from havre.base.ids import new_id
 from havre.kernel.libc import KernelError
-from havre.networks import bridge, firewall, sandboxes, store, switchboard
+from havre.networks import bridge, cabling, firewall, inside, sandboxes, store
 from havre.networks.model import NetworkFailed, NoFreeAddress, Settings
 from havre.networks.networks import Networks
 from tests.root.networks.conftest import Open
@@ -24,13 +24,13 @@ pytestmark = pytest.mark.root
 _ATTACH_STEPS: list[tuple[Any, str]] = [
     (store.Store, "save_attachment"),
     (sandboxes.WarmPool, "take"),
-    (switchboard, "pin_netns"),
+    (cabling, "pin_netns"),
     (firewall.Firewall, "guard"),
-    (bridge.Bridge, "_lay"),
-    (bridge, "run_in_netns"),
-    (bridge.Bridge, "_quieten_container_link"),
-    (bridge, "add_default_route"),
-    (bridge.Bridge, "plug"),
+    (bridge.Bridge, "lay"),
+    (inside, "run_in_netns"),
+    (inside, "_settle"),
+    (inside, "add_default_route"),
+    (inside, "announce"),
 ]
 _DETACH_STEPS: list[tuple[Any, str]] = [
     (bridge.Bridge, "silence"),

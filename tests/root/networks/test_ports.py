@@ -11,14 +11,14 @@ import pytest
 from havre.networks.model import Attachment, PortBusy, PortWish, Settings, Wishes
 from havre.networks.networks import Networks
 from tests.root.networks.conftest import Join, Open
-from tests.root.networks.world import Place, rules, sh
+from tests.root.networks.world import Place, rules, sh, wish
 
 pytestmark = pytest.mark.root
 _ANY = ("0.0.0.0", "::")
 
 
 def wishes(*ports: PortWish) -> Wishes:
-    return Wishes(ports=ports, name="web")
+    return wish(ports=ports, name="web")
 
 
 def peer_of(client: Place, server: socket.socket, address: str, port: int) -> str:
@@ -45,7 +45,7 @@ async def test_a_port_is_reached_from_everywhere_and_sources_are_kept(
     attachment, place = await join(networks, wishes(PortWish(_ANY, 8080, 8080, "tcp", 80)))
     neighbour, beside = await join(networks)
     server = place.serve(80)
-    gateway = attachment.gateway
+    gateway = attachment.endpoints[0].gateway
     expected = [
         (near, "198.51.100.1", "198.51.100.2"),
         (here, "198.51.100.1", "198.51.100.1"),
@@ -82,7 +82,7 @@ async def test_a_sandbox_reaches_no_loopback_service_of_the_host(open_networks: 
     attachment, place = await join(networks, wishes(PortWish(_ANY, 8080, 8080, "tcp", 80)))
     here.serve(9000, address="127.0.0.1")
     place.sh("sysctl", "-qw", "net.ipv4.conf.all.route_localnet=1", "net.ipv4.conf.eth0.route_localnet=1")
-    place.sh("ip", "route", "add", "127.0.0.1/32", "via", attachment.gateway, "table", "9")
+    place.sh("ip", "route", "add", "127.0.0.1/32", "via", attachment.endpoints[0].gateway, "table", "9")
     place.sh("ip", "rule", "add", "to", "127.0.0.1", "lookup", "9", "pref", "0")
     assert not place.reaches("127.0.0.1", 9000)
 
@@ -181,7 +181,7 @@ async def test_without_rules_the_relay_carries_all(open_networks: Open, join: Jo
     attachment, place = await join(networks, wishes(PortWish(_ANY, 8080, 8080, "tcp", 80)))
     server = place.serve(80)
     for client, address in ((near, "198.51.100.1"), (here, "127.0.0.1"), (here, "::1")):
-        assert await asyncio.to_thread(peer_of, client, server, address, 8080) == attachment.gateway
+        assert await asyncio.to_thread(peer_of, client, server, address, 8080) == attachment.endpoints[0].gateway
     assert rules() == ""
 
 

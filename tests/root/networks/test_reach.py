@@ -9,9 +9,9 @@ from ipaddress import IPv4Address
 import pytest
 
 from havre.kernel.netlink.links import mac_bytes
-from havre.networks.model import Attachment, Settings, Wishes
+from havre.networks.model import Attachment, Settings
 from tests.root.networks.conftest import Join, Open
-from tests.root.networks.world import Place, sh, sysctl, until
+from tests.root.networks.world import Place, sh, sysctl, until, wish
 
 pytestmark = pytest.mark.root
 
@@ -38,7 +38,7 @@ async def test_from_outside_nothing_unpublished_is_reached(
 async def test_there_is_no_ipv6_to_reach(open_networks: Open, join: Join, here: Place) -> None:
     networks = await open_networks()
     attachment, place = await join(networks)
-    for name, inside in (("havre0", here), (attachment.host_link, here), ("eth0", place)):
+    for name, inside in (("havre0", here), (attachment.endpoints[0].host_link, here), ("eth0", place)):
         assert "inet6" not in inside.sh("ip", "address", "show", name)
 
 
@@ -133,12 +133,12 @@ async def test_a_spoofed_sender_is_dropped(open_networks: Open, join: Join, here
     sender = place.raw("eth0")
     bridge = networks.get("bridge").bridge_mac
     for mac, address, word in (
-        (mine.mac_address, "172.17.0.77", b"free address"),
-        (mine.mac_address, "8.8.8.8", b"address from outside"),
-        (mine.mac_address, neighbour.ip_address, b"neighbour's address"),
-        (neighbour.mac_address, mine.ip_address, b"neighbour's card"),
-        (neighbour.mac_address, neighbour.ip_address, b"neighbour's both"),
-        (mine.mac_address, mine.ip_address, b"myself"),
+        (mine.endpoints[0].mac_address, "172.17.0.77", b"free address"),
+        (mine.endpoints[0].mac_address, "8.8.8.8", b"address from outside"),
+        (mine.endpoints[0].mac_address, neighbour.ip_address, b"neighbour's address"),
+        (neighbour.endpoints[0].mac_address, mine.ip_address, b"neighbour's card"),
+        (neighbour.endpoints[0].mac_address, neighbour.ip_address, b"neighbour's both"),
+        (mine.endpoints[0].mac_address, mine.ip_address, b"myself"),
     ):
         sender.send(_datagram((mac, address), (bridge, "172.17.0.1"), word))
     server.settimeout(5)
@@ -149,11 +149,13 @@ async def test_who_may_administer_its_network_may_use_other_addresses(
     open_networks: Open, join: Join, here: Place
 ) -> None:
     networks = await open_networks()
-    mine, place = await join(networks, Wishes(any_source=True))
+    mine, place = await join(networks, wish(any_source=True))
     server = here.serve(9, socket.SOCK_DGRAM)
     server.settimeout(5)
     bridge = networks.get("bridge").bridge_mac
-    place.raw("eth0").send(_datagram((mine.mac_address, "172.17.0.77"), (bridge, "172.17.0.1"), b"floating"))
+    place.raw("eth0").send(
+        _datagram((mine.endpoints[0].mac_address, "172.17.0.77"), (bridge, "172.17.0.1"), b"floating")
+    )
     assert server.recv(100) == b"floating"
 
 
@@ -164,13 +166,15 @@ async def test_nobody_can_claim_a_neighbours_address(open_networks: Open, join: 
     victims.serve(80)
     assert here.reaches(victim.ip_address, 80)
     sender = place.raw("eth0")
-    for claimed in (mine.mac_address, victim.mac_address):
+    for claimed in (mine.endpoints[0].mac_address, victim.endpoints[0].mac_address):
         sender.send(_arp_answer(claimed, victim.ip_address))
     server = here.serve(9, socket.SOCK_DGRAM)
     bridge = networks.get("bridge").bridge_mac
-    sender.send(_datagram((mine.mac_address, mine.ip_address), (bridge, "172.17.0.1"), b"after the claims"))
+    sender.send(
+        _datagram((mine.endpoints[0].mac_address, mine.ip_address), (bridge, "172.17.0.1"), b"after the claims")
+    )
     assert server.recv(100) == b"after the claims"
-    assert victim.mac_address in sh("ip", "neighbour", "show", victim.ip_address)
+    assert victim.endpoints[0].mac_address in sh("ip", "neighbour", "show", victim.ip_address)
     assert here.reaches(victim.ip_address, 80)
 
 
@@ -180,12 +184,12 @@ async def test_a_router_advertisement_changes_nothing_on_the_host(open_networks:
     server = here.serve(9, socket.SOCK_DGRAM)
     server.settimeout(5)
     bridge = networks.get("bridge").bridge_mac
-    guarded, free = await join(networks), await join(networks, Wishes(any_source=True))
+    guarded, free = await join(networks), await join(networks, wish(any_source=True))
     before = _ipv6()
     for mine, place in (guarded, free):
         sender = place.raw("eth0")
         sender.send(_router_advertisement(mine))
-        sender.send(_datagram((mine.mac_address, mine.ip_address), (bridge, "172.17.0.1"), b"after"))
+        sender.send(_datagram((mine.endpoints[0].mac_address, mine.ip_address), (bridge, "172.17.0.1"), b"after"))
         assert server.recv(100) == b"after"
     assert _ipv6() == before
     # The message is a good one: a host that listened would believe the port without a guard, and only that.
@@ -228,4 +232,4 @@ def _router_advertisement(sender: Attachment) -> bytes:
     check = _checksum(ends + struct.pack(">II", len(body), 58) + body)
     body = body[:2] + struct.pack(">H", check) + body[4:]
     head = struct.pack(">IHBB", 6 << 28, len(body), 58, 255)
-    return bytes.fromhex("333300000001") + mac_bytes(sender.mac_address) + b"\x86\xdd" + head + ends + body
+    return bytes.fromhex("333300000001") + mac_bytes(sender.endpoints[0].mac_address) + b"\x86\xdd" + head + ends + body

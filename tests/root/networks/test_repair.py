@@ -11,10 +11,10 @@ import pytest
 
 from havre.base.ids import new_id
 from havre.kernel.netns import unpin_netns
-from havre.networks.model import Attachment, Settings, Wishes
+from havre.networks.model import Attachment, Settings
 from havre.networks.networks import Networks
 from tests.root.networks.conftest import Join, Open
-from tests.root.networks.world import Place, rules, sh, traces, until
+from tests.root.networks.world import Place, rules, sh, sysctl, traces, until, wish
 
 pytestmark = pytest.mark.root
 
@@ -146,7 +146,7 @@ async def test_a_cable_that_was_cut_is_laid_anew(open_networks: Open, join: Join
     there.close()
     place.serve(80)
     for each in (attachment, gone):
-        sh("ip", "link", "delete", each.host_link)
+        sh("ip", "link", "delete", each.endpoints[0].host_link)
     unpin_netns(Path(gone.netns_path))
     found = await networks.reconcile({attachment.sandbox_id, gone.sandbox_id})
     assert (found.forgotten, found.repaired, found.lost) == ((), (attachment.sandbox_id,), (gone.sandbox_id,))
@@ -156,22 +156,36 @@ async def test_a_cable_that_was_cut_is_laid_anew(open_networks: Open, join: Join
 
 
 _STEPS = [
+    "networks.media.Media.add",
+    "networks.store.Store.save_network",
     "networks.store.Store.save_attachment",
     "networks.sandboxes.WarmPool.take",
-    "networks.switchboard.pin_netns",
+    "networks.cabling.pin_netns",
     "networks.firewall.Firewall.guard",
-    "networks.bridge.Bridge.plug",
+    "networks.bridge.Bridge.lay",
+    "networks.inside.dress",
+    "networks.inside.address",
+    "networks.inside.lead",
+    "networks.firewall.Firewall.forward",
+    "networks.inside.place",
+    "networks.inside.turn",
+    "networks.inside.remove",
     "networks.bridge.Bridge.silence",
     "networks.firewall.Firewall.unguard",
+    "networks.firewall.Firewall.unforward",
     "networks.store.Store.forget_attachment",
     "networks.sandboxes.Undertaker.bury",
+    "networks.store.Store.forget_network",
+    "networks.firewall.Firewall.assert_all",
+    "networks.media.Media.drop",
 ]
 
 _CRASH = """
 import asyncio, importlib, os, signal, sys
 from pathlib import Path
 from havre.base.ids import new_id
-from havre.networks.model import Settings
+from havre.networks.creation import NetworkWish
+from havre.networks.model import Join, PortWish, Settings, Wishes
 from havre.networks.networks import Networks
 
 step, when, folder = sys.argv[1], sys.argv[2], Path(sys.argv[3])
@@ -190,8 +204,14 @@ async def main():
     await networks.open()
     await networks.reconcile(())
     setattr(target, name, deadly)
-    await networks.attach(sandbox := new_id())
+    mine = await networks.create(NetworkWish("mine", ipv6=True))
+    port = PortWish(("0.0.0.0",), 8080, 8080, "tcp", 80)
+    wishes = Wishes((Join("mine", names=("web",)),), ports=(port,))
+    await networks.attach(sandbox := new_id(), wishes)
+    await networks.connect(sandbox, Wishes((Join("bridge"),), ports=(port,)))
+    await networks.disconnect(sandbox, mine.id, Wishes(ports=(port,)))
     await networks.detach(sandbox)
+    await networks.remove(mine)
 
 asyncio.run(main())
 """
@@ -202,14 +222,21 @@ asyncio.run(main())
 async def test_a_kill_at_any_step_leaves_nothing_after_the_next_start(
     open_networks: Open, tmp_path: Path, step: str, when: str
 ) -> None:
+    sysctl("ipv6/conf/all/forwarding", "1")
     first = await open_networks()
     clean = traces(tmp_path / "run")
     await first.close()
     _run_and_die(step, when, tmp_path)
     second = await open_networks()
     assert second.attachments() == ()
+    for network in second.list():
+        if network.name == "mine":  # made, and not removed yet: it is whole
+            again = await second.attach(new_id(), wish("mine"))
+            assert again.ip_address == "172.18.0.2"
+            await second.detach(again.sandbox_id)
+            await second.remove(network)
     await until(lambda: traces(tmp_path / "run") == clean)
-    attachment: Attachment = await second.attach(new_id(), Wishes())
+    attachment: Attachment = await second.attach(new_id(), wish())
     assert attachment.ip_address == "172.17.0.2"
 
 

@@ -16,7 +16,7 @@ from typing import Any
 
 from havre.kernel.namespaces import CLONE, setns, unshare
 from havre.kernel.netns import make_netns, open_netns, run_in_netns
-from havre.networks.model import Attachment
+from havre.networks.model import Attachment, Join, Wishes
 
 PATIENCE_S = 5.0
 GIVE_UP_S = 0.4
@@ -79,6 +79,10 @@ class Place:
         return server
 
     def reaches(self, address: str, port: int) -> bool:
+        """Two tries: on a busy machine the first packet can be lost, and TCP would send it again after a second."""
+        return self._connects(address, port) or self._connects(address, port)
+
+    def _connects(self, address: str, port: int) -> bool:
         client: socket.socket = self.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_STREAM))
         with client:
             client.settimeout(GIVE_UP_S)
@@ -98,6 +102,12 @@ class Place:
     def addresses(self) -> dict[str, list[str]]:
         listed = json.loads(self.sh("ip", "-j", "address"))
         return {link["ifname"]: [f"{a['local']}/{a['prefixlen']}" for a in link["addr_info"]] for link in listed}
+
+
+def wish(network: str = "bridge", **fields: Any) -> Wishes:
+    """To join one network; what is not about the joining is about the whole sandbox."""
+    whole = {name: fields.pop(name) for name in ("any_source", "name", "ports", "servers") if name in fields}
+    return Wishes(joins=(Join(network, **fields),), **whole)
 
 
 @contextmanager

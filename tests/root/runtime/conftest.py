@@ -19,30 +19,38 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return busybox_tree(tmp_path_factory.mktemp("image"))
 
 
-@pytest.fixture
-async def place(tmp_path: Path, image: Path) -> AsyncIterator[Place]:
-    async for made in new_place(tmp_path, image, ""):
+WAYS = ("ahead", "ordinary")
+"""How a container is born: by a child that waited for it, or by one that is made for it."""
+
+
+@pytest.fixture(params=WAYS)
+async def place(tmp_path: Path, image: Path, request: pytest.FixtureRequest) -> AsyncIterator[Place]:
+    async for made in new_place(tmp_path, image, "", way=request.param):
         yield made
 
 
-async def new_place(tmp_path: Path, image: Path, fail_at: str) -> AsyncIterator[Place]:
+async def new_place(tmp_path: Path, image: Path, fail_at: str, *, way: str) -> AsyncIterator[Place]:
     """A place whose end asserts that no process, mount, cgroup, descriptor or run folder is left."""
     mounts, fds = _mounts(tmp_path), _descriptors()
-    runtime = Runtime(tmp_path / "run", fail_at=fail_at)
-    await runtime.open()
     cgroup = f"{CGROUP_TOP}/{os.urandom(4).hex()}"
+    runtime = Runtime(tmp_path / "run", cgroup_parent=cgroup if way == "ahead" else "", fail_at=fail_at)
+    await runtime.open()
     launcher = runtime.launcher_pid
+    if way == "ahead":
+        await waits(launcher)
     try:
         yield Place(tmp_path, image, runtime, cgroup)
         left = await _shims(launcher)
         folders = os.listdir(tmp_path / "run")
-        groups = _groups(cgroup)
+        groups = [group for group in _groups(cgroup) if "/spare-" not in group]
     finally:
         await runtime.close()
+        spares = _groups(cgroup)
         remove_cgroups(cgroup)
     assert not left
     assert not folders
     assert not groups
+    assert not spares
     assert _mounts(tmp_path) == mounts
     assert _descriptors() <= fds
 
@@ -69,7 +77,18 @@ def _descriptors() -> set[str]:
 
 def _busy(launcher: int) -> list[int]:
     """Without the one that is forked ahead."""
-    return [pid for pid in _children(launcher) if [_name(child) for child in _children(pid)] != ["havre-spare"]]
+    return [pid for pid in _children(launcher) if not _ahead([_name(child) for child in _children(pid)])]
+
+
+def _ahead(names: list[str]) -> bool:
+    return "havre-spare" in names and set(names) <= {"havre-spare", "havre-cradle"}
+
+
+async def waits(launcher: int) -> None:
+    """Return once a child waits half born."""
+    async with asyncio.timeout(20):
+        while not any("havre-cradle" in map(_name, _children(pid)) for pid in _children(launcher)):
+            await asyncio.sleep(0.01)
 
 
 def _name(pid: int) -> str:

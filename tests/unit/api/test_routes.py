@@ -15,6 +15,8 @@ import pytest
 
 from havre.api.routes import (
     attach,
+    build,
+    build_sessions,
     commit,
     containers,
     events,
@@ -55,6 +57,7 @@ class World:
         self.execs = fakes.FakeExecs(self.asked)
         self.events = fakes.FakeEvents(self.asked)
         self.images = fakes.FakeImages(self.asked)
+        self.builds = fakes.FakeBuilds(self.asked)
         self.served = Served(
             [
                 *containers.routes(self.containers),
@@ -67,6 +70,8 @@ class World:
                 *events.routes(self.events),
                 *files.routes(FakeFiles(self.asked)),
                 *commit.routes(FakeCommits(self.asked)),
+                *build.routes(self.builds, self.builds),
+                *build_sessions.routes(self.builds, self.builds),
                 *images.archive_routes(self.images, self.images),
                 *images.routes(self.images),
                 *networks.routes(fakes.FakeNetworks()),
@@ -447,6 +452,20 @@ def test_push(world: World) -> None:
 
 
 @pytest.mark.parametrize(
+    ("target", "body", "status"),
+    [
+        ("/networks/create", {"Name": "n", "Driver": None}, 201),
+        ("/networks/x/connect", {"Container": "c", "EndpointConfig": {"Aliases": ["a"]}}, 200),
+        ("/networks/x/disconnect", {"Container": "c", "Force": True}, 200),
+        ("/networks/create", {"Name": 5}, 400),
+        ("/networks/x/connect", {"Container": "c", "EndpointConfig": []}, 400),
+    ],
+)
+def test_networks_are_made_and_joined(world: World, target: str, body: object, status: int) -> None:
+    assert world.ask("POST", target, json.dumps(body).encode()).status == status
+
+
+@pytest.mark.parametrize(
     ("method", "target", "status"),
     [
         ("GET", "/volumes", 200),
@@ -460,17 +479,15 @@ def test_push(world: World) -> None:
         ("GET", "/networks/bridge", 200),
         ("GET", "/networks/x", 404),
         ("POST", "/networks/prune", 200),
-        ("POST", "/networks/create", 501),
-        ("POST", "/networks/x/connect", 501),
-        ("DELETE", "/networks/x", 501),
+        ("DELETE", "/networks/x", 204),
         ("GET", "/plugins", 200),
         ("GET", "/plugins/x/json", 404),
         ("GET", "/swarm", 503),
         ("GET", "/nodes", 503),
         ("GET", "/services/x", 503),
         ("POST", "/swarm/init", 501),
-        ("POST", "/build", 501),
-        ("POST", "/build/prune?filters=", 200),
+        ("POST", "/build/cancel", 501),
+        ("POST", "/session", 501),
         ("POST", "/auth", 400),
         ("POST", "/system/check?repair=1", 200),
         ("GET", "/images/search?term=x", 200),
@@ -518,6 +535,7 @@ def test_every_endpoint_of_the_api_is_known() -> None:
             *events.routes(fakes.FakeEvents(asked)),
             *files.routes(FakeFiles(asked)),
             *commit.routes(FakeCommits(asked)),
+            *build.routes(fakes.FakeBuilds(asked), fakes.FakeBuilds(asked)),
             *images.archive_routes(fakes.FakeImages(asked), fakes.FakeImages(asked)),
             *images.routes(fakes.FakeImages(asked)),
             *volumes.routes(fakes.FakeVolumes()),

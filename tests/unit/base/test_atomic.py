@@ -66,7 +66,7 @@ def _break_fsync(monkeypatch: pytest.MonkeyPatch) -> None:
 
 
 def _break_rename(monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(Path, "rename", _crash)
+    monkeypatch.setattr(os, "rename", _crash)
 
 
 @pytest.mark.parametrize("sabotage", [_break_write, _break_fsync, _break_rename])
@@ -98,7 +98,7 @@ def test_a_process_that_dies_between_steps_leaves_the_old_content(tmp_path: Path
     target = tmp_path / "state"
     target.write_bytes(b"old")
     if (child := os.fork()) == 0:
-        setattr(Path if dies_in == "rename" else os, dies_in, lambda *_: os._exit(7))
+        setattr(os, dies_in, lambda *_: os._exit(7))
         write_file(target, b"new")
         os._exit(0)
     assert os.waitstatus_to_exitcode(os.waitpid(child, 0)[1]) == 7
@@ -113,14 +113,14 @@ def test_what_need_not_last_is_not_synced(tmp_path: Path, monkeypatch: pytest.Mo
 
 def test_what_lasts_is_synced_before_and_after_the_rename(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     steps: list[str] = []
-    rename = Path.rename
+    rename = os.rename
     monkeypatch.setattr(os, "fsync", lambda handle: steps.append(f"sync {os.path.isdir(f'/proc/self/fd/{handle}')}"))
 
-    def told_rename(self: Path, to: Path) -> Path:
+    def told_rename(source: str, to: Path) -> None:
         steps.append("rename")
-        return rename(self, to)
+        rename(source, to)
 
-    monkeypatch.setattr(Path, "rename", told_rename)
+    monkeypatch.setattr(os, "rename", told_rename)
     write_file(tmp_path / "state", b"new")
     assert steps == ["sync False", "rename", "sync True"]
 

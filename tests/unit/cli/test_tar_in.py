@@ -9,8 +9,8 @@ from pathlib import Path
 import pytest
 
 from havre.cli.tar_in import Stream, unpack
-from havre.cli.tar_out import pack
 from havre.client.errors import ClientError
+from havre.client.tar_out import pack
 
 
 def archive(*members: tuple[str, bytes, str, bytes]) -> list[bytes]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import os
 from pathlib import Path
 
@@ -12,12 +13,17 @@ from havre.content.ingest import BlobWriter
 from havre.oci.digest import Digest
 
 
-def test_the_algorithm_must_be_the_one_hashed(tmp_path: Path) -> None:
+def test_bytes_are_read_again_when_another_algorithm_is_expected(tmp_path: Path) -> None:
     with BlobWriter(tmp_path / "s", lambda digest: tmp_path / digest.value) as blob:
         blob.write(b"x")
         with pytest.raises(InvalidInput):
             blob.commit(Digest("sha512", "0" * 128))
     assert list(tmp_path.iterdir()) == []
+    expected = Digest("sha512", hashlib.sha512(b"xy").hexdigest())
+    with BlobWriter(tmp_path / "s", lambda digest: tmp_path / digest.value) as blob:
+        blob.write(b"xy")
+        assert blob.commit(expected, 2).digest == expected
+    assert (tmp_path / expected.value).read_bytes() == b"xy"
 
 
 def test_any_buffer_is_taken_whole(tmp_path: Path) -> None:

@@ -210,12 +210,12 @@ def test_the_folder_is_an_image_layout(content: Content, tmp_path: Path) -> None
             annotations={"org.opencontainers.image.ref.name": "x"},
         ),
     )
-    content.write_index(manifests)
-    assert content.read_index() == manifests
-    assert Content(root).read_index() == manifests
+    content.index.write(manifests)
+    assert content.index.read() == manifests
+    assert Content(root).index.read() == manifests
     (root / "index.json").write_text("{")
     with pytest.raises(DamagedBlob):
-        content.read_index()
+        content.index.read()
 
 
 def test_other_tools_files_are_not_ours(content: Content, tmp_path: Path) -> None:
@@ -228,20 +228,20 @@ def test_other_tools_files_are_not_ours(content: Content, tmp_path: Path) -> Non
 def test_file_then_name_then_folder(content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """C-02: the order in which a blob and the index become durable."""
     calls: list[str] = []
-    real_fsync, real_rename = os.fsync, Path.rename
+    real_fsync, real_rename = os.fsync, os.rename
 
     def fsync(handle: int) -> None:
         calls.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{handle}')).parent.name}")
         real_fsync(handle)
 
-    def rename(self: Path, target: Path) -> Path:
+    def rename(source: Path, target: Path) -> None:
         calls.append(f"rename {Path(target).parent.name}")
-        return real_rename(self, target)
+        real_rename(source, target)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(os, "rename", rename)
     content.ingest(io.BytesIO(DATA))
     assert calls == ["fsync ingest", "rename sha256", "fsync blobs"]
     calls.clear()
-    content.write_index([])
+    content.index.write([])
     assert calls == ["fsync content", "rename content", f"fsync {tmp_path.name}"]

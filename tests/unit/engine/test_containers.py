@@ -73,6 +73,12 @@ class Bench:
             await container.stopped.wait()
             await container.settled.wait()
 
+    async def cleared(self, identifier: str) -> None:
+        """The files of a removed container go in the background."""
+        async with asyncio.timeout(20):
+            while (self.rooms.folders.containers / identifier).exists():
+                await asyncio.sleep(0.001)
+
     async def rows(self, **filters: set[str]) -> list[dict[str, Any]]:
         given = {field.replace("_", "-"): frozenset(values) for field, values in filters.items()}
         rows = await self.things.list(all=True, limit=0, size=False, filters=given)
@@ -118,6 +124,7 @@ async def test_a_whole_life(bench: Bench) -> None:
     await bench.settled(identifier)
     await bench.remove("web")
     assert bench.rooms.trees.keys() == ()
+    await bench.cleared(identifier)
     assert list(bench.rooms.folders.containers.iterdir()) == []
     with pytest.raises(NotFound, match=r"^No such container: web$"):
         await bench.things.inspect("web", False)
@@ -630,7 +637,10 @@ async def test_volumes_of_images_come_and_go_with_the_container(tmp_path: Path) 
         assert volume.anonymous
         assert rooms.volumes.holders(volume.name) == {made["Id"]}
         (mount,) = rooms.parts.roster.get(made["Id"] or "").record.mounts
-        assert mount == VolumeMount(destination="/data", name=volume.name, source=str(rooms.volumes.path(volume.name)))
+        source = str(rooms.volumes.path(volume.name))
+        assert mount == VolumeMount(
+            destination="/data", name=volume.name, source=source, anonymous=True, driver="local"
+        )
         with pytest.raises(VolumeInUse):
             await rooms.volumes.remove(volume.name)
         await things.remove(made["Id"] or "", force=False, volumes=True, link=False)

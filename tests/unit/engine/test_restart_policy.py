@@ -51,7 +51,7 @@ def test_policies(name: str, most: int, code: int, count: int, expected: bool) -
         (record("always"), True),
         (record("always", stopped_by_user=True), True),
         (record("always", started_ns=0), False),
-        (record("always", failure="no such file"), False),
+        (record("always", failure="no such file"), True),
         (record("unless-stopped"), True),
         (record("unless-stopped", stopped_by_user=True), False),
         (record("on-failure", exit_code=0), False),

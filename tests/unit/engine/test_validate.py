@@ -171,12 +171,10 @@ def test_settings_are_refused_in_dockers_words(config: dict[str, object], messag
 @pytest.mark.parametrize(
     "host",
     [
-        {"Links": ["a:b"]},
         {"StorageOpt": {"size": "1G"}},
         {"DeviceRequests": [{"Driver": "nvidia"}]},
         {"LogConfig": {"Type": "fluentd"}},
         {"CpuRealtimeRuntime": 5},
-        {"VolumeDriver": "nfs"},
     ],
 )
 def test_what_is_not_offered_says_so(host: dict[str, object]) -> None:

@@ -5,7 +5,7 @@ from hypothesis import given
 from hypothesis import strategies as st
 
 from havre.base.errors import InvalidInput
-from havre.images.words import json_list, key_values, parse_duration, split_words, unquote
+from havre.images.words import json_list, key_values, split_words, unquote
 
 VALUES = {"a": "1", "empty": ""}
 
@@ -98,30 +98,3 @@ def test_pairs() -> None:
 def test_no_pairs(text: str, message: str) -> None:
     with pytest.raises(InvalidInput, match=message):
         key_values("ENV", text, {})
-
-
-@pytest.mark.parametrize(
-    ("text", "ns"),
-    [
-        ("0", 0),
-        ("1s", 10**9),
-        ("1h2m3.5s", 3_723_500_000_000),
-        ("1.5ms", 1_500_000),
-        (".5us", 500),
-        ("2µs", 2000),
-        ("3ns", 3),
-        ("-1s", -(10**9)),
-        ("+1s", 10**9),
-        ("1.s", 10**9),
-    ],
-)
-def test_durations(text: str, ns: int) -> None:
-    assert parse_duration(text) == ns
-
-
-@pytest.mark.parametrize(
-    "text", ["", "1", "s", "1x", "1 s", "1s2", "1e3s", "٣s", "1_0s", "--1s", "9" * 15 + "h", "9" * 30 + "s"]
-)
-def test_no_durations(text: str) -> None:
-    with pytest.raises(InvalidInput, match="time: invalid duration"):
-        parse_duration(text)

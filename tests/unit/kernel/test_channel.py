@@ -1,3 +1,4 @@
+import array
 import errno
 import os
 import socket
@@ -111,7 +112,8 @@ def test_what_no_channel_sends_is_refused(pair: tuple[Channel, Channel], raw: by
 def test_memory_that_can_still_change_is_refused(pair: tuple[Channel, Channel]) -> None:
     handle = os.memfd_create("open", os.MFD_ALLOW_SEALING)
     os.write(handle, b"now this, then that")
-    socket.send_fds(pair[0].socket, [b"m"], [handle])
+    rights = (socket.SOL_SOCKET, socket.SCM_RIGHTS, array.array("i", [handle]))
+    pair[0].socket.sendmsg([b"m"], [rights])
     os.close(handle)
     with pytest.raises(ValueError, match="memory"):
         pair[1].receive()

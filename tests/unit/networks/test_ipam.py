@@ -1,13 +1,13 @@
 from __future__ import annotations
 
-from ipaddress import IPv4Address, IPv4Network
+from ipaddress import IPv4Address, IPv4Network, IPv6Network
 
 import pytest
 from hypothesis import given
 from hypothesis import strategies as some
 
 from havre.base.errors import InvalidInput
-from havre.networks.ipam import check_range, choose_address, choose_subnet, first_host
+from havre.networks.ipam import AnyAddress, check_range, choose_address, choose_subnet, first_host
 from havre.networks.model import DEFAULT_POOLS, AddressPool, AddressTaken, NoFreeAddress
 
 _NET = IPv4Network("10.1.2.0/29")
@@ -31,7 +31,20 @@ def test_what_the_host_uses_is_avoided(taken: list[str], chosen: str) -> None:
 
 def test_no_pool_left_is_told() -> None:
     with pytest.raises(NoFreeAddress, match="non-overlapping"):
-        choose_subnet(DEFAULT_POOLS, [IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16")])
+        choose_subnet(DEFAULT_POOLS, [IPv4Network(each) for each in ("172.16.0.0/12", "192.168.0.0/16", "10.0.0.0/8")])
+
+
+def test_after_dockers_pools_small_networks_are_left() -> None:
+    taken = [IPv4Network("172.16.0.0/12"), IPv4Network("192.168.0.0/16")]
+    assert choose_subnet(DEFAULT_POOLS, taken) == IPv4Network("10.192.0.0/24")
+    assert choose_subnet(DEFAULT_POOLS, [*taken, IPv4Network("10.192.0.0/22")]) == IPv4Network("10.192.4.0/24")
+
+
+def test_families_have_pools_of_their_own() -> None:
+    pools = [*DEFAULT_POOLS, AddressPool(IPv6Network("fd00::/48"), 64)]
+    assert choose_subnet(pools, [IPv6Network("fd00::/64")], 6) == IPv6Network("fd00:0:0:1::/64")
+    with pytest.raises(NoFreeAddress, match="IPv6"):
+        choose_subnet(DEFAULT_POOLS, [], 6)
 
 
 @pytest.mark.parametrize("size", [8, 31])
@@ -41,7 +54,7 @@ def test_a_pool_that_cannot_be_cut_is_refused(size: int) -> None:
 
 
 def test_addresses_go_out_lowest_first_and_never_the_edges() -> None:
-    taken = {first_host(_NET).ip}
+    taken: set[AnyAddress] = {first_host(_NET).ip}
     for last in range(2, 7):
         address = choose_address(_NET, _NET, taken)
         assert str(address) == f"10.1.2.{last}"

@@ -6,7 +6,7 @@ import msgspec
 import pytest
 
 from havre.base.errors import InvalidInput
-from havre.networks.model import Network, Settings
+from havre.networks.model import Network, Settings, Subnet
 from havre.networks.plant import bridge_interface
 
 _KEPT = Network(
@@ -14,8 +14,7 @@ _KEPT = Network(
     name="bridge",
     driver="bridge",
     created_ns=1,
-    subnet="172.20.0.0/16",
-    gateway="172.20.0.254",
+    subnets=(Subnet("172.20.0.0/16", gateway="172.20.0.254"),),
     bridge_address="172.20.0.1",
 )
 
@@ -44,5 +43,5 @@ def test_the_subnet_of_last_time_comes_back_unless_it_is_in_use_now() -> None:
 
 
 def test_a_record_without_a_subnet_is_no_help() -> None:
-    bare = msgspec.structs.replace(_KEPT, subnet="", bridge_address="")
+    bare = msgspec.structs.replace(_KEPT, subnets=(), bridge_address="")
     assert bridge_interface(Settings(), bare, None, []) == IPv4Interface("172.17.0.1/16")

@@ -37,7 +37,7 @@ class Containers(Protocol):
     async def list(self, *, all: bool, limit: int, size: bool, filters: Filters) -> list[ContainerSummary] | bytes:  # noqa: A002
         """The rows of `ps`, perhaps encoded already."""
 
-    async def inspect(self, ref: str, size: bool) -> ContainerInspect | bytes:  # noqa: FBT001
+    async def inspect(self, ref: str, size: bool, version: tuple[int, int]) -> ContainerInspect | bytes:  # noqa: FBT001
         """Everything about one."""
 
     async def rename(self, ref: str, name: str) -> None:
@@ -104,7 +104,7 @@ def routes(containers: Containers) -> list[Route]:
         return as_json(rows)
 
     async def inspect(request: Request) -> Answer:
-        return as_json(await containers.inspect(request.parameters["id"], request.query.flag("size")))
+        return as_json(await containers.inspect(request.parameters["id"], request.query.flag("size"), request.version))
 
     async def rename(request: Request) -> Answer:
         await containers.rename(request.parameters["id"], request.query.text("name"))
@@ -127,6 +127,7 @@ def routes(containers: Containers) -> list[Route]:
         Route("GET", "/containers/{id}/json", inspect),
         Route("POST", "/containers/{id}/rename", rename),
         Route("DELETE", "/containers/{id}", remove),
+        Route("DELETE", "/containers/{id:*}", remove),  # a link is named by its container and its alias
     ]
 
 

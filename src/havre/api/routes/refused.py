@@ -29,7 +29,6 @@ _SWARM: Final = (
 _NOT_YET: Final = (
     ("POST", "/swarm/init", "swarm mode is"),
     ("POST", "/swarm/join", "swarm mode is"),
-    ("POST", "/build", "building images is"),
     ("POST", "/build/cancel", "building images is"),
     ("POST", "/session", "building images is"),
     ("POST", "/grpc", "building images is"),
@@ -57,7 +56,6 @@ def routes() -> list[Route]:
         Route("GET", "/plugins", _no_plugins),
         Route("GET", "/plugins/{name:*}/json", _no_such_plugin),
         Route("DELETE", "/plugins/{name:*}", _no_such_plugin),
-        Route("POST", "/build/prune", _no_cache_pruned),
     ]
 
 
@@ -75,8 +73,3 @@ def _no_plugins(request: Request) -> Response:
 
 def _no_such_plugin(request: Request) -> NoReturn:
     raise NotFound(f'plugin "{request.parameters["name"]}" not found')
-
-
-def _no_cache_pruned(request: Request) -> Response:
-    parse_filters(request.query.text("filters"))
-    return as_json({"CachesDeleted": None, "SpaceReclaimed": 0})

@@ -1,4 +1,4 @@
-"""Havre's own verbs on volumes: archives, copies, other names."""
+"""Havre's own verbs on volumes: archives, copies, other names, more room."""
 
 from collections.abc import AsyncIterator
 from typing import Final, Protocol
@@ -25,6 +25,9 @@ class VolumeCopies(Protocol):
     async def rename(self, name: str, to: str) -> None:
         """Give it another name."""
 
+    async def resize(self, name: str, size: str) -> None:
+        """Let one with a size hold more."""
+
 
 def routes(copies: VolumeCopies) -> list[Route]:
     """The routes that ask *copies*."""
@@ -44,9 +47,14 @@ def routes(copies: VolumeCopies) -> list[Route]:
         await copies.rename(request.parameters["name"], request.query.text("to"))
         return Response(204)
 
+    async def resize(request: Request) -> Answer:
+        await copies.resize(request.parameters["name"], request.query.text("size"))
+        return Response(204)
+
     return [
         Route("GET", "/volumes/{name}/export", export),
         Route("POST", "/volumes/{name}/import", take_in),
         Route("POST", "/volumes/{name}/clone", clone),
         Route("POST", "/volumes/{name}/rename", rename),
+        Route("POST", "/volumes/{name}/resize", resize),
     ]

@@ -91,7 +91,7 @@ class _Copy:
 
             self._put(container, end.path, pieces_of("-"))
             return
-        from havre.cli.tar_out import pack
+        from havre.client.tar_out import pack
 
         found = rules.local_source(source, follow=self._given.switch("follow-link"))
         folder, _, name = rules.plan(found, end)

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-import havre
+from havre.base.version import VERSION
 from havre.cli.command import Command
 from havre.cli.flags import Given, text
 from havre.cli.listing import rendered, unescaped
@@ -27,7 +27,7 @@ def run(given: Given, client: Client, screen: Screen) -> int:
 
 
 def _client_lines() -> list[str]:
-    return ["Client: Havre", f" Version:    {havre.__version__}", " Context:    default", " Debug Mode: false"]
+    return ["Client: Havre", f" Version:    {VERSION}", " Context:    default", " Debug Mode: false"]
 
 
 def server_lines(info: Info) -> list[str]:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import os
 import platform
 
-import havre
+from havre.base.version import VERSION
 from havre.cli.command import Command
 from havre.cli.flags import Given, text
 from havre.cli.listing import rendered, unescaped
@@ -42,13 +42,13 @@ def run(given: Given, client: Client, screen: Screen) -> int:
 def short_version(program: str) -> str:
     """What `--version` prints; tools parse Docker's form."""
     name = "Docker" if program == "docker" else "Havre"
-    return f"{name} version {havre.__version__}, build havre"
+    return f"{name} version {VERSION}, build havre"
 
 
 def _client(client: Client) -> dict[str, object]:
     machine = platform.machine()
     return {
-        "Version": havre.__version__,
+        "Version": VERSION,
         "ApiVersion": client.version,
         "APIVersion": client.version,
         "DefaultAPIVersion": API_VERSION,

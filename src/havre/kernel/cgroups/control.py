@@ -52,17 +52,18 @@ class Cgroups:
         for tree in self.trees.every:
             tree.close()
 
-    def create(self, path: str) -> None:
+    def create(self, path: str, *, beside: bool = True) -> None:
         """Make the group; an empty one that is there is taken over.
 
-        Raises CgroupInUse when it holds processes. When it fails, nothing that it made is left.
+        Without *beside* it is left out of a v2 tree that stands beside v1 without controllers, and there its processes
+        stay where they are. Raises CgroupInUse when it holds processes. When it fails, nothing that it made is left.
         """
         name = checked_path(path)
         if self.pids(path):
             raise CgroupInUse(f"cgroup {path} holds processes already: {self.pids(path)[:8]}")
         with ExitStack() as undo:
             for tree in self.trees.every:
-                if tree.make(name):
+                if (beside or tree.version == self.version) and tree.make(name):
                     undo.callback(tree.remove, name)
             self._dialect.prepare(name)
             undo.pop_all()
@@ -120,9 +121,14 @@ class Cgroups:
         return [tree.where(checked_path(path), "cgroup.procs") for tree in self.trees.every]
 
     def clone_fd(self, path: str) -> int | None:
-        """A handle for CLONE_INTO_CGROUP, which joins the v2 tree also where that stands beside v1; None without."""
-        tree = self.trees.unified
-        return tree.open(_inhabited(tree, checked_path(path))) if tree else None
+        """A handle for CLONE_INTO_CGROUP, which joins the v2 tree also where that stands beside v1.
+
+        None without such a tree, or when the group has no part in one that stands beside.
+        """
+        tree, name = self.trees.unified, checked_path(path)
+        if tree is None or (self.version == 1 and not tree.exists(name)):
+            return None
+        return tree.open(_inhabited(tree, name))
 
     def pids(self, path: str) -> list[int]:
         """The processes in the group and in those below it, as this pid namespace numbers them."""

@@ -73,6 +73,13 @@ class Hierarchy:
             raise _told(error, f"mkdir {self.where(path)}") from error
         return True
 
+    def rename(self, path: str, new_path: str) -> None:
+        """Call the folder *path* otherwise, with the same parent. EPERM on v2, EEXIST when the name is taken."""
+        try:
+            os.rename(path, new_path, src_dir_fd=self._top.fd, dst_dir_fd=self._top.fd)
+        except OSError as error:
+            raise _told(error, f"rename {self.where(path)} to {new_path}") from error
+
     def read(self, path: str, file: str) -> str:
         """The text of a file."""
         try:

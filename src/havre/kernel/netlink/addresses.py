@@ -18,12 +18,14 @@ from havre.kernel.netlink.codec import (
 from havre.kernel.netlink.connection import Netlink
 
 RTNLGRP_IPV4_IFADDR = 5
+RTNLGRP_IPV6_IFADDR = 9
 RTM_NEWADDR = 20
 RTM_DELADDR = 21
 _RTM_GETADDR = 22
 _IFA_ADDRESS = 1
 _IFA_LOCAL = 2
 _IFA_BROADCAST = 4
+_IFA_F_NODAD = 0x02
 _ADDRESS = struct.Struct("=BBBBi")  # struct ifaddrmsg: family, prefix length, flags, scope, index
 _FAMILY = {4: 2, 6: 10}
 
@@ -39,7 +41,9 @@ class Address:
 def add_address(index: int, interface: IPv4Interface | IPv6Interface, *, replace: bool = False) -> Request:
     """Give the link *index* this address; with *replace* having it already is no error."""
     packed = interface.ip.packed
-    body = _ADDRESS.pack(_FAMILY[interface.version], interface.network.prefixlen, 0, 0, index)
+    # Who hands out addresses knows that they are free: one that is still being asked for cannot be used.
+    doubtless = _IFA_F_NODAD if interface.version == 6 else 0
+    body = _ADDRESS.pack(_FAMILY[interface.version], interface.network.prefixlen, doubtless, 0, index)
     body += attribute(_IFA_LOCAL, packed) + attribute(_IFA_ADDRESS, packed)
     if isinstance(interface, IPv4Interface) and interface.network.prefixlen < 31:
         body += attribute(_IFA_BROADCAST, interface.network.broadcast_address.packed)

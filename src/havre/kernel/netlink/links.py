@@ -35,6 +35,7 @@ _NAME_MAX = 15
 _IFLA_ADDRESS = 1
 _IFLA_IFNAME = 3
 _IFLA_MTU = 4
+_IFLA_LINK = 5
 _IFLA_MASTER = 10
 _IFLA_LINKINFO = 18
 _IFLA_IFALIAS = 20
@@ -51,6 +52,8 @@ _ADDR_GEN_NONE = 1
 _IFLA_BRPORT_STATE = 1
 _IFLA_BRPORT_MODE = 4
 _IFLA_BRPORT_ISOLATED = 33
+_MODE = 1  # IFLA_MACVLAN_MODE and IFLA_IPVLAN_MODE
+_MODE_SIZE = {"macvlan": 4, "ipvlan": 2}
 _FORWARDING = 3
 _EXT_SKIP_STATS = 1 << 3
 _LINK = struct.Struct("=BxHiII")  # struct ifinfomsg: family, type, index, flags, change
@@ -98,6 +101,23 @@ class VethPair:
 
 
 @dataclass(frozen=True, slots=True)
+class SubLink:
+    """A macvlan or ipvlan (*kind*) on the link with index *parent*, born in the namespace that *netns_fd* holds.
+
+    *mode* is the kernel's number for the kind; an *index* of 0 leaves the link's number to the kernel.
+    """
+
+    kind: str
+    name: str
+    netns_fd: int
+    parent: int
+    mode: int
+    index: int = 0
+    mac: str = ""
+    mtu: int = 0
+
+
+@dataclass(frozen=True, slots=True)
 class LinkChange:
     """What shall be different about a link; None leaves a thing as it is. *master* 0 takes it off its bridge."""
 
@@ -139,6 +159,28 @@ def add_veth(pair: VethPair) -> Request:
     )
     what = f"add veth {pair.name} with peer {pair.peer_name}"
     return Request(RTM_NEWLINK, body, what, NLM_F_CREATE | NLM_F_EXCL)
+
+
+def add_sublink(sub: SubLink) -> Request:
+    """Make *sub*, down; it never shows in this namespace."""
+    size = _MODE_SIZE[sub.kind]
+    settings = nested(_IFLA_INFO_DATA, number(_MODE, sub.mode, size=size))
+    body = (
+        _link(sub.index)
+        + _name(sub.name)
+        + number(_IFLA_LINK, sub.parent)
+        + number(_IFLA_NET_NS_FD, sub.netns_fd)
+        + _mtu(sub.mtu)
+        + (attribute(_IFLA_ADDRESS, mac_bytes(sub.mac)) if sub.mac else b"")
+        + nested(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, sub.kind), settings)
+    )
+    return Request(RTM_NEWLINK, body, f"add {sub.kind} {sub.name} on link {sub.parent}", NLM_F_CREATE | NLM_F_EXCL)
+
+
+def add_sink(name: str, kind: str) -> Request:
+    """Make a link of a *kind* that takes no settings and leads nowhere (dummy, ifb), down."""
+    body = _link() + _name(name) + nested(_IFLA_LINKINFO, text(_IFLA_INFO_KIND, kind))
+    return Request(RTM_NEWLINK, body, f"add {kind} {name}", NLM_F_CREATE | NLM_F_EXCL)
 
 
 def change_link(link: int | str, change: LinkChange) -> Request:

@@ -6,7 +6,7 @@ from typing import NamedTuple, NoReturn
 
 from havre.kernel.cgroups import Cgroups
 from havre.kernel.channel import Channel
-from havre.kernel.namespaces import CLONE, setns
+from havre.kernel.namespaces import CLONE, fork_bare, setns
 from havre.kernel.process import set_parent_death_signal
 from havre.kernel.procfs import Proc
 from havre.runtime.bundle import ExecRequest
@@ -135,9 +135,9 @@ class _Guest:
         """Go on as a child, which alone is in the joined pid namespace; the parent tells its number and ends."""
         self._enter("fork")
         try:
-            pid = os.fork()
+            pid = fork_bare()
         except OSError as error:
-            raise StepFailed(f"fork: {error.strerror}") from error
+            raise StepFailed(f"fork: {os.strerror(error.errno or 0)}") from error
         if pid:
             self._report.channel.send(encode(Born(pid)))
             os._exit(0)

@@ -19,6 +19,7 @@ from havre.runtime.init.cgroup_view import mount_cgroups, open_views
 from havre.runtime.init.privileges import Privileges, new_keyring, seccomp_flags, set_limits, set_oom_score
 from havre.runtime.init.program import Program
 from havre.runtime.init.progress import Progress
+from havre.runtime.init.stage import MASKED, READONLY, Stage
 from havre.runtime.init.sysctls import write_sysctls
 from havre.runtime.messages import AwaitsHooks, Ready, encode
 
@@ -26,7 +27,10 @@ _SIGKILL = 9
 
 
 class Newborn(NamedTuple):
-    """What a child is born with. *joins* are namespaces to enter; *sources* the bind mounts opened by the parent."""
+    """What a child is born with. *joins* are namespaces to enter; *sources* the bind mounts opened by the parent.
+
+    One that stands on a *stage* is in its cgroup already, and gets its *root* as a detached mount.
+    """
 
     bundle: Bundle
     channel: Channel
@@ -41,6 +45,8 @@ class Newborn(NamedTuple):
     program: bytes
     views: "list[tuple[ContainerView, int]] | None"
     go: socket.socket | None
+    stage: Stage | None = None
+    root: int = -1
 
 
 def become(newborn: Newborn) -> NoReturn:
@@ -76,10 +82,7 @@ class _Init:
         """From clone3 to execve."""
         self._namespaces()
         self._enter("rootfs")
-        rootfs.separate(self._linux.rootfs_propagation, self._root.path)
-        if self._bundle.on_ramdisk:
-            rootfs.leave_ramdisk()
-        root_fd = rootfs.mount_root(self._root.path, [] if self._in_userns else self._bundle.rootfs_mounts)
+        root_fd = self._mount_root()
         self._mount_all(root_fd)
         self._join_cgroup()
         stdio = self._stdio(root_fd)
@@ -152,10 +155,22 @@ class _Init:
         if self._spec.domainname:
             set_domainname(self._spec.domainname)
 
+    def _mount_root(self) -> int:
+        if (stage := self._newborn.stage) is not None:
+            return stage.begin(self._newborn.root, self._spec.mounts or [])
+        rootfs.separate(self._linux.rootfs_propagation, self._root.path)
+        if self._bundle.on_ramdisk:
+            rootfs.leave_ramdisk()
+        return rootfs.mount_root(self._root.path, [] if self._in_userns else self._bundle.rootfs_mounts)
+
     def _mount_all(self, root_fd: int) -> None:
         has_dev = False
+        stage = self._newborn.stage
         for number, entry in enumerate(self._spec.mounts or ()):
             self._enter("mount", entry.destination)
+            if stage is not None and stage.place(root_fd, entry):
+                has_dev |= entry.destination == "/dev"
+                continue
             if entry.type in {"cgroup", "cgroup2"}:
                 self._join_cgroup()
                 self._mount_cgroups(root_fd, entry)
@@ -219,10 +234,14 @@ class _Init:
         if not self._bundle.keep_keyring:
             new_keyring(self._bundle.id)
         self._enter("mask")
-        mounts.protect_paths(root_fd, self._linux.readonly_paths or [])
-        if self._linux.masked_paths:
+        readonly, masked = self._linux.readonly_paths or [], self._linux.masked_paths or []
+        if self._newborn.stage is not None:
+            readonly = [path for path in readonly if path not in READONLY]
+            masked = [path for path in masked if path not in MASKED]
+        mounts.protect_paths(root_fd, readonly)
+        if masked:
             null = mounts.own_null(root_fd)
-            mounts.mask_paths(root_fd, self._linux.masked_paths, null)
+            mounts.mask_paths(root_fd, masked, null)
             os.close(null)
 
     def _hooks_before_pivot(self) -> None:

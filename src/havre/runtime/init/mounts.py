@@ -109,7 +109,7 @@ def _bind(root_fd: int, entry: Mount, options: Options, prepared_fd: int | None)
 
 
 def _mount_filesystem(root_fd: int, entry: Mount, options: Options) -> None:
-    target = _folder(root_fd, entry)
+    target = folder_of(root_fd, entry)
     try:
         data = ",".join(options.data)
         where = f"/proc/self/fd/{target}"
@@ -127,7 +127,7 @@ def _mount_filesystem(root_fd: int, entry: Mount, options: Options) -> None:
         os.close(target)
 
 
-def _folder(root_fd: int, entry: Mount) -> int:
+def folder_of(root_fd: int, entry: Mount) -> int:
     """The target of a file system: proc and sysfs only on a plain folder, where every path check expects them."""
     if entry.type in {"proc", "sysfs"}:
         try:

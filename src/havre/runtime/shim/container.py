@@ -17,8 +17,10 @@ from havre.kernel.libc import KernelError
 from havre.kernel.procfs import Proc
 from havre.oci.runtime_spec import Resources
 from havre.runtime.bundle import AttachWishes, ExecRequest, Exit, LogTarget, Stdio
+from havre.runtime.cradle import Cradle, Place, make_cradle
 from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
 from havre.runtime.init.enter import Host
+from havre.runtime.init.finish import Pipes, Terminal
 from havre.runtime.init.progress import Progress
 from havre.runtime.messages import ExecState, Execute, Head, Memory, decode_bundle, decode_exec_request
 from havre.runtime.run_dir import RunDir
@@ -43,13 +45,14 @@ class Tools(NamedTuple):
     cgroups: Cgroups
     proc: Proc
     fail_at: str
+    spare_group: str = ""
 
 
 class Container:
     """Born by `launch`, or taken over from an earlier worker by `resume`.
 
-    When its first process has ended, `on_exit` is called, and `on_over` when all is done. *reap* waits for the
-    first process, which is the keeper's child.
+    *cradle* is a child that waits for the launch, if there is one. When the first process has ended, `on_exit` is
+    called, and `on_over` when all is done. *reap* waits for it: it is the keeper's child.
     """
 
     def __init__(self, tools: Tools, loop: Loop, reap: Callable[[int], int]) -> None:
@@ -60,6 +63,8 @@ class Container:
         self.on_exec_exit: Callable[[str, int], None] | None = None
         self.on_listening: Callable[[int], None] | None = None
         self.on_over: Callable[[], None] | None = None
+        self.on_launch: Callable[[], None] | None = None
+        self.launched = False
         self._tools = tools
         self._loop = loop
         self._reap = reap
@@ -70,6 +75,7 @@ class Container:
         self._codes: dict[str, int] = {}
         self._bare: set[str] = set()
         self._lingering = 0
+        self.cradle: Cradle | None = None
 
     @property
     def pid(self) -> int:
@@ -87,6 +93,11 @@ class Container:
     def launch(self, head: Head, bundle: msgspec.Raw, attach: Callable[[Streams], None], told: Told) -> None:
         """Start the first process; *attach* joins the clients that were there before it."""
         self._head = head
+        self.launched = True
+        if self.on_launch is not None:
+            self.on_launch()
+        if self.cradle is not None:
+            self.cradle.show(bundle)
         streams = Streams(head.stdio, self._loop, head.log, head.id)
         reap = self._reap if head.own_pids else wait_for
         session = self._first = Session("", streams, self._loop, reap)
@@ -94,18 +105,8 @@ class Container:
         session.on_decided = lambda failure, birth: self._launched(failure, birth, told)
         session.on_exit = self._ended
         tools, run_dir = self._tools, RunDir(head.run_dir)
-        run_dir.make()
         try:
-            _try_log(head.log)
-            order = Order(
-                decode_bundle(bundle),
-                streams.open(),
-                tools.cgroups,
-                tools.proc,
-                Progress("" if tools.fail_at.startswith(_GUEST) else tools.fail_at),
-                reap=reap if head.own_pids else None,
-            )
-            birth = spawn(order)
+            birth = self._bear(bundle, streams.open(), reap if head.own_pids else None)
         except StartFailed as error:
             self._launched(error, None, told)
             return
@@ -119,8 +120,25 @@ class Container:
         if not head.own_pids:
             call_at_child_death(self._loop, self._reap_strays)
 
+    def _bear(self, packed: msgspec.Raw, stdio: Pipes | Terminal, reap: Callable[[int], int] | None) -> Birth:
+        """By the child that waits, if it fits."""
+
+        def meanwhile() -> None:
+            RunDir(self._head.run_dir).make()
+            _try_log(self._head.log)
+
+        bundle, tools = decode_bundle(packed), self._tools
+        cradle, self.cradle = self.cradle, None
+        birth = cradle.take(bundle, stdio, meanwhile) if cradle is not None else None
+        if birth is None:
+            meanwhile()
+            progress = Progress(_own(tools))
+            birth = spawn(Order(bundle, stdio, tools.cgroups, tools.proc, progress, reap=reap))
+        return birth
+
     def resume(self, memory: Memory, fds: "dict[str, int]") -> None:
         """Go on where an earlier worker stopped."""
+        self.launched = True
         self._head, self.started_ns, self.frozen = memory.head, memory.started_ns, memory.frozen
         self._codes = {known.id: known.code or 0 for known in memory.codes}
         self._group_fd = fds.get(_GROUP)
@@ -323,6 +341,18 @@ class Container:
         """Without a pid namespace of its own a container's orphans become ours to wait for."""
         sessions = [session for session in (self._first, *self._execs.values()) if session is not None]
         reap_strays(set().union(*(session.pids for session in sessions)))
+
+
+def prepared(tools: Tools, reap: Callable[[int], int]) -> Cradle | None:
+    """A child that waits for the launch that may come."""
+    if not tools.spare_group:
+        return None
+    return make_cradle(Place(tools.cgroups, tools.proc, tools.spare_group, reap, _own(tools)))
+
+
+def _own(tools: Tools) -> str:
+    """The fail point that is not one of exec sessions."""
+    return "" if tools.fail_at.startswith(_GUEST) else tools.fail_at
 
 
 def join(

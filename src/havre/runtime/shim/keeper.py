@@ -9,9 +9,11 @@ ends, and its memory with it. This file therefore uses plain integers, no enums,
 import array
 import os
 import select
-import socket
+from _socket import socket, socketpair  # the classes around them dirty 120 kB
 from collections.abc import Callable
 from typing import NoReturn
+
+from havre.kernel.namespaces import fork_bare
 
 HOLD, REAP, END = b"h", b"r", b"e"
 """What a worker says first: take these descriptors; wait for this process; it is over."""
@@ -40,7 +42,7 @@ Work = Callable[["Keeper", Held], None]
 class Keeper:
     """The worker's line to the keeper."""
 
-    def __init__(self, sock: socket.socket) -> None:
+    def __init__(self, sock: socket) -> None:
         self._socket = sock
 
     def reap(self, pid: int) -> int:
@@ -64,8 +66,8 @@ class Keeper:
 def keep(work: Work, held: Held) -> None:
     """Have *held* worked on now, and from then on whenever something happens, until a worker says that it is over."""
     while True:
-        ours, theirs = socket.socketpair(1, 5)  # AF_UNIX, SOCK_SEQPACKET
-        pid = os.fork()
+        ours, theirs = socketpair(1, 5)  # AF_UNIX, SOCK_SEQPACKET
+        pid = fork_bare()
         if pid == 0:
             ours.close()
             _become(work, Keeper(theirs), held)
@@ -81,7 +83,7 @@ def keep(work: Work, held: Held) -> None:
         _rest(held)
 
 
-def _listen(worker: socket.socket) -> Held | None:
+def _listen(worker: socket) -> Held | None:
     while True:
         data, ancillary, _, _ = worker.recvmsg(_MESSAGE, 32 + 4 * _DESCRIPTORS, _CLOEXEC)
         kind = data[:1]

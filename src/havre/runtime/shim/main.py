@@ -1,36 +1,41 @@
 """A shim's life: forked by the launcher, a keeper that forks workers, each of which serves while something happens."""
 
 import os
-import socket
 from _signal import SIG_DFL, SIGCHLD, signal  # type: ignore[import-not-found]  # the wrappers around it use enums: see keeper
+from _socket import socket
 
 from msgspec.structs import replace
 
 from havre.kernel.channel import Channel
-from havre.kernel.process import set_subreaper
+from havre.kernel.process import set_parent_death_signal, set_subreaper
 from havre.runtime.messages import decode_memory, encode
-from havre.runtime.shim.container import Container, Tools
+from havre.runtime.shim.container import Container, Tools, prepared
 from havre.runtime.shim.keeper import Held, Keeper, keep
 from havre.runtime.shim.loop import Loop
 from havre.runtime.shim.server import Server
 
+_SIGKILL = 9
 _QUIET_S = 0.5
-_CLOEXEC = int(socket.MSG_CMSG_CLOEXEC)
 _SPARE, _WORKER = b"havre-spare", b"havre-worker"
 
 
-def serve(fd: int, tools: Tools) -> None:
-    """Wait on the socket *fd* for havred's channel, launch what its first message says, and stay until it is over."""
+def serve(fd: int, tools: Tools, *, ahead: bool) -> None:
+    """Launch what the first message on the channel *fd* says, and stay until it is over.
+
+    With *ahead* there is time to prepare: no launch is under way.
+    """
     os.setsid()
     signal(SIGCHLD, SIG_DFL)
     _set_name(b"havre-shim")
-    keep(lambda keeper, held: _Worker(tools, keeper).run(held), Held([fd], 1, b""))
+    keep(lambda keeper, held: _Worker(tools, keeper, ahead=ahead).run(held), Held([fd], 1, b""))
 
 
 class _Worker:
     """Serves until the container is over, or nothing has happened for a while and nothing is under way."""
 
-    def __init__(self, tools: Tools, keeper: Keeper) -> None:
+    def __init__(self, tools: Tools, keeper: Keeper, *, ahead: bool) -> None:
+        self._ahead = ahead
+        self._tools = tools
         self._keeper = keeper
         self._loop = Loop()
         self._container = Container(tools, self._loop, keeper.reap)
@@ -52,15 +57,19 @@ class _Worker:
         self._loop.run()
 
     def _await_launch(self, fd: int) -> None:
-        """Everything is loaded and warm; the launcher may never have a use for it."""
-        _set_name(_SPARE)
-        with socket.socket(fileno=fd) as orders:
-            _, fds, _, _ = socket.recv_fds(orders, 1, 1, _CLOEXEC)
-        if not fds:
-            self._over()
-            return
+        """Havred's channel is there; with *ahead* it may never have a use for it."""
+        if self._ahead:
+            _set_name(_SPARE)
+            set_parent_death_signal(_SIGKILL)  # without its keeper it is of no use
+            self._container.cradle = prepared(self._tools, self._keeper.reap)
+            self._container.on_launch = self._taken
+        else:
+            _set_name(_WORKER)
+        self._server.add(Channel(socket(fileno=fd)))
+
+    def _taken(self) -> None:
         _set_name(_WORKER)
-        self._server.add(Channel(socket.socket(fileno=fds[0])))
+        set_parent_death_signal(0)
 
     def _settled(self) -> None:
         self._loop.cancel(self._timer)
@@ -76,6 +85,8 @@ class _Worker:
         self._loop.stopped = True
 
     def _over(self) -> None:
+        if self._container.cradle is not None:
+            self._container.cradle.bury()  # before the channel is closed: havred waits for that
         self._server.close()
         self._keeper.end()
         self._loop.stopped = True

@@ -211,10 +211,13 @@ class Server:
         return True
 
     def _drop(self, channel: Channel) -> None:
-        if channel in self._peers:
-            self._peers.remove(channel)
-            self._loop.forget(channel.fileno())
-            channel.close()
+        if channel not in self._peers:
+            return
+        self._peers.remove(channel)
+        if not self._container.launched and self._container.on_over is not None:
+            self._container.on_over()  # nobody else knows of this shim
+        self._loop.forget(channel.fileno())
+        channel.close()
 
 
 def _for(wishes: AttachWishes, *, terminal: bool) -> AttachWishes:

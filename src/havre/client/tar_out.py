@@ -9,7 +9,7 @@ from havre.client.errors import ClientError
 
 TYPE_CHECKING = False
 if TYPE_CHECKING:
-    from collections.abc import Iterator
+    from collections.abc import Iterable, Iterator
 
 _BLOCK = 512
 _PIECE = 1 << 20
@@ -27,9 +27,14 @@ _LARGEST, _LARGEST_ID = 8**11 - 1, 8**7 - 1
 
 def pack(path: str, name: str) -> Iterator[bytes]:
     """The archive of the local *path*, called *name* in it, with all below. Raises ClientError."""
+    yield from gathered(_members(os.fsencode(path), os.fsencode(name)))
+
+
+def gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+    """*pieces* of an archive in larger ones, and its end."""
     waiting: list[bytes] = []
     size = 0
-    for piece in _members(os.fsencode(path), os.fsencode(name)):
+    for piece in pieces:
         waiting.append(piece)
         size += len(piece)
         if size >= _GATHERED:
@@ -45,7 +50,7 @@ def _members(path: bytes, name: bytes) -> Iterator[bytes]:
         path, name = waiting.pop()
         try:
             status = os.lstat(path)
-            yield from _member(path, name, status, linked)
+            yield from member(path, name, status, linked)
             if stat.S_ISDIR(status.st_mode):
                 below = sorted(os.listdir(path), reverse=True)
                 waiting += [(path + b"/" + one, name.rstrip(b"/") + b"/" + one) for one in below]
@@ -53,7 +58,14 @@ def _members(path: bytes, name: bytes) -> Iterator[bytes]:
             raise ClientError(f"{path.decode(errors='replace')}: {(error.strerror or str(error)).lower()}") from error
 
 
-def _member(path: bytes, name: bytes, status: os.stat_result, linked: dict[tuple[int, int], bytes]) -> Iterator[bytes]:
+def document(name: bytes, data: bytes) -> bytes:
+    """A regular file *name* that holds *data*."""
+    block = _block(b"0", name, b"", (0o600, 0, 0, len(data), 0), (0, 0))
+    return block + data + bytes(-len(data) % _BLOCK)
+
+
+def member(path: bytes, name: bytes, status: os.stat_result, linked: dict[tuple[int, int], bytes]) -> Iterator[bytes]:
+    """What stands at the local *path*, called *name*; *linked* are the names of files that have several."""
     kind = stat.S_IFMT(status.st_mode)
     letter, link, size = _KINDS.get(kind, b""), b"", 0
     if not letter:

@@ -1,0 +1,1 @@
+"""Turns a Dockerfile and a context into an image."""

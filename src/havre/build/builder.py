@@ -1,0 +1,236 @@
+"""One build from the first byte of its context to the image: received, read, planned, solved, published."""
+
+from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from dataclasses import dataclass
+
+from havre.base.errors import InvalidInput, NotSupported
+from havre.base.tasks import in_thread
+from havre.build.cache import Cache
+from havre.build.context import Context, Contexts
+from havre.build.dockerfile.ignore import IGNORE_FILE, Ignore
+from havre.build.dockerfile.parser import decode, parse
+from havre.build.dockerfile.program import read_document
+from havre.build.dockerfile.scope import Platforms, unused_args, unused_args_warning
+from havre.build.graph import Graph
+from havre.build.images import LoadedImage, State, load_image, make_image
+from havre.build.layers import Workshop
+from havre.build.looking import Report, Source, look
+from havre.build.model import BuildEvent, BuildFailed, BuildWishes, Built, Noticed, PullTold, Tagged
+from havre.build.mounts import CacheFolders
+from havre.build.plan import Demands, Needed, Planner
+from havre.build.seams import ImageSource, Runner, Trees
+from havre.build.solve import Materials, Solver
+from havre.build.squash import squashed
+from havre.images.candidate import Arrival
+from havre.images.images import Images
+from havre.images.platforms import fits, host_platform, parse_platform
+from havre.images.threads import to_the_end
+from havre.oci.descriptor import Platform
+from havre.oci.digest import Digest
+from havre.oci.reference import Reference
+
+_SENT = "sent://"
+Tell = Callable[[BuildEvent], Awaitable[None]]
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class Rooms:
+    """What builds stand on; of one data root."""
+
+    images: Images
+    trees: Trees
+    cache: Cache
+    contexts: Contexts
+    folders: CacheFolders
+    source: ImageSource
+    runner: Runner
+
+
+@dataclass(frozen=True, slots=True)
+class _Read:
+    """A Dockerfile that was read, and what the client wants of it."""
+
+    source: Source
+    planner: Planner
+    needed: Needed
+
+
+class Builder:
+    """Builds images. Builds go on side by side; a step that two of them need is done once."""
+
+    def __init__(self, rooms: Rooms) -> None:
+        self._rooms = rooms
+
+    async def build(self, body: AsyncIterator[bytes], wishes: BuildWishes, tell: Tell) -> str:
+        """Build what the archive *body* and *wishes* say; the image's id.
+
+        Raises BadArchive, DockerfileError, BuildFailed, NoSuchImage, NotSupported and what the rooms below raise;
+        nothing is left then but what the cache keeps.
+        """
+        names = tuple(_name(text) for text in wishes.names)
+        async with self._context(body, wishes) as context:
+            read = await to_the_end(in_thread(self._plan, context, wishes))
+            return await _Build(self._rooms, context, wishes, tell).build(read, names)
+
+    async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
+        """What is to be said about the Dockerfile; nothing is built. Raises as `build` does."""
+        async with self._context(body, wishes) as context:
+            return await to_the_end(in_thread(lambda: look(_source(context, wishes), call)))
+
+    def _context(self, body: AsyncIterator[bytes], wishes: BuildWishes) -> AbstractAsyncContextManager[Context]:
+        contexts = self._rooms.contexts
+        return contexts.remote(wishes.remote) if wishes.remote else contexts.received(body, sent_contexts(wishes))
+
+    @staticmethod
+    def _plan(context: Context, wishes: BuildWishes) -> _Read:
+        source = _source(context, wishes)
+        # Whoever made the archive has left out the rest; these two had to be sent.
+        for own in (wishes.dockerfile, IGNORE_FILE):
+            if source.ignore.ignores(own):
+                context.leave_out(own)
+        demands = Demands(
+            args=source.args,
+            contexts=wishes.contexts,
+            labels=wishes.labels,
+            target=wishes.target,
+            platforms=source.platforms,
+            allowed=wishes.allowed,
+        )
+        planner = Planner(source.program, demands)
+        return _Read(source, planner, planner.needed())
+
+
+class _Build:
+    """One build: what it holds while it lasts."""
+
+    def __init__(self, rooms: Rooms, context: Context, wishes: BuildWishes, tell: Tell) -> None:
+        self._rooms = rooms
+        self._context = context
+        self._wishes = wishes
+        self._tell = tell
+        self._held: list[tuple[Digest, Digest]] = []
+
+    async def build(self, read: _Read, names: tuple[Reference, ...]) -> str:
+        """The image's id."""
+        async with AsyncExitStack() as undo:
+            undo.callback(self._release)
+            arrival = await undo.enter_async_context(self._rooms.images.arriving())
+            images = await self._images(read.needed, arrival)
+            graph = read.planner.graph(read.needed, {key: image.config for key, image in images.items()})
+            await self._check(read, graph)
+            materials = Materials(
+                workshop=Workshop(self._rooms.trees, arrival, self._hold),
+                cache=self._rooms.cache,
+                runner=self._rooms.runner,
+                folders=self._rooms.folders,
+                context=self._context,
+                fetch=lambda wanted, checksum: undo.enter_async_context(self._rooms.contexts.fetched(wanted, checksum)),
+                images=images,
+            )
+            try:
+                state = await Solver(graph, materials, self._wishes, self._tell).solve()
+                if self._wishes.squash:
+                    state = await to_the_end(in_thread(squashed, materials.workshop, state))
+            finally:
+                await to_the_end(in_thread(self._flush, arrival))
+            if unused := unused_args(read.source.program, dict.fromkeys(self._wishes.args, "")):
+                await self._tell(Noticed(unused_args_warning(unused)))
+            return await self._publish(state, arrival, names)
+
+    async def _check(self, read: _Read, graph: Graph) -> None:
+        """Tell what the build checks find. Raises BuildFailed where the Dockerfile takes that for an error."""
+        environments = {index: stage.settings.env for index, stage in graph.stages.items()}
+        found = await in_thread(read.source.findings, environments)
+        for one in found:
+            await self._tell(Noticed(one.message, one.rule, one.location))
+        if found and read.source.policy.error:
+            rules = ", ".join(sorted({one.rule for one in found}))
+            raise BuildFailed(f"lint violation found for rules: {rules}")
+
+    async def _images(self, needed: Needed, arrival: Arrival) -> dict[tuple[str, str], LoadedImage]:
+        """The images that the build stands on, found or pulled, and held."""
+        found: dict[tuple[str, str], LoadedImage] = {}
+        for name, platform in needed.images:
+            wanted = _platform(platform or self._wishes.platform)
+            asked = wanted if platform or self._wishes.platform else None
+            image = await self._rooms.source.find(name, asked, pull=self._wishes.pull, told=self._told_pull)
+            loaded = await in_thread(load_image, image, arrival)
+            for layer in loaded.tree.layers:
+                self._hold(layer.chain, layer.blob.parsed_digest())
+            found[name, platform] = loaded
+        return found
+
+    async def _told_pull(self, told: PullTold) -> None:
+        await self._tell(told)
+
+    async def _publish(self, state: State, arrival: Arrival, names: tuple[Reference, ...]) -> str:
+        """Make the image visible, its names last; one that is there already only gets the names that it lacks."""
+        images = self._rooms.images
+        known = images.get(state.base_id) if not state.history and state.base_id else None
+        candidate = make_image(state, names) if known is None else None
+        identifier = known.id if known is not None else (candidate.id if candidate is not None else "")
+        here = images.get(identifier)
+        if here is None and candidate is not None:
+            await images.add(arrival, candidate)
+        await self._tell(Built(identifier))
+        for name in names:
+            if here is not None and name not in here.references:
+                await images.tag(identifier, name)
+            await self._tell(Tagged(name.familiar))
+        return identifier
+
+    def _flush(self, arrival: Arrival) -> None:
+        """Content first, then the records that tell of it."""
+        arrival.flush()
+        self._rooms.trees.sealing.flush()
+        self._rooms.cache.save()
+
+    def _hold(self, chain: Digest, blob: Digest) -> None:
+        self._rooms.cache.hold(chain, blob)
+        self._held.append((chain, blob))
+
+    def _release(self) -> None:
+        self._rooms.cache.release(self._held)
+
+
+def _source(context: Context, wishes: BuildWishes) -> Source:
+    text = decode(context.dockerfile(wishes.dockerfile))
+    ignored = context.ignore_file(wishes.dockerfile)
+    document = parse(text)
+    return Source(
+        text=text,
+        name=wishes.dockerfile,
+        document=document,
+        program=read_document(document),
+        platforms=Platforms(host_platform(), _platform(wishes.platform)),
+        args={name: value for name, value in wishes.args.items() if value is not None},
+        target=wishes.target,
+        ignore=Ignore() if ignored is None else Ignore.read(decode(ignored)),
+    )
+
+
+def sent_contexts(wishes: BuildWishes) -> dict[str, str]:
+    """The named contexts that come in the archive, and where they are in it."""
+    return {name: place.removeprefix(_SENT) for name, place in wishes.contexts.items() if place.startswith(_SENT)}
+
+
+def _name(text: str) -> Reference:
+    reference = Reference.parse(text)
+    if reference.digest:
+        raise InvalidInput("build tag cannot contain a digest")
+    return reference.with_default_tag()
+
+
+def _platform(text: str) -> Platform:
+    """The platform that *text* means, this machine's own for none. Raises NotSupported for another one."""
+    own = host_platform()
+    if not text:
+        return own
+    wanted = parse_platform(text)
+    if fits(own, wanted) is None:
+        raise NotSupported(
+            f"cannot build for {text[:100]}: commands of that platform cannot run here, which is "
+            f"{own.os}/{own.architecture}"
+        )
+    return wanted

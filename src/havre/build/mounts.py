@@ -1,0 +1,112 @@
+"""Cache mounts of RUN: folders that survive builds, each under the digest of its id, which is never a path."""
+
+import asyncio
+import hashlib
+import os
+from collections import defaultdict
+from collections.abc import AsyncIterator
+from contextlib import asynccontextmanager
+from dataclasses import dataclass
+from pathlib import Path
+
+from havre.base.tasks import in_thread
+from havre.build.dockerfile.instructions import Sharing
+from havre.kernel.copying import copy_tree
+from havre.kernel.removing import remove_tree
+from havre.snapshots.walk import tree_size
+
+_FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_DEFAULT_MODE = 0o755
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
+class CacheWish:
+    """A cache mount: its *id*, how it is shared, and what a new one looks like."""
+
+    id: str
+    sharing: Sharing = Sharing.SHARED
+    mode: int = _DEFAULT_MODE
+    uid: int = 0
+    gid: int = 0
+
+
+class CacheFolders:
+    """All cache mounts of one data root; of one event loop."""
+
+    def __init__(self, root: Path) -> None:
+        self._root = root
+        self._users: dict[str, int] = defaultdict(int)
+        self._changed = asyncio.Condition()
+
+    def open(self) -> None:
+        """Make the folder. Blocks."""
+        self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+
+    @asynccontextmanager
+    async def used(self, wish: CacheWish, initial: int | None = None) -> AsyncIterator[Path]:
+        """The folder to mount, for as long as it is used; a new one begins with what the handle *initial* holds.
+
+        A locked one is waited for; a private one that is in use has a further folder of its own.
+        """
+        name = hashlib.sha256(wish.id.encode()).hexdigest()
+        if wish.sharing is Sharing.LOCKED:
+            async with self._changed:
+                await self._changed.wait_for(lambda: not self._users[name])
+                self._users[name] += 1
+        elif wish.sharing is Sharing.PRIVATE:
+            name = self._free(name)
+            self._users[name] += 1
+        else:
+            self._users[name] += 1
+        try:
+            yield await in_thread(self._ready, name, wish, initial)
+        finally:
+            async with self._changed:
+                self._users[name] -= 1
+                self._changed.notify_all()
+
+    def sizes(self) -> dict[str, int]:
+        """The bytes of each folder by its name; blocks."""
+        found: dict[str, int] = {}
+        for folder in self._root.iterdir():
+            handle = os.open(folder, _FOLDER)
+            try:
+                found[folder.name] = tree_size(handle)
+            finally:
+                os.close(handle)
+        return found
+
+    def is_used(self, name: str) -> bool:
+        """Whether a step has it mounted."""
+        return bool(self._users.get(name))
+
+    def remove(self, name: str) -> None:
+        """Remove a folder that nobody uses; blocks."""
+        handle = os.open(self._root, _FOLDER)
+        try:
+            remove_tree(handle, name)
+        finally:
+            os.close(handle)
+
+    def _free(self, name: str) -> str:
+        number, candidate = 0, name
+        while self._users[candidate]:
+            number += 1
+            candidate = f"{name}.{number}"
+        return candidate
+
+    def _ready(self, name: str, wish: CacheWish, initial: int | None) -> Path:
+        folder = self._root / name
+        try:
+            folder.mkdir(mode=0o700)
+        except FileExistsError:
+            return folder
+        handle = os.open(folder, _FOLDER)
+        try:
+            if initial is not None:
+                copy_tree(initial, handle)
+            os.fchown(handle, wish.uid, wish.gid)
+            os.fchmod(handle, wish.mode)
+        finally:
+            os.close(handle)
+        return folder

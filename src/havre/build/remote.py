@@ -1,0 +1,103 @@
+"""Files from the web: ADD of an address, and contexts that the engine fetches itself. http and https, nothing else."""
+
+import email.utils
+import hashlib
+import http.client
+import os
+import urllib.error
+import urllib.parse
+import urllib.request
+from pathlib import Path
+from typing import Final
+
+from havre.build.model import BuildFailed
+from havre.content.space import Reserve, exhaustion
+
+_SCHEMES: Final = ("http://", "https://")
+_GIT: Final = ("git://", "git@", "ssh://")
+_TIMEOUT_S: Final = 60.0
+_PIECE_BYTES: Final = 1 << 20
+_MODE: Final = 0o600
+_NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
+
+
+def is_address(source: str) -> bool:
+    """Whether *source* is to be fetched, and not a path."""
+    return source.startswith(_SCHEMES) and not is_git(source)
+
+
+def is_git(source: str) -> bool:
+    """Whether *source* is a git repository by its form."""
+    path = source.partition("#")[0].partition("?")[0]
+    return source.startswith(_GIT) or (source.startswith(_SCHEMES) and path.endswith(".git"))
+
+
+def name_of(address: str, *, needed: bool) -> str:
+    """The file name that *address* ends with: one component. Raises BuildFailed for none where it is *needed*."""
+    path = urllib.parse.unquote(urllib.parse.urlsplit(address).path)
+    name = path.rpartition("/")[2]
+    if name in {"", ".", ".."} or "\0" in name:
+        if needed:
+            raise BuildFailed(f"cannot determine filename from url: {address[:256]}")
+        return "download"
+    return name
+
+
+def fetch(address: str, folder: Path, name: str, checksum: str = "") -> None:
+    """Fetch *address* into the new file *name*; blocks. Its time is what the server says, its mode 0600.
+
+    Raises BuildFailed for a failure or a wrong *checksum* (`sha256:…`), ResourceExhausted.
+    """
+    try:
+        with _opener().open(address, timeout=_TIMEOUT_S) as answer:
+            _store(answer, folder / name, checksum)
+    except urllib.error.HTTPError as error:
+        raise BuildFailed(
+            f"ADD failed: failed to GET {address[:256]} with status {error.code} {error.reason}"
+        ) from error
+    except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
+        reason = getattr(error, "reason", error)
+        raise BuildFailed(f"ADD failed: failed to GET {address[:256]}: {reason}") from error
+
+
+def _opener() -> urllib.request.OpenerDirector:
+    """One that knows no scheme besides http and https, whatever a server redirects to."""
+    opener = urllib.request.OpenerDirector()
+    for handler in (
+        urllib.request.ProxyHandler,
+        urllib.request.HTTPHandler,
+        urllib.request.HTTPSHandler,
+        urllib.request.HTTPRedirectHandler,
+        urllib.request.HTTPErrorProcessor,
+        urllib.request.HTTPDefaultErrorHandler,
+        urllib.request.UnknownHandler,
+    ):
+        opener.add_handler(handler())
+    return opener
+
+
+def _store(answer: http.client.HTTPResponse, path: Path, checksum: str) -> None:
+    digest = hashlib.sha256()
+    with exhaustion(f"fetching {path.name}"):
+        handle = os.open(path, _NEW, _MODE)
+        try:
+            reserve = Reserve(handle, "fetching a file")
+            while piece := answer.read(_PIECE_BYTES):
+                reserve.spend(len(piece))
+                digest.update(piece)
+                left = memoryview(piece)
+                while left:
+                    left = left[os.write(handle, left) :]
+            _set_time(handle, answer.headers.get("Last-Modified", ""))
+        finally:
+            os.close(handle)
+    if checksum and checksum != f"sha256:{digest.hexdigest()}":
+        raise BuildFailed(f"digest mismatch sha256:{digest.hexdigest()}: {checksum}")
+
+
+def _set_time(handle: int, told: str) -> None:
+    try:
+        moment = email.utils.parsedate_to_datetime(told).timestamp() if told else 0.0
+    except ValueError:
+        moment = 0.0
+    os.utime(handle, (moment, moment))

@@ -1,0 +1,1 @@
+"""What the verbs of `havre compose` share: the application that is meant, progress, prefixed output."""

@@ -1,0 +1,85 @@
+"""Values of the model as plain ones again: for `config`, and for the hash of a service."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import MISSING, fields, is_dataclass
+from typing import Final
+
+from havre.compose.model.limits import Ulimit
+from havre.compose.model.parts import Dependency
+from havre.compose.model.ports import Port
+from havre.compose.model.project import Project
+from havre.compose.model.service import Service
+from havre.compose.model.values import Duration, Mode, Size
+
+_ALWAYS: Final[Mapping[type, frozenset[str]]] = {
+    Dependency: frozenset({"condition", "required"}),
+    Port: frozenset({"mode", "target", "protocol"}),
+    Service: frozenset({"command", "entrypoint"}),
+}
+_NEVER: Final[Mapping[type, frozenset[str]]] = {Service: frozenset({"name"})}
+_SECTIONS = ("networks", "volumes", "secrets", "configs", "models")
+_RATIONAL = frozenset({"cpus"})
+
+
+def shown_project(project: Project) -> dict[str, object]:
+    """What `config` prints: the application with everything spelled out, names in order."""
+    made: dict[str, object] = {"name": project.name}
+    made["services"] = {name: shown_service(project.services[name]) for name in sorted(project.services)}
+    for section in _SECTIONS:
+        entries: Mapping[str, object] = getattr(project, section)
+        if entries:
+            made[section] = {key: shown(entries[key]) for key in sorted(entries)}
+    made.update({key: shown(value) for key, value in project.extensions.items()})
+    return made
+
+
+def shown_service(service: Service) -> dict[str, object]:
+    """One service."""
+    made = _record(service)
+    if service.healthcheck is not None:
+        made["healthcheck"] = shown(service.healthcheck)
+    return made
+
+
+def shown(value: object) -> object:
+    """Dataclasses as mappings of what was given, tuples as lists, durations and sizes as their texts."""
+    if isinstance(value, Ulimit) and value.soft == value.hard:
+        return value.soft
+    if is_dataclass(value) and not isinstance(value, type):
+        return _record(value)
+    match value:
+        case Duration() | Size() | Mode():
+            return str(value)
+        case float() if value.is_integer():
+            return int(value)
+        case Mapping():
+            return {str(key): shown(one) for key, one in value.items()}
+        case tuple() | list():
+            return [shown(one) for one in value]
+        case _:
+            return value
+
+
+def _record(value: object) -> dict[str, object]:
+    kind = type(value)
+    always, never = _ALWAYS.get(kind, frozenset()), _NEVER.get(kind, frozenset())
+    made: dict[str, object] = {}
+    for field in fields(value):  # type: ignore[arg-type]  # a dataclass, as the caller saw
+        held = getattr(value, field.name)
+        if field.name == "extensions" or field.name in never:
+            continue
+        default = field.default if field.default is not MISSING else _made(field.default_factory)
+        if held != default or field.name in always:
+            made[field.name] = _hosts(held) if field.name == "extra_hosts" else shown(held)
+    extensions: Mapping[str, object] = getattr(value, "extensions", {})
+    return {**made, **extensions}
+
+
+def _hosts(given: Mapping[str, tuple[str, ...]]) -> list[str]:
+    return [f"{name}={address}" for name, addresses in given.items() for address in addresses]
+
+
+def _made(factory: object) -> object:
+    return factory() if callable(factory) else MISSING

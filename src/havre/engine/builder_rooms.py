@@ -1,0 +1,64 @@
+"""The builder of one data root, opened: its folders, its cache, and what it takes from the engine."""
+
+from dataclasses import dataclass
+from pathlib import Path
+
+from havre.base.tasks import in_thread
+from havre.build.builder import Builder, Rooms
+from havre.build.cache import Cache
+from havre.build.context import Contexts
+from havre.build.mounts import CacheFolders
+from havre.build.seams import ImageSource, Trees
+from havre.engine.build_cache import BuildCache
+from havre.engine.build_runs import StepRunner
+from havre.engine.build_sessions import BuildSessions
+from havre.engine.builds import Builds
+from havre.engine.parts import Parts
+from havre.images.images import Images
+
+
+@dataclass(frozen=True, slots=True)
+class Workplace:
+    """Where builds are made: the service that makes them, and the one that shows and prunes what they left."""
+
+    builds: Builds
+    cache: BuildCache
+    sessions: BuildSessions
+    contexts: Contexts
+
+    async def close(self) -> None:
+        """Wait until what builds threw away is gone."""
+        await in_thread(self.contexts.close)
+
+
+async def open_builder(parts: Parts, images: Images, trees: Trees, source: ImageSource) -> Workplace:
+    """Open the builder below the data root. What a dead process left half-made is swept. Raises InternalError."""
+    root = parts.folders.data_root / "build"
+    await in_thread(_make_folders, root)
+    cache = Cache(root / "cache.db", lambda chain: trees.find(chain) is not None)
+    contexts, folders = Contexts(root / "contexts"), CacheFolders(root / "mounts")
+    sessions = BuildSessions(parts.folders.exec_root)
+    await in_thread(sessions.sweep)
+    await in_thread(_open, cache, contexts, folders)
+    images.spare(cache.needed)
+    rooms = Rooms(
+        images=images,
+        trees=trees,
+        cache=cache,
+        contexts=contexts,
+        folders=folders,
+        source=source,
+        runner=StepRunner(parts),
+    )
+    return Workplace(Builds(parts, Builder(rooms), sessions), BuildCache(images, cache, folders), sessions, contexts)
+
+
+def _make_folders(root: Path) -> None:
+    for folder in (root, root / "contexts"):
+        folder.mkdir(mode=0o700, exist_ok=True)
+
+
+def _open(cache: Cache, contexts: Contexts, folders: CacheFolders) -> None:
+    contexts.open()
+    folders.open()
+    cache.open()

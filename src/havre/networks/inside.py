@@ -1,0 +1,202 @@
+"""The inner side of endpoints: links in a sandbox's namespace get their settings, addresses and routes."""
+
+import errno
+import socket
+from collections.abc import Callable, Iterable, Sequence
+from contextlib import ExitStack
+from dataclasses import dataclass
+from ipaddress import ip_address
+
+from havre.kernel.libc import KernelError
+from havre.kernel.netlink import links
+from havre.kernel.netlink.addresses import add_address
+from havre.kernel.netlink.codec import Request
+from havre.kernel.netlink.links import LinkChange
+from havre.kernel.netlink.routes import add_default_link_route, add_default_route, delete_default_route
+from havre.kernel.netns import run_in_netns
+from havre.kernel.nft import JSON, Command, Nft, NftMissing
+from havre.kernel.procfs import Proc
+from havre.networks import nft_words as words
+from havre.networks.model import RESOLVER, Endpoint
+from havre.networks.planning import Gateways
+from havre.networks.sandboxes import Sandbox
+
+_PORT = 53
+_TO_PORT = -100
+_TABLE = {"family": "ip", "table": "havre_names"}
+_BACKLOG = 64
+
+
+@dataclass(frozen=True, slots=True)
+class Doors:
+    """Where a sandbox's name server listens, in the sandbox's namespace.
+
+    *finish* gives back what the rules were written with: the kernel takes 3 to 15 ms for that, so it is left to a
+    thread for which nobody waits.
+    """
+
+    datagrams: socket.socket
+    streams: socket.socket
+    finish: Callable[[], None]
+
+    def close(self) -> None:
+        """Give everything back."""
+        self.datagrams.close()
+        self.streams.close()
+        self.finish()
+
+
+def dress(sandbox: Sandbox, proc: Proc, endpoints: Sequence[Endpoint], *, served: bool) -> Doors | None:
+    """Write the settings of fresh links, and with *served* open the doors of a name server.
+
+    Raises KernelError, OSError.
+    """
+
+    def visit() -> Doors | None:
+        for endpoint in endpoints:
+            _settle(proc, endpoint)
+        return open_doors() if served else None
+
+    return run_in_netns(sandbox.netns_fd, visit)
+
+
+def address(sandbox: Sandbox, placed: Iterable[tuple[Endpoint, int]]) -> None:
+    """Give each link, which has that index, its addresses, and set it up. Raises KernelError."""
+    requests: list[Request] = []
+    for endpoint, index in placed:
+        requests += [add_address(index, interface) for interface in endpoint.interfaces]
+        requests.append(links.change_link(index, LinkChange(up=True)))
+    sandbox.inside.send(requests)
+
+
+def announce(sandbox: Sandbox, placed: Iterable[tuple[Endpoint, int]]) -> None:
+    """With arp_notify, naming the MAC address once more lets a link tell whose its address is now."""
+    sandbox.inside.send(
+        [links.change_link(index, LinkChange(mac=each.mac_address)) for each, index in placed if each.mac_address]
+    )
+
+
+def turn(sandbox: Sandbox, before: Gateways, after: Gateways) -> None:
+    """Lead what has no nearer route by the gateways *after* instead of those *before*. Raises KernelError."""
+    requests: list[Request] = []
+    for old, new, version in ((before.v4, after.v4, 4), (before.v6, after.v6, 6)):
+        if old == new:
+            continue
+        if old is not None and (index := _index(sandbox, old)):
+            requests.append(delete_default_route(ip_address(_gateway(old, version)), index))
+        if new is not None and (index := _index(sandbox, new)):
+            requests.append(add_default_route(ip_address(_gateway(new, version)), index))
+    sandbox.inside.send(requests)
+
+
+def lead(sandbox: Sandbox, gateways: Gateways, placed: Sequence[tuple[Endpoint, int]]) -> None:
+    """The default routes of a fresh namespace. Raises KernelError."""
+    requests: list[Request] = []
+    for endpoint, index in placed:
+        if endpoint == gateways.v4:
+            requests.append(add_default_route(ip_address(endpoint.gateway), index))
+        if endpoint == gateways.v6:
+            requests.append(add_default_route(ip_address(endpoint.ipv6_gateway), index))
+        if endpoint.driver == "ipvlan" and not endpoint.gateway and not endpoint.internal:
+            requests += [add_default_link_route(each.version, index) for each in endpoint.interfaces]
+    sandbox.inside.send(requests)
+
+
+def remove(sandbox: Sandbox, endpoint: Endpoint) -> None:
+    """Take a link out of a sandbox; one that is gone is no error. Raises KernelError."""
+    if endpoint.link:
+        sandbox.inside.send([links.delete_link(endpoint.link)])
+
+
+def place(sandbox: Sandbox, endpoints: Iterable[Endpoint]) -> list[tuple[Endpoint, int]]:
+    """Each endpoint with the index of its link. Raises KernelError, ENODEV when one is not there."""
+    placed = []
+    for endpoint in endpoints:
+        index = _index(sandbox, endpoint)
+        if not index:
+            raise KernelError.of(errno.ENODEV, f"look for link {endpoint.link}")
+        placed.append((endpoint, index))
+    return placed
+
+
+def open_doors() -> Doors:
+    """Sockets at 127.0.0.11, to which port 53 leads; a program of the sandbox may still bind port 53. Raises OSError.
+
+    Called inside the namespace. Where no rule can be written, port 53 itself is taken.
+    """
+    try:
+        nft = Nft()
+    except NftMissing:
+        return Doors(*_bound(_PORT), _nothing)
+    with ExitStack() as undo:
+        undo.callback(nft.close)
+        doors = Doors(*_bound(0), nft.close)
+        undo.callback(doors.close)
+        nft.run(_leading(doors))
+        undo.pop_all()
+    return doors
+
+
+def _nothing() -> None:
+    pass
+
+
+def _bound(port: int) -> tuple[socket.socket, socket.socket]:
+    with ExitStack() as undo:
+        made = []
+        for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
+            each = socket.socket(socket.AF_INET, kind)
+            undo.callback(each.close)
+            each.bind((RESOLVER, port))
+            made.append(each)
+        made[1].listen(_BACKLOG)
+        undo.pop_all()
+    return made[0], made[1]
+
+
+def _leading(doors: Doors) -> list[Command]:
+    """The table that leads port 53 to *doors*, in place of an earlier one."""
+    table: JSON = {"table": {"family": _TABLE["family"], "name": _TABLE["table"]}}
+    chain: JSON = {**_TABLE, "name": "asking", "type": "nat", "hook": "output", "prio": _TO_PORT, "policy": "accept"}
+    rules: list[Command] = []
+    for protocol, door in (("udp", doors.datagrams), ("tcp", doors.streams)):
+        rules.append(
+            words.rule(
+                _TABLE,
+                "asking",
+                words.match(words.field("ip", "daddr"), RESOLVER),
+                words.match(words.field(protocol, "dport"), _PORT),
+                {"dnat": {"addr": RESOLVER, "port": door.getsockname()[1]}},
+            )
+        )
+    return [{"add": table}, {"delete": table}, {"add": table}, {"add": {"chain": chain}}, *rules]
+
+
+def _settle(proc: Proc, endpoint: Endpoint) -> None:
+    """IPv6 only where the network has it, and no router believed.
+
+    Neighbours hear when a card changes, so that none asks an old owner.
+    """
+    ipv6 = any(each.version == 6 for each in endpoint.interfaces)
+    values = [
+        (f"net/ipv6/conf/{endpoint.link}/disable_ipv6", "0" if ipv6 else "1"),
+        (f"net/ipv6/conf/{endpoint.link}/accept_ra", "0"),
+        (f"net/ipv4/conf/{endpoint.link}/arp_notify", "1"),
+    ]
+    for name, value in values:
+        try:
+            proc.write_sysctl(name, value)
+        except KernelError as error:
+            if error.errno != errno.ENOENT:  # a kernel without IPv6 has nothing to switch off
+                raise
+    for name, value in endpoint.sysctls:
+        proc.write_sysctl(name.replace("/IFNAME/", f"/{endpoint.link}/"), value)
+
+
+def _index(sandbox: Sandbox, endpoint: Endpoint) -> int:
+    link = links.find_link(sandbox.inside, endpoint.link)
+    return link.index if link is not None else 0
+
+
+def _gateway(endpoint: Endpoint, version: int) -> str:
+    return endpoint.gateway if version == 4 else endpoint.ipv6_gateway

@@ -1,0 +1,269 @@
+"""Other people's clients push to and pull from our registry: docker with Debian's dockerd, skopeo, buildah, Podman."""
+
+from __future__ import annotations
+
+import json
+import os
+import tempfile
+import time
+from collections.abc import Iterator, Mapping
+from contextlib import suppress
+from dataclasses import dataclass
+from pathlib import Path
+
+import pytest
+
+from tests.fakes.certificates import Authority
+from tests.support.engines import Reference, running
+from tests.support.hosts import Host
+from tests.support.oci_images import digest, image, index, write_layout
+from tests.support.registries import HavreRegistry, htpasswd, run
+
+ADDRESS = "198.51.100.7"
+USERS = {"alice": "secret-a"}
+
+
+class Here(HavreRegistry):
+    """A registry in a test host, at an address that is not loopback."""
+
+    def __init__(self, folder: Path, config: Mapping[str, object], host: Host, address: str) -> None:
+        super().__init__(folder, config, host)
+        self.address = address
+
+
+@dataclass(frozen=True)
+class World:
+    """A host with a dockerd, a registry on loopback that is open, and one with TLS and users beyond it."""
+
+    host: Host
+    docker: Reference
+    plain: HavreRegistry
+    secure: HavreRegistry
+    authority: Path
+    folder: Path
+
+    def run(self, *line: str, check: bool = True) -> str:
+        return run(line, self.folder, host=self.host, check=check)
+
+    def dock(self, *words: str, check: bool = True) -> str:
+        return self.run("docker", "-H", f"unix://{self.docker.socket}", *words, check=check)
+
+
+@pytest.fixture(scope="module")
+def world(module_host: Host, tmp_path_factory: pytest.TempPathFactory, rootfs_tar: bytes) -> Iterator[World]:
+    folder = tmp_path_factory.mktemp("clients")
+    (folder / "docker").mkdir()
+    (folder / "docker" / "config.json").write_text("{}")  # Podman wants it to be there
+    module_host.run("ip", "address", "add", f"{ADDRESS}/32", "dev", "lo")
+    authority = Authority(folder / "authority")
+    certificate, key = authority.issue_address(ADDRESS)
+    secured = {
+        "http": {"tls": {"certificate": str(certificate), "key": str(key)}},
+        "auth": {"htpasswd": {"path": str(htpasswd(folder / "users", USERS))}},
+        "access": [
+            {"repositories": "alice/webserv", "anonymous": ["pull"], "users": {"alice": ["*"]}},
+            {"repositories": "public/*", "anonymous": ["pull"], "users": {"*": ["*"]}},
+            {"repositories": "{user}/*", "users": {"*": ["*"]}},
+        ],
+    }
+    plain, secure = (
+        Here(folder / "plain", {}, module_host, "127.0.0.1"),
+        Here(folder / "tls", secured, module_host, ADDRESS),
+    )
+    docker = Reference(module_host, folder / "dockerd")
+    plain.start()
+    try:
+        secure.start()
+        certs = Path("/etc/docker/certs.d") / secure.domain
+        certs.mkdir(parents=True)
+        (certs / "ca.crt").write_bytes(authority.certificate.read_bytes())
+        try:
+            with running(docker):
+                docker.docker("import", "-", "busybox", stdin=rootfs_tar, check=True)
+                yield World(module_host, docker, plain, secure, authority.certificate, folder)
+        finally:
+            (certs / "ca.crt").unlink()
+            certs.rmdir()
+            with suppress(OSError):  # someone else's certificates lie there too
+                certs.parent.rmdir()
+    finally:
+        secure.stop()
+        plain.stop()
+
+
+def test_docker_pushes_and_pulls(world: World) -> None:
+    name = f"{world.plain.domain}/course/app"
+    world.dock("tag", "busybox", f"{name}:1")
+    world.dock("tag", "busybox", f"{name}:2")
+    pushed = world.dock("push", "-a", name)
+    assert pushed.count("digest: sha256:") == 2
+    by_digest = world.dock("inspect", "-f", "{{index .RepoDigests 0}}", f"{name}:1").strip()
+    identity = world.dock("inspect", "-f", "{{.Id}}", f"{name}:1")
+    world.dock("rmi", f"{name}:1", f"{name}:2", "busybox")
+    try:
+        world.dock("pull", by_digest)
+        world.dock("pull", "-a", name)
+        assert world.dock("inspect", "-f", "{{.Id}}", f"{name}:2") == identity
+        assert (
+            world.dock("run", "--rm", "--net", "none", f"{name}:1", "echo", "from the registry")
+            == "from the registry\n"
+        )
+    finally:
+        world.dock("tag", by_digest, "busybox")
+    assert "Layer already exists" in world.dock("push", f"{name}:1")
+    world.dock("tag", "busybox", f"{world.plain.domain}/course/other:1")
+    assert "Mounted from course/app" in world.dock("push", f"{world.plain.domain}/course/other:1")
+
+
+def test_docker_searches(world: World) -> None:
+    name = f"{world.plain.domain}/find/needle"
+    world.dock("tag", "busybox", name)
+    world.dock("push", name)
+    found = world.dock("search", "--format", "{{.Name}}", f"{world.plain.domain}/needle")
+    assert found == "find/needle\n"
+
+
+def test_docker_logs_in_and_out_over_tls(world: World) -> None:
+    domain = world.secure.domain
+    mine, public = f"{domain}/alice/app:1", f"{domain}/public/app:1"
+    for name in (mine, public):
+        world.dock("tag", "busybox", name)
+    assert "denied" in world.dock("push", mine, check=False) or "unauthorized" in world.dock("push", mine, check=False)
+    assert "incorrect username or password" in world.dock("login", "-u", "alice", "-p", "wrong", domain, check=False)
+    assert "Login Succeeded" in world.dock("login", "-u", "alice", "-p", USERS["alice"], domain)
+    for name in (mine, public):
+        assert "digest: sha256:" in world.dock("push", name)
+    refused = world.dock("push", f"{domain}/bob/app:1", check=False)
+    assert "digest" not in refused
+    world.dock("tag", "busybox", f"{domain}/bob/app:1")
+    assert "denied" in world.dock("push", f"{domain}/bob/app:1", check=False)
+    world.dock("rmi", mine, public)
+    assert "Downloaded newer image" in world.dock("pull", mine)
+    world.dock("logout", domain)
+    world.dock("rmi", mine)
+    assert "denied" in world.dock("pull", mine, check=False)
+    world.dock("pull", public)
+
+
+def test_the_exercise_of_the_course(world: World) -> None:
+    """An account, a public repository, a small web server pushed to it, found there, and used by someone else."""
+    name = f"{world.secure.domain}/alice/webserv:1.0"
+    page = "mkdir /www && echo PONG > /www/ping"
+    world.dock("run", "--name", "making", "--net", "none", "busybox", "sh", "-c", page)
+    world.dock("commit", "-c", 'CMD ["httpd", "-f", "-p", "80", "-h", "/www"]', "making", "webserv")
+    world.dock("rm", "making")
+    world.dock("login", "-u", "alice", "-p", USERS["alice"], world.secure.domain)
+    world.dock("image", "tag", "webserv", name)
+    world.dock("image", "push", name)
+    world.dock("logout", world.secure.domain)
+    world.dock("image", "rm", name, "webserv")
+    world.dock("image", "pull", name)
+    world.dock("run", "-d", "--name", "webserv", "--net", "none", name)
+    try:
+        got, deadline = "", time.monotonic() + 30
+        while got != "PONG\n":
+            assert time.monotonic() < deadline, got
+            got = world.dock("exec", "webserv", "wget", "-qO-", "http://127.0.0.1/ping", check=False)
+    finally:
+        world.dock("rm", "-f", "webserv")
+
+
+def test_docker_makes_a_manifest_list(world: World) -> None:
+    name = f"{world.plain.domain}/list/app"
+    world.dock("tag", "busybox", f"{name}:amd64")
+    world.dock("push", f"{name}:amd64")
+    world.dock("manifest", "create", "--insecure", f"{name}:all", f"{name}:amd64")
+    world.dock("manifest", "annotate", f"{name}:all", f"{name}:amd64", "--arch", "amd64")
+    pushed = world.dock("manifest", "push", "--insecure", f"{name}:all").strip()
+    shown = json.loads(world.dock("manifest", "inspect", "--insecure", f"{name}:all"))
+    assert shown["manifests"][0]["platform"]["architecture"] == "amd64"
+    assert pushed.startswith("sha256:")
+    world.dock("pull", f"{name}:all")
+
+
+def test_skopeo_copies_every_kind(world: World, tmp_path: Path) -> None:
+    made = image(2, 100_000)
+    layout = write_layout(tmp_path / "layout", made, "v1")
+    certs = tmp_path / "certs"
+    certs.mkdir()
+    (certs / "ca.crt").write_bytes(world.authority.read_bytes())
+    credentials = f"alice:{USERS['alice']}"
+    target = f"docker://{world.secure.domain}/alice/copied:v1"
+    world.run("skopeo", "copy", "--dest-cert-dir", str(certs), "--dest-creds", credentials, f"oci:{layout}:v1", target)
+    look = ("--cert-dir", str(certs), "--creds", credentials)
+    assert json.loads(world.run("skopeo", "inspect", *look, target))["Digest"] == made.digest
+    assert world.run("skopeo", "inspect", "--raw", *look, target).encode() == made.manifest
+    assert json.loads(world.run("skopeo", "list-tags", *look, target.removesuffix(":v1")))["Tags"] == ["v1"]
+    world.run("skopeo", "copy", "--src-cert-dir", str(certs), "--src-creds", credentials, target, f"dir:{tmp_path}/out")
+    for data in made.blobs:
+        assert (tmp_path / "out" / digest(data).partition(":")[2]).read_bytes() == data
+    world.run("skopeo", "delete", *look, target)
+    assert "manifest unknown" in world.run("skopeo", "inspect", *look, target, check=False)
+
+
+def test_skopeo_copies_an_index_with_all_images(world: World, tmp_path: Path) -> None:
+    images = [image(1, 5_000), image(1, 5_000)]
+    both = index(*images)
+    both.blobs = [each.manifest for each in images] + [data for each in images for data in each.blobs]
+    layout = write_layout(tmp_path / "layout", both, "v1")
+    target = f"docker://{world.plain.domain}/copied/index:v1"
+    world.run("skopeo", "copy", "--all", "--dest-tls-verify=false", f"oci:{layout}:v1", target)
+    again = target.replace("copied", "again")
+    world.run("skopeo", "copy", "--all", "--src-tls-verify=false", "--dest-tls-verify=false", target, again)
+    assert world.run("skopeo", "inspect", "--raw", "--tls-verify=false", again).encode() == both.manifest
+    for kind in ("zstd", "gzip"):
+        packed = target.replace("index:v1", f"packed:{kind}")
+        line = ("skopeo", "copy", "--dest-compress-format", kind, "--dest-tls-verify=false", "--format", "oci")
+        world.run(*line, f"oci:{layout}:v1", packed)
+    world.run(
+        "skopeo",
+        "copy",
+        "--dest-tls-verify=false",
+        "--format",
+        "v2s2",
+        f"oci:{layout}:v1",
+        target.replace("v1", "docker"),
+    )
+
+
+@pytest.fixture
+def short() -> Iterator[Path]:
+    """A folder with a name that Podman finds short enough."""
+    with tempfile.TemporaryDirectory(prefix="hv-", dir="/tmp") as folder:
+        yield Path(folder)
+
+
+@pytest.mark.parametrize("program", ["podman", "buildah"])
+def test_podman_and_buildah(world: World, program: str, tmp_path: Path, short: Path) -> None:
+    storage = ("--root", str(tmp_path / "root"), "--runroot", str(short), "--storage-driver", "vfs")
+    layout = write_layout(tmp_path / "layout", image(2, 50_000), "v1")
+    name = f"{world.plain.domain}/{program}/app:v1"
+    world.run("skopeo", "copy", "--dest-tls-verify=false", f"oci:{layout}:v1", f"docker://{name}")
+    world.run(program, *storage, "pull", "--tls-verify=false", name)
+    other = name.replace("app", "other")
+    world.run(program, *storage, "tag", name, other)
+    world.run(program, *storage, "push", "--tls-verify=false", other)
+    pushed = json.loads(world.run("skopeo", "inspect", "--tls-verify=false", f"docker://{other}"))
+    assert len(pushed["Layers"]) == 2
+    credentials = ("--username", "alice", "--password", USERS["alice"])
+    certs = tmp_path / "certs"
+    certs.mkdir()
+    (certs / "ca.crt").write_bytes(world.authority.read_bytes())
+    world.run(program, "login", *credentials, "--cert-dir", str(certs), world.secure.domain)
+    mine = f"{world.secure.domain}/alice/{program}:v1"
+    world.run(program, *storage, "tag", name, mine)
+    world.run(program, *storage, "push", "--cert-dir", str(certs), mine)
+    world.run(program, *storage, "rmi", mine)
+    world.run(program, *storage, "pull", "--cert-dir", str(certs), mine)
+    world.run(program, "logout", world.secure.domain)
+    if program == "podman":
+        found = world.run(
+            program, "search", "--tls-verify=false", "--format", "{{.Name}}", f"{world.plain.domain}/podman"
+        )
+        assert f"{world.plain.domain}/podman/app" in found.split()
+
+
+def test_nothing_failed_inside(world: World) -> None:
+    for registry in (world.plain, world.secure):
+        assert "level=error" not in registry.log.read_text()
+        assert os.listdir(registry.root / "content" / "ingest") == []
