@@ -128,7 +128,7 @@ class ImageService:
             if (only_nameless and image.references) or not wanted(image) or self.uses(image.id):
                 continue
             items += await self._remove_whole(image)
-        await self._images.forget_unfinished()
+        await self._images.store.forget_unfinished()
         await self._images.sweep()
         reclaimed = max(0, before - disk_use(self._images.list()).layers_bytes)
         if items:

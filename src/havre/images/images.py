@@ -126,10 +126,6 @@ class Images:
         """Publish an image whose blobs *arrival* brought: unpacked first, visible last."""
         return await self.store.add(arrival, candidate, report or (lambda _: None), tagged=False)
 
-    async def forget_unfinished(self) -> None:
-        """What pulls that were cut off have left is not kept for another attempt."""
-        await in_thread(self.store.content.awaited.forget)
-
     async def sweep(self) -> int:
         """Remove blobs and layers that neither an image, a container nor work in progress needs; the bytes freed."""
         return await self.store.sweep()
