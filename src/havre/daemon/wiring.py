@@ -32,8 +32,8 @@ from havre.daemon.settings import engine_settings, network_settings, registry_se
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
+from havre.engine.build_images import BuildImages
 from havre.engine.builder_rooms import Workplace, open_builder
-from havre.engine.builds import LocalImages
 from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
@@ -158,7 +158,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
         await in_thread(snapshots.sweep)
-        workplace = await open_builder(parts, pictures, snapshots, LocalImages(pictures))
+        workplace = await open_builder(parts, pictures, snapshots, BuildImages(parts, pictures, registry_client))
         undo.push_async_callback(workplace.close)
         _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
         yield _Joined(
