@@ -10,7 +10,18 @@ from havre.base.errors import InvalidInput, NotSupported
 from havre.daemon.config_file import FileValue, read_file
 from havre.daemon.flags import Given, parse_flags
 from havre.daemon.options import BY_KEY
-from havre.daemon.values import Pool, Ulimit, parse_bytes, parse_label, parse_pair, parse_pool, parse_ulimit
+from havre.daemon.values import (
+    Pool,
+    Ports,
+    Ulimit,
+    parse_bytes,
+    parse_label,
+    parse_network_options,
+    parse_pair,
+    parse_pool,
+    parse_ports,
+    parse_ulimit,
+)
 
 DEFAULT_FILE: Final = Path("/etc/havre/daemon.json")
 DEFAULT_HOST: Final = "unix:///run/havre.sock"
@@ -48,6 +59,9 @@ class NetworkConfig:
     ip_masquerade: bool
     ip_forward: bool
     iptables: bool
+    options: dict[str, dict[str, str]]
+    past_firewall: bool
+    allowed: tuple[Ports, ...]
     dns: tuple[str, ...]
     dns_options: tuple[str, ...]
     dns_search: tuple[str, ...]
@@ -242,6 +256,9 @@ def _network(values: _Values) -> NetworkConfig:
         ip_masquerade=values.flag("ip-masq", default=True),
         ip_forward=values.flag("ip-forward", default=True),
         iptables=iptables,
+        options=parse_network_options(values.raw("default-network-opts")),
+        past_firewall=values.flag("publish-past-firewall", default=False),
+        allowed=tuple(parse_ports(text) for text in values.items("publish-allowed")),
         dns=values.items("dns"),
         dns_options=values.items("dns-opts"),
         dns_search=values.items("dns-search"),

@@ -106,6 +106,18 @@ OPTIONS: Final = (
     Option("no-proxy", "no-proxy", help="Hosts reached without a proxy"),
     Option("node-generic-resource", "node-generic-resources", _L, help="User-defined resources of this node"),
     Option("pidfile", "pidfile", short="p", help="Path to the daemon PID file"),
+    Option(
+        "publish-allowed",
+        "publish-allowed",
+        _L,
+        help="Ports (80/tcp, 8000-8100/udp) that are published whatever the host's own input rules say",
+    ),
+    Option(
+        "publish-past-firewall",
+        "publish-past-firewall",
+        _B,
+        help="Publish every port whatever the host's own input rules say, as Docker does",
+    ),
     Option("raw-logs", "raw-logs", _B, help="Full timestamps without colours"),
     Option("registry-mirror", "registry-mirrors", _L, help="Preferred registry mirror"),
     Option("rootless", "rootless", _B, help="Run without root's rights"),

@@ -15,6 +15,7 @@ from havre.engine.clients import on_closed
 from havre.engine.container_volumes import unmount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.model import Record
+from havre.engine.network_wishes import wanted_networks
 from havre.engine.parts import Parts
 from havre.engine.remove import erase
 from havre.engine.restart_policy import next_delay_s, starts_again
@@ -116,6 +117,7 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         stopped_by_user=False,
         restart_count=restarts,
         health=None,
+        endpoints=record.endpoints or wanted_networks(record),
         attachment=attachment,
     )
     await _started(parts, container, started, shim)

@@ -26,7 +26,7 @@ from havre.base.errors import HavreError
 from havre.kernel.cgroups import open_cgroups
 from havre.kernel.channel import Channel
 from havre.kernel.namespaces import fork_bare
-from havre.kernel.process import boot_id, set_dumpable, set_name
+from havre.kernel.process import boot_id, pidfd_open, set_dumpable, set_name
 from havre.kernel.procfs import open_mounted_proc
 from havre.runtime.cradle import group_of, sweep
 from havre.runtime.shim.container import Tools
@@ -34,6 +34,7 @@ from havre.runtime.shim.main import serve
 from havre.runtime.title import set_title
 
 _CALM_MS = 30
+_ENDED_WITHIN_MS = 2000
 _SPARE = b"i"  # a message of Channel without content
 _ORDER, _RIGHTS, _CLOEXEC = 16, CMSG_SPACE(4), int(MSG_CMSG_CLOEXEC)
 
@@ -75,6 +76,7 @@ class _Zygote:
         self._orders = orders
         self._tools = tools
         self._spared = False
+        self._spare_pid = 0
 
     def serve(self) -> None:
         """Until havred closes its end."""
@@ -91,32 +93,44 @@ class _Zygote:
                 self._fork(fd, ahead=False)
                 os.close(fd)
             else:
-                self._spared = False
+                self._spared, self._spare_pid = False, 0
+        self._await_end_of_spare()
         if self._tools.spare_group:
             with contextlib.suppress(OSError, HavreError):  # a shim that was killed may have left it
                 self._tools.cgroups.remove(self._tools.spare_group)
 
+    def _await_end_of_spare(self) -> None:
+        """Havred has let go of it, or never heard of it: then it ends, and takes away what it prepared."""
+        try:
+            spare = pidfd_open(self._spare_pid)
+        except OSError:
+            return  # none was forked, or it is gone
+        poll = select.poll()
+        poll.register(spare, select.POLLIN)
+        poll.poll(_ENDED_WITHIN_MS)
+
     def _spare(self) -> None:
         self._spared = True
         ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
-        if self._fork(theirs.fileno(), ahead=True):
+        self._spare_pid = self._fork(theirs.fileno(), ahead=True)
+        if self._spare_pid:
             rights = [(SOL_SOCKET, SCM_RIGHTS, ours.fileno().to_bytes(4, sys.byteorder))]
             with contextlib.suppress(OSError):  # havred is gone: the next look shows it
                 self._orders.sendmsg([_SPARE], rights, MSG_NOSIGNAL)
         ours.close()
         theirs.close()
 
-    def _fork(self, fd: int, *, ahead: bool) -> bool:
-        """A shim on the channel *fd*, from whose end havred learns that there is none."""
+    def _fork(self, fd: int, *, ahead: bool) -> int:
+        """The number of a shim on the channel *fd*; 0 for none, which havred learns from the end of the channel."""
         try:
             pid = fork_bare()
         except OSError as error:
             sys.stderr.write(f"havre-launcher: fork: {error}\n")
-            return False
+            return 0
         if pid == 0:
             self._orders.close()
             _become_shim(fd, self._tools, ahead=ahead)
-        return True
+        return pid
 
 
 def _become_shim(fd: int, tools: Tools, *, ahead: bool) -> NoReturn:

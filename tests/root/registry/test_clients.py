@@ -18,6 +18,7 @@ from tests.support.engines import Reference, running
 from tests.support.hosts import Host
 from tests.support.oci_images import digest, image, index, write_layout
 from tests.support.registries import HavreRegistry, htpasswd, run
+from tests.support.registries import running as running_registry
 
 ADDRESS = "198.51.100.7"
 USERS = {"alice": "secret-a"}
@@ -261,6 +262,23 @@ def test_podman_and_buildah(world: World, program: str, tmp_path: Path, short: P
             program, "search", "--tls-verify=false", "--format", "{{.Name}}", f"{world.plain.domain}/podman"
         )
         assert f"{world.plain.domain}/podman/app" in found.split()
+
+
+def test_a_mirror_for_docker(world: World, rootfs_tar: bytes, tmp_path: Path) -> None:
+    """What `registry-mirrors` names is a cache; its upstream is a registry with Docker Hub's names."""
+    world.dock("tag", "busybox", f"{world.plain.domain}/library/mirrored:1")
+    world.dock("push", f"{world.plain.domain}/library/mirrored:1")
+    settings = {"proxy": {"remoteurl": f"http://{world.plain.domain}"}}
+    mirror = Here(tmp_path / "mirror", settings, world.host, "127.0.0.1")
+    with running_registry(mirror):
+        docker = Reference(
+            world.host, tmp_path / "dockerd", ["--registry-mirror", f"http://{mirror.domain}", "--bridge", "none"]
+        )
+        with running(docker):
+            assert "Downloaded newer image for mirrored:1" in docker.out("pull", "mirrored:1")
+            identity = docker.out("inspect", "-f", "{{.Id}}", "mirrored:1")
+        assert identity == world.dock("inspect", "-f", "{{.Id}}", "busybox").strip()
+        assert "library/mirrored" in mirror.log.read_text()
 
 
 def test_nothing_failed_inside(world: World) -> None:

@@ -93,6 +93,14 @@ def test_a_manifest_without_end_is_cut_off(serve: Serve) -> None:
     assert registry.request("GET", "/v2/").status == 200
 
 
+def test_made_up_methods_make_no_metrics(serve: Serve) -> None:
+    registry = serve()
+    for number in range(20):
+        answer = raw(registry, f"METHOD{number} /v2/a/tags/list HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert answer.split(b" ", 2)[1] in (b"400", b"405")
+    assert b"METHOD" not in registry.request("GET", "/metrics").body
+
+
 def test_a_body_that_is_held_back_is_asked_for_only_when_it_is_wanted(serve: Serve) -> None:
     registry = serve(config={"storage": {"maxblobsize": 100}})
     place = registry.request("POST", "/v2/a/blobs/uploads/").header("Location")

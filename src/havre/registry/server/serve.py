@@ -222,8 +222,8 @@ async def _repeat(work: Callable[[], Awaitable[None]], every_s: float, what: str
     while True:
         try:
             await work()
-        except HavreError as error:
-            _log.warning("%s failed, and is tried again later: %s", what, error.message)
+        except (HavreError, OSError) as error:
+            _log.warning("%s failed, and is tried again later: %s", what, error)
         await asyncio.sleep(every_s)
 
 

@@ -47,6 +47,7 @@ _CLIENT_GONE: Final = 499
 _OPEN_PATHS: Final = frozenset({TOKEN_PATH, "/v1/_ping", "/"})
 _CATALOG_PATHS: Final = frozenset({"/v2/_catalog", "/metrics"})
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_METHODS: Final = _CHANGES | {"GET", "HEAD"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -100,7 +101,8 @@ class Dispatcher:
             return response
         finally:
             seconds = time.monotonic() - start
-            self._metrics.request(request.method, place, status, seconds)
+            method = request.method if request.method in _METHODS else "other"
+            self._metrics.request(method, place, status, seconds)
             self._metrics.bytes_moved(request.content.total_bytes, sent if request.method != "HEAD" else 0)
             log_request(request, caller.user, status, sent, seconds)
 
@@ -108,7 +110,7 @@ class Dispatcher:
         scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
         scheme = scheme if scheme in ("http", "https") else request.scheme
         origin = self._policy.public_url or f"{scheme}://{request.host}"
-        return Exchange(request, parse_target(request.raw_path), Caller(), origin)
+        return Exchange(request, parse_target(request.raw_path), Caller(), origin, self._headers)
 
     async def _identify(self, exchange: Exchange) -> Caller:
         """Who asks, if they may ask this. Raises Refusal."""
