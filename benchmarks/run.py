@@ -14,7 +14,6 @@ from dataclasses import dataclass
 from functools import partial
 from pathlib import Path
 
-import havre
 from benchmarks import measures
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
@@ -43,7 +42,7 @@ class Line:
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
-    compileall.compile_dir(havre.__path__[0], quiet=1)  # as pip does when it installs
+    compileall.compile_dir(Path(__file__).parents[1] / "src/havre", quiet=1)  # as pip does when it installs
     with (
         tempfile.TemporaryDirectory(prefix="hvbench", ignore_cleanup_errors=True) as folder,
         new_host() as ours,
