@@ -9,10 +9,15 @@ from ipaddress import ip_address
 
 from havre.kernel.libc import KernelError
 from havre.kernel.netlink import links
-from havre.kernel.netlink.addresses import add_address
+from havre.kernel.netlink.addresses import add_address, list_addresses
 from havre.kernel.netlink.codec import Request
 from havre.kernel.netlink.links import LinkChange
-from havre.kernel.netlink.routes import add_default_link_route, add_default_route, delete_default_route
+from havre.kernel.netlink.routes import (
+    add_default_link_route,
+    add_default_route,
+    delete_default_route,
+    list_routes,
+)
 from havre.kernel.netns import run_in_netns
 from havre.kernel.nft import JSON, Command, Nft, NftMissing
 from havre.kernel.procfs import Proc
@@ -25,6 +30,7 @@ _PORT = 53
 _TO_PORT = -100
 _TABLE = {"family": "ip", "table": "havre_names"}
 _BACKLOG = 64
+_CABLES = frozenset({"veth", "macvlan", "ipvlan"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -100,6 +106,47 @@ def lead(sandbox: Sandbox, gateways: Gateways, placed: Sequence[tuple[Endpoint, 
         if endpoint.driver == "ipvlan" and not endpoint.gateway and not endpoint.internal:
             requests += [add_default_link_route(each.version, index) for each in endpoint.interfaces]
     sandbox.inside.send(requests)
+
+
+def align(sandbox: Sandbox, gateways: Gateways, endpoints: Iterable[Endpoint]) -> None:
+    """Let the default routes be by *gateways*, and by no other of *endpoints*; those that others made stay.
+
+    Raises KernelError.
+    """
+    ours = {index: endpoint for endpoint in endpoints if (index := _index(sandbox, endpoint))}
+    wanted = {
+        (index, ip_address(_gateway(endpoint, version)))
+        for index, endpoint in ours.items()
+        for version, gate in ((4, gateways.v4), (6, gateways.v6))
+        if gate == endpoint
+    }
+    present = {
+        (route.index, route.gateway)
+        for route in list_routes(sandbox.inside)
+        if route.destination.prefixlen == 0 and route.gateway is not None and route.index in ours
+    }
+    sandbox.inside.send([delete_default_route(gateway, index) for index, gateway in present - wanted])
+    sandbox.inside.send([add_default_route(gateway, index) for index, gateway in wanted - present])
+
+
+def unfit(sandbox: Sandbox, endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    """Those whose link is not there, is down, or lacks an address. Raises KernelError."""
+    present = list_addresses(sandbox.inside)
+    found = {link.name: link for link in links.list_links(sandbox.inside)}
+    missing = []
+    for endpoint in endpoints:
+        link = found.get(endpoint.link)
+        own = {each.interface for each in present if link is not None and each.index == link.index}
+        if link is None or not link.up or not own.issuperset(endpoint.interfaces):
+            missing.append(endpoint)
+    return missing
+
+
+def clear(sandbox: Sandbox, endpoints: Iterable[Endpoint], unfit_ones: Iterable[Endpoint]) -> None:
+    """Take the links of *unfit_ones* away, and cables that belong to none of *endpoints*. Raises KernelError."""
+    known = {endpoint.link for endpoint in endpoints} - {endpoint.link for endpoint in unfit_ones}
+    strays = [link for link in links.list_links(sandbox.inside) if link.kind in _CABLES and link.name not in known]
+    sandbox.inside.send([links.delete_link(link.index) for link in strays])
 
 
 def remove(sandbox: Sandbox, endpoint: Endpoint) -> None:

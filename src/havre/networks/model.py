@@ -246,7 +246,8 @@ class Attachment(msgspec.Struct, frozen=True):
 
     *namespace_id* is what the Engine API calls SandboxID, *netns_path* its SandboxKey: empty for the host's
     namespace. A sandbox that shares another's namespace has no endpoints of its own. *servers* are asked for the
-    names that no network knows.
+    names that no network knows. *unsettled* is kept while the kernel is told of a change: found at a start, that
+    was cut off.
     """
 
     sandbox_id: str
@@ -256,6 +257,7 @@ class Attachment(msgspec.Struct, frozen=True):
     any_source: bool = False
     ports: tuple[PublishedPort, ...] = ()
     servers: tuple[str, ...] = ()
+    unsettled: bool = False
 
     def find(self, network_id: str) -> Endpoint | None:
         """The endpoint on this network."""

@@ -104,9 +104,9 @@ class Upkeep:
             board.detach(sandbox_id)
         for medium in self._plant.media:
             medium.ensure()
-        found = links.list_links(self._plant.netlink)
-        self._sweep(found)
-        present = {link.name for link in found}
+        self._sweep(links.list_links(self._plant.netlink))
+        self._finish_changes()
+        present = {link.name for link in links.list_links(self._plant.netlink)}
         cut = {
             each.sandbox_id: missing
             for each in board.attachments()
@@ -137,6 +137,15 @@ class Upkeep:
                 self._plant.forwarding.enable(6)
         except (HavreError, OSError) as failed:
             _log.error("network %s cannot be brought up: %s", network.name, failed)
+
+    def _finish_changes(self) -> None:
+        """What an earlier process was cut off in is done to its end."""
+        for attachment in self._board.attachments():
+            if attachment.unsettled:
+                try:
+                    self._board.settle(attachment)
+                except (OSError, KeyError) as error:
+                    _log.error("sandbox %s is not connected as it should be: %s", attachment.sandbox_id, error)
 
     def _own_pools(self) -> tuple[AddressPool, ...]:
         """Where IPv6 subnets come from when nobody says otherwise: a prefix of this host's own, RFC 4193."""
