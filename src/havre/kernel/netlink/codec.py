@@ -44,10 +44,10 @@ class Request:
     flags: int = 0
     harmless: frozenset[int] = frozenset()
 
-    def encode(self, sequence: int) -> bytes:
-        """The message on the wire, padded so that another may follow."""
+    def encode(self, sequence: int, *, answered: bool = True) -> bytes:
+        """The message on the wire, padded so that another may follow; *answered* asks for an acknowledgement."""
         length = _HEADER.size + len(self.body)
-        flags = self.flags | NLM_F_REQUEST | NLM_F_ACK
+        flags = self.flags | NLM_F_REQUEST | (NLM_F_ACK if answered else 0)
         return _HEADER.pack(length, self.kind, flags, sequence, 0) + self.body + bytes(-length % 4)
 
 
