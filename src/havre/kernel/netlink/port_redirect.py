@@ -10,7 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from ipaddress import IPv4Address
 
-from havre.kernel.netlink.codec import NLM_F_CREATE, Request, attribute, nested, text
+from havre.kernel.netlink.codec import NLM_F_APPEND, NLM_F_CREATE, Request, attribute, nested, text
 from havre.kernel.netlink.connection import Netlink
 
 _SUBSYSTEM = 10 << 8
@@ -93,7 +93,7 @@ def _number(kind: int, value: int) -> bytes:
 
 def _request(what: int, attributes: bytes, wanted: Redirect) -> Request:
     body = _GENERIC.pack(socket.AF_INET, 0, 0) + attributes
-    flags = 0 if what == _DELETE_TABLE else NLM_F_CREATE
+    flags = {_DELETE_TABLE: 0, _NEW_RULE: NLM_F_CREATE | NLM_F_APPEND}.get(what, NLM_F_CREATE)
     return Request(_SUBSYSTEM | what, body, f"lead port {wanted.port} of {wanted.address} elsewhere", flags)
 
 
