@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from ipaddress import IPv6Network
 
 from havre.base.clock import now_ns
 from havre.base.errors import Forbidden, HavreError
@@ -18,14 +17,13 @@ from havre.networks.media import rules_of
 from havre.networks.model import (
     BRIDGE,
     LINK_MARK,
-    AddressPool,
     Attachment,
     Endpoint,
     Network,
     NetworkInUse,
     Reconciled,
 )
-from havre.networks.plant import Plant, routed_elsewhere
+from havre.networks.plant import Plant, own_pool, routed_elsewhere
 from havre.networks.sandboxes import Remains
 from havre.networks.switchboard import Switchboard
 
@@ -52,7 +50,7 @@ class Upkeep:
         around = Surroundings(
             networks=tuple(plant.catalogue),
             routed=routed_elsewhere(plant.netlink, own),
-            pools=(*plant.settings.pools, *self._own_pools()),
+            pools=(*plant.settings.pools, own_pool(plant.catalogue.get(BRIDGE).id)),
             defaults=plant.settings.network_options,
         )
         network = plan_network(wish, new_id(), now_ns(), random_mac(), around)
@@ -146,11 +144,6 @@ class Upkeep:
                     self._board.settle(attachment)
                 except (OSError, KeyError) as error:
                     _log.error("sandbox %s is not connected as it should be: %s", attachment.sandbox_id, error)
-
-    def _own_pools(self) -> tuple[AddressPool, ...]:
-        """Where IPv6 subnets come from when nobody says otherwise: a prefix of this host's own, RFC 4193."""
-        drawn = bytes.fromhex(self._plant.catalogue.get(BRIDGE).id[:10])
-        return (AddressPool(IPv6Network((b"\xfd" + drawn + bytes(10), 48)), 64),)
 
     def _replug(self, attachment: Attachment, present: Mapping[str, Link]) -> None:
         for endpoint in attachment.endpoints:
