@@ -5,6 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from havre.cli.build_flags import FLAGS, query_of
@@ -39,6 +40,10 @@ class ContextBuilder:
             self._build(client, service, build, image)
         except ClientError as error:
             raise Failed(f"{self._project.about(service.name)}: failed to build: {error}") from error
+
+    def credentials(self, image: str) -> Mapping[str, str]:
+        """As `havre login` keeps them."""
+        return auth_header(image)
 
     def _build(self, client: Client, service: Service, build: Build, image: str) -> None:
         given = parse(build_words(service, build, image, self._project), FLAGS)

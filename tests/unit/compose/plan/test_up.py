@@ -154,7 +154,7 @@ services:
         "stop p-web-1",
         "create db 1  after stop p-web-1",
         "start db 1  after create db 1",
-        "start web 1  after start db 1, stop p-web-1",
+        "start web 1  after create db 1, start db 1, stop p-web-1",
     ]
 
 
