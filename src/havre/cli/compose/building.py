@@ -12,6 +12,7 @@ from havre.cli.build_flags import FLAGS, query_of
 from havre.cli.build_lending import lend
 from havre.cli.build_sources import Context, add_folder, open_context
 from havre.cli.compose.session import Session
+from havre.cli.credentials import auth_header
 from havre.cli.flags import parse
 from havre.client.build_context import Dockerfile, pack_context
 from havre.client.client import Client, json_lines
