@@ -18,6 +18,7 @@ class Desk:
     def __init__(self, engine: Havre, folder: Path, client: str) -> None:
         self.engine = engine
         self.folder = folder
+        self.client = client
         programs = folder / "bin"
         programs.mkdir()
         if client == "havre":

@@ -14,17 +14,17 @@ GROUPS = {
 }
 
 _CONTAINER = (
-    "attach", "commit", "cp", "create", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause", "port",
-    "rename", "restart",
-    "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
+    "attach", "commit", "cp", "create", "debug", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause",
+    "port", "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "upgrade", "wait",
+    "prune",
 )  # fmt: skip
 _IMAGE = (
     "bootstrap", "build", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag",
 )  # fmt: skip
 _TOP = (
-    "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
+    "attach", "commit", "cp", "create", "debug", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
-    "top", "unpause", "update", "wait", "stats",
+    "top", "unpause", "update", "upgrade", "wait", "stats",
 )  # fmt: skip
 
 _NETWORK = ("connect", "create", "disconnect", "inspect", "ls", "prune", "rm")
@@ -54,6 +54,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("logout",): "logout",
     ("search",): "search",
     ("version",): "version",
+    ("lease",): "lease",
 }
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     **{(verb,): ("container", verb) for verb in _TOP},

@@ -80,14 +80,20 @@ class Cabling:
             medium.silence(endpoint)
 
     def forward(self, attachment: Attachment) -> None:
-        """Lead the published ports; those led already are no error."""
+        """Lead the published ports, judged by the host's rules first; those led already are no error."""
+        forwards = list(self._plant.publisher.forwards(attachment))
+        if self._plant.host_firewall is not None:
+            self._plant.host_firewall.judge(forwards)
         if self._plant.firewall is not None:
-            self._plant.firewall.forward(self._plant.publisher.forwards(attachment))
+            self._plant.firewall.forward(forwards)
 
     def unforward(self, attachment: Attachment) -> None:
         """Lead them no more."""
+        forwards = list(self._plant.publisher.forwards(attachment))
         if self._plant.firewall is not None:
-            self._plant.firewall.unforward(self._plant.publisher.forwards(attachment))
+            self._plant.firewall.unforward(forwards)
+        if self._plant.host_firewall is not None:
+            self._plant.host_firewall.let_go(forwards)
 
     def unguard(self, attachment: Attachment, endpoints: Iterable[Endpoint]) -> None:
         """Forget who may send from the ports of these endpoints."""

@@ -96,13 +96,23 @@ DEFAULT_POOLS = (
 
 
 @dataclass(frozen=True, slots=True)
+class OpenPorts:
+    """Ports that are published whatever the host's own rules say."""
+
+    protocol: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The daemon's wishes, named after dockerd's flags.
 
     *bridge_interface* is the default bridge with its own address (`bip`), None takes the first free pool;
     *fixed_cidr* narrows what is handed out; *firewall* false (`--iptables=false`) writes no rule at all;
     *spoof_guard* lets a sandbox send with its own addresses only; *warm* namespaces are made in advance.
-    *network_options* are the options of new networks, by driver.
+    *network_options* are the options of new networks, by driver. *past_firewall* publishes ports whatever the host's
+    own input rules say, as Docker does; without it only *open_ports* are.
     """
 
     bridge_name: str = "havre0"
@@ -119,6 +129,8 @@ class Settings:
     default_binding: str = "0.0.0.0"
     warm: int = 3
     network_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    past_firewall: bool = False
+    open_ports: tuple[OpenPorts, ...] = ()
 
 
 class Subnet(msgspec.Struct, frozen=True):

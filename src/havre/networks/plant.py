@@ -18,6 +18,7 @@ from havre.kernel.procfs import Proc, open_mounted_proc
 from havre.networks.catalogue import Catalogue
 from havre.networks.firewall import Firewall
 from havre.networks.forwarding import Forwarding
+from havre.networks.host_firewall import HostFirewall
 from havre.networks.ipam import AnyNetwork, Leases, check_range, choose_subnet, first_host
 from havre.networks.media import Media, Workshop
 from havre.networks.model import BRIDGE, HOST, NONE, Network, Settings, Subnet
@@ -45,6 +46,7 @@ class Plant:
     media: Media
     leases: Leases
     firewall: Firewall | None
+    host_firewall: HostFirewall | None
     pool: WarmPool
     undertaker: Undertaker
     publisher: Publisher
@@ -79,6 +81,9 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         firewall = Firewall(Nft()) if settings.firewall else None
         if firewall is not None:
             undo.callback(firewall.close)
+        host_firewall = _host_firewall(settings)
+        if host_firewall is not None:
+            undo.callback(host_firewall.close)
         undertaker = Undertaker()
         undo.callback(undertaker.close)
         pool = WarmPool(settings.warm)
@@ -99,6 +104,7 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         media=media,
         leases=Leases(),
         firewall=firewall,
+        host_firewall=host_firewall,
         pool=pool,
         undertaker=undertaker,
         publisher=Publisher(held, settings.default_binding, catalogue.by_id),
@@ -107,6 +113,11 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         netns_folder=netns_folder,
         closing=closing,
     )
+
+
+def _host_firewall(settings: Settings) -> HostFirewall | None:
+    followed = settings.firewall and not settings.past_firewall
+    return HostFirewall(Nft(), settings.open_ports) if followed else None
 
 
 def bridge_interface(

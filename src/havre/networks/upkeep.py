@@ -90,8 +90,9 @@ class Upkeep:
         present = {link.name: link for link in links.list_links(self._plant.netlink)}
         for attachment in self._board.attachments():
             self._replug(attachment, present)
-        firewall = self._plant.firewall
-        if firewall is not None and not firewall.is_intact(self._wanted()):
+        firewall, wanted = self._plant.firewall, self._wanted()
+        self._follow_host(wanted)
+        if firewall is not None and not firewall.is_intact(wanted):
             _log.warning("the firewall rules of table %s were changed by somebody else: made anew", TABLE)
             self._assert_rules()
 
@@ -201,5 +202,11 @@ class Upkeep:
         )
 
     def _assert_rules(self) -> None:
+        wanted = self._wanted()
+        self._follow_host(wanted)
         if self._plant.firewall is not None:
-            self._plant.firewall.assert_all(self._wanted())
+            self._plant.firewall.assert_all(wanted)
+
+    def _follow_host(self, wanted: Wanted) -> None:
+        if self._plant.host_firewall is not None:
+            self._plant.host_firewall.sync(wanted.forwards, [each.bridge_name for each in wanted.bridges])
