@@ -33,8 +33,8 @@ from havre.daemon.settings import engine_settings, network_settings, registry_se
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
+from havre.engine.build_images import BuildImages
 from havre.engine.builder_rooms import Workplace, open_builder
-from havre.engine.builds import LocalImages
 from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
@@ -180,7 +180,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         mark = RunningMark(config.data_root)
         mark.begin()
         undo.callback(mark.end)
-        workplace = await open_builder(parts, pictures, snapshots, LocalImages(pictures))
+        workplace = await open_builder(parts, pictures, snapshots, BuildImages(parts, pictures, registry_client))
         undo.push_async_callback(workplace.close)
         _ = parts.tasks.start(tidy(pictures, mark), name="upkeep of images")
         engine_id = records.fact("engine-id", new_id)
