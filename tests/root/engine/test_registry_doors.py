@@ -67,8 +67,6 @@ def test_tls_with_an_authority_and_a_client_certificate(engine: WithFolder, host
         assert "certificate" in said(engine, "push", name)
         folder.mkdir(parents=True)
         shutil.copy(authority.certificate, folder / "ca.crt")
-        engine.stop()
-        engine.start()
         assert "digest: sha256:" not in said(engine, "push", name)
         ours, secret = clients.issue("us", client=True)
         shutil.copy(ours, folder / "client.cert")
