@@ -154,7 +154,9 @@ class _Build:
         for name, platform in needed.images:
             wanted = _platform(platform or self._wishes.platform)
             asked = wanted if platform or self._wishes.platform else None
-            image = await self._rooms.source.find(name, asked, pull=self._wishes.pull, told=self._told_pull)
+            image = await self._rooms.source.find(
+                name, asked, self._wishes.credentials, pull=self._wishes.pull, told=self._told_pull
+            )
             loaded = await in_thread(load_image, image, arrival)
             for layer in loaded.tree.layers:
                 self._hold(layer.chain, layer.blob.parsed_digest())

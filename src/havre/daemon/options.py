@@ -16,6 +16,7 @@ class Kind(enum.Enum):
     ULIMIT = "ulimit"
     POOL = "pool-options"
     RUNTIME = "runtime"
+    DOOR = "socket"
     OPTIONS = "mapmap"
     OBJECT = "object"
 
@@ -33,6 +34,7 @@ class Option(NamedTuple):
 _B, _T, _I, _L, _M = Kind.BOOL, Kind.TEXT, Kind.INT, Kind.LIST, Kind.MAP
 
 OPTIONS: Final = (
+    Option("api-socket", "api-sockets", Kind.DOOR, help="Further sockets with a role: path=PATH,role=read|run|admin"),
     Option("add-runtime", "runtimes", Kind.RUNTIME, help="Register an additional OCI compatible runtime"),
     Option(
         "allow-direct-routing", "allow-direct-routing", _B, help="Accept traffic to containers from outside the host"

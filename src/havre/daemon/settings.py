@@ -46,6 +46,9 @@ def engine_settings(config: Config, warnings: tuple[str, ...]) -> EngineSettings
         debug=config.debug,
         insecure_registries=config.insecure_registries,
         registry_mirrors=config.registry_mirrors,
+        runtimes=given.runtimes,
+        default_runtime=given.default_runtime,
+        cdi_folders=given.cdi_folders,
         warnings=warnings,
     )
 

@@ -158,7 +158,7 @@ def fits(bundle: Bundle, parent: str) -> bool:
     return (
         linux is not None
         and linux.cgroups_path.rpartition("/")[0] == parent
-        and not (bundle.on_ramdisk or bundle.keep_fds or spec.hooks)
+        and not (bundle.on_ramdisk or bundle.keep_fds or spec.hooks or bundle.tool)
         and not (linux.uid_mappings or linux.gid_mappings or linux.rootfs_propagation)
         and (bool(bundle.seccomp_program) or linux.seccomp is None)
         and _namespaces_fit(linux)

@@ -29,6 +29,8 @@ from havre.kernel.namespaces import fork_bare
 from havre.kernel.process import boot_id, pidfd_open, set_dumpable, set_name
 from havre.kernel.procfs import open_mounted_proc
 from havre.runtime.cradle import group_of, sweep
+from havre.runtime.defaults import default_mounts
+from havre.runtime.init.mount_options import parse_options
 from havre.runtime.shim.container import Tools
 from havre.runtime.shim.main import serve
 from havre.runtime.title import set_title
@@ -55,7 +57,9 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
         sweep(cgroups, cgroup_parent)
         spare_group = group_of(os.getpid(), cgroup_parent)
     tools = Tools(cgroups, open_mounted_proc(), fail_at, spare_group)
-    boot_id()  # read once for all shims
+    boot_id()  # read once for all shims, as the options below are
+    for entry in default_mounts():
+        parse_options(entry.options, kind=entry.type)
     orders = socket(fileno=fd)
     os.set_inheritable(fd, False)
     gc.collect()
@@ -90,7 +94,7 @@ class _Zygote:
                 break
             if ancillary:
                 fd = int.from_bytes(ancillary[0][2], sys.byteorder)
-                self._fork(fd, ahead=False)
+                self._fork(fd, None)
                 os.close(fd)
             else:
                 self._spared, self._spare_pid = False, 0
@@ -112,7 +116,7 @@ class _Zygote:
     def _spare(self) -> None:
         self._spared = True
         ours, theirs = socketpair(AF_UNIX, SOCK_SEQPACKET)
-        self._spare_pid = self._fork(theirs.fileno(), ahead=True)
+        self._spare_pid = self._fork(theirs.fileno(), ours)
         if self._spare_pid:
             rights = [(SOL_SOCKET, SCM_RIGHTS, ours.fileno().to_bytes(4, sys.byteorder))]
             with contextlib.suppress(OSError):  # havred is gone: the next look shows it
@@ -120,8 +124,11 @@ class _Zygote:
         ours.close()
         theirs.close()
 
-    def _fork(self, fd: int, *, ahead: bool) -> int:
-        """The number of a shim on the channel *fd*; 0 for none, which havred learns from the end of the channel."""
+    def _fork(self, fd: int, other_end: socket | None) -> int:
+        """The number of a shim on the channel *fd*; 0 for none, which havred learns from the end of the channel.
+
+        With the *other_end* still in our hands it is forked ahead of need.
+        """
         try:
             pid = fork_bare()
         except OSError as error:
@@ -129,7 +136,9 @@ class _Zygote:
             return 0
         if pid == 0:
             self._orders.close()
-            _become_shim(fd, self._tools, ahead=ahead)
+            if other_end is not None:
+                other_end.close()  # or the shim would never see that havred lets go of it
+            _become_shim(fd, self._tools, ahead=other_end is not None)
         return pid
 
 

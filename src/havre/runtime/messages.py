@@ -37,6 +37,8 @@ class Head(_Part, frozen=True):
     cgroup: str
     own_pids: bool
     joins: int
+    tool: list[str] = []
+    explain: bool = False
 
 
 class Launch(_Message, frozen=True):
@@ -117,10 +119,11 @@ class ExecState(_Part, frozen=True):
 
 
 class Started(_Message, frozen=True):
-    """The user's program runs."""
+    """The user's program runs; *steps* of its birth, where that was asked for, with when each began (monotonic)."""
 
     pid: int
     started_ns: int
+    steps: list[tuple[str, int]] = []
 
 
 class NotStarted(_Message, frozen=True):

@@ -117,7 +117,7 @@ class Runtime:
             link.close()
             raise
         if isinstance(answer, Started):
-            shim.pid, shim.started_ns = answer.pid, answer.started_ns
+            shim.pid, shim.started_ns, shim.steps = answer.pid, answer.started_ns, answer.steps
         self._hold(shim)
         return shim
 
@@ -318,6 +318,9 @@ def _head(bundle: Bundle) -> Head:
         bundle.stdio,
         bundle.log,
         linux.cgroups_path if linux else "",
-        own_pids=pid is not None and not pid.path,
+        # What a foreign runtime makes is not the keeper's child: the worker stays and waits for it.
+        own_pids=pid is not None and not pid.path and not bundle.tool,
         joins=joined_flags(bundle.spec),
+        tool=bundle.tool,
+        explain=bundle.explain,
     )

@@ -152,8 +152,6 @@ def test_wrong_values(words: list[str]) -> None:
         ["--storage-driver", "btrfs"],
         ["--exec-opt", "native.cgroupdriver=systemd"],
         ["--userns-remap", "default"],
-        ["--default-runtime", "kata"],
-        ["--add-runtime", "kata=/bin/kata"],
         ["--metrics-addr", "127.0.0.1:1"],
         ["--selinux-enabled"],
         ["--ipv6"],

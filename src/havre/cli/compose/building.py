@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import hashlib
 import json
 import os
 from urllib.parse import urlencode
@@ -107,7 +108,9 @@ def _secret(identifier: str, project: Project, name: str) -> str:
 def _context(build: Build) -> Context:
     if not build.dockerfile_inline:
         return open_context(build.context, build.dockerfile)
-    dockerfile = Dockerfile(f".dockerfile.{os.urandom(10).hex()}", build.dockerfile_inline.encode(), added=True)
+    text = build.dockerfile_inline.encode()
+    # The name follows from the text: the ignore file that names it is the same each time, and so is the context.
+    dockerfile = Dockerfile(f".dockerfile.{hashlib.sha256(text).hexdigest()[:20]}", text, added=True)
     if not os.path.isdir(build.context):
         raise ClientError(f'unable to prepare context: path "{build.context}" not found')
     made = Context((), dockerfile.name, text=dockerfile.text, shown="dockerfile_inline")

@@ -19,6 +19,9 @@ from havre.oci.runtime_spec import Resources
 from havre.runtime.bundle import AttachWishes, ExecRequest, Exit, LogTarget, Stdio
 from havre.runtime.cradle import Cradle, Place, make_cradle
 from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
+from havre.runtime.foreign import birth as foreign
+from havre.runtime.foreign.birth import Around
+from havre.runtime.foreign.tool import Tool
 from havre.runtime.init.enter import Host
 from havre.runtime.init.finish import Pipes, Terminal
 from havre.runtime.init.progress import Progress
@@ -52,14 +55,14 @@ class Container:
     """Born by `launch`, or taken over from an earlier worker by `resume`.
 
     *cradle* is a child that waits for the launch, if there is one. When the first process has ended, `on_exit` is
-    called, and `on_over` when all is done. *reap* waits for it: it is the keeper's child.
+    called, which says whether anybody heard; `on_over` when all is done. *reap* waits for it: it is the keeper's child.
     """
 
     def __init__(self, tools: Tools, loop: Loop, reap: Callable[[int], int]) -> None:
         self.exit: Exit | None = None
         self.started_ns = 0
         self.frozen = False
-        self.on_exit: Callable[[Exit], None] | None = None
+        self.on_exit: Callable[[Exit], bool] | None = None
         self.on_exec_exit: Callable[[str, int], None] | None = None
         self.on_listening: Callable[[int], None] | None = None
         self.on_over: Callable[[], None] | None = None
@@ -81,6 +84,11 @@ class Container:
     def pid(self) -> int:
         """The first process as the host numbers it."""
         return self._first.pid if self._first else 0
+
+    @property
+    def steps(self) -> "list[tuple[str, int]]":
+        """The steps of its birth, where they were asked for."""
+        return self._first.steps if self._first else []
 
     @property
     def quiet(self) -> bool:
@@ -115,7 +123,7 @@ class Container:
         run_dir.write_state(birth.pid, self.started_ns, head.cgroup)
         if self.on_listening is not None:
             self.on_listening(listen(run_dir.socket).detach())
-        if head.cgroup:
+        if head.cgroup and self._tool is None:
             self._group_fd = tools.cgroups.clone_fd(head.cgroup)
         if not head.own_pids:
             call_at_child_death(self._loop, self._reap_strays)
@@ -127,13 +135,15 @@ class Container:
             RunDir(self._head.run_dir).make()
             _try_log(self._head.log)
 
-        bundle, tools = decode_bundle(packed), self._tools
+        bundle, tools, head = decode_bundle(packed), self._tools, self._head
         cradle, self.cradle = self.cradle, None
         birth = cradle.take(bundle, stdio, meanwhile) if cradle is not None else None
         if birth is None:
             meanwhile()
             progress = Progress(_own(tools))
-            birth = spawn(Order(bundle, stdio, tools.cgroups, tools.proc, progress, reap=reap))
+            order = Order(bundle, stdio, tools.cgroups, tools.proc, progress, reap=reap)
+            birth = spawn(order) if self._tool is None else foreign.create(self._tool, head.id, order)
+        birth.wants_steps = head.explain
         return birth
 
     def resume(self, memory: Memory, fds: "dict[str, int]") -> None:
@@ -241,6 +251,8 @@ class Container:
         if session is None:
             return
         if failure is None:
+            if self._tool is not None:
+                RunDir(self._head.run_dir).write_state(session.pid, self.started_ns, self._head.cgroup)
             told(None, session.pid)
             return
         session.streams.close()
@@ -258,17 +270,30 @@ class Container:
         def request() -> ExecRequest:
             return replace(decode_exec_request(wanted.request), bare=bare)
 
-        tools, head = self._tools, self._head
-        host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        tools = self._tools
         progress = Progress(tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else "")
         try:
-            birth = spawn_guest(request, session.streams.open(), host, self._group_fd, progress)
+            birth = self._spawn_guest(request, session, progress)
         except StartFailed as error:
             session.streams.close()
             told(error, 0)
             return
         self._execs[session.id] = session
         session.bear(birth)
+
+    def _spawn_guest(self, request: Callable[[], ExecRequest], session: Session, progress: Progress) -> Birth:
+        first, tools, head, stdio = self._running(), self._tools, self._head, session.streams.open()
+        host = Host(first.pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        if self._tool is not None:
+            around = Around(stdio, progress, host, first.pid)
+            return foreign.execute(self._tool, head.id, request, around)
+        return spawn_guest(request, stdio, host, self._group_fd, progress)
+
+    @property
+    def _tool(self) -> Tool | None:
+        """What makes the processes of this container, if that is not we."""
+        head = self._head
+        return Tool(tuple(head.tool), RunDir(head.run_dir).foreign) if head.tool else None
 
     def _entered(
         self, session: Session, wanted: Execute, told: Told, failure: StartFailed | None, birth: Birth
@@ -303,9 +328,11 @@ class Container:
         session.streams.finish_reading()
         self.exit = Exit(code=session.code, oom_killed=oom_killed, finished_ns=time.time_ns())
         RunDir(self._head.run_dir).write_exit(self.exit)
-        if self.on_exit is not None:
-            self.on_exit(self.exit)
-        self._remove_cgroup()
+        if self._tool is not None:
+            foreign.forget(self._tool, self._head.id)
+        if self.on_exit is None or not self.on_exit(self.exit):
+            # Who hears of it removes the group before the next run makes one of the same name; so we must not then.
+            self._remove_cgroup()
         self._let_go(session)
 
     def _end_others(self) -> bool:
@@ -340,6 +367,8 @@ class Container:
     def _reap_strays(self) -> None:
         """Without a pid namespace of its own a container's orphans become ours to wait for."""
         sessions = [session for session in (self._first, *self._execs.values()) if session is not None]
+        if any(session.being_born for session in sessions):
+            return  # what has ended may be a process that its maker has not told of yet; there is a next time
         reap_strays(set().union(*(session.pids for session in sessions)))
 
 
