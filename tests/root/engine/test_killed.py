@@ -32,6 +32,9 @@ def havre(host: Host, tmp_path: Path, rootfs_tar: bytes) -> Iterator[Havre]:
     engine.remove_all()
     engine.docker("volume", "prune", "-af", check=True)
     engine.docker("rmi", "made")
+    deadline = time.monotonic() + _DEADLINE_S
+    while left(engine) != before and time.monotonic() < deadline:
+        time.sleep(0.01)  # files go behind the removal
     assert left(engine) == before
     engine.stop()
     for group in Path("/sys/fs/cgroup").glob(f"*/{host.name}"):
