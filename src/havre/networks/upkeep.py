@@ -75,7 +75,7 @@ class Upkeep:
             )
         users = [each.name for each in self._plant.catalogue if each.config_from == network.name]
         if network.config_only and users:
-            raise Forbidden(f"configuration network {network.name} is in use")
+            raise Forbidden(f'error while removing network: configuration network "{network.name}" is in use')
         self._plant.catalogue.drop(network)
         self._assert_rules()
         self._plant.media.drop(network)
