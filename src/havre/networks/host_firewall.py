@@ -9,6 +9,7 @@ from havre.kernel.nft import Nft, NftRefused
 from havre.networks.host_rules import (
     TABLE,
     Guarded,
+    NotUnderstood,
     change_ports,
     closed_table,
     judges,
@@ -50,18 +51,21 @@ class HostFirewall:
             self._forget()
             return
         ports = [self._guarded(each) for each in forwards if self._is_judged(each)]
-        asked = replace_table(listed, ports, inner)
-        if asked == self._asked and self._list(("inet", TABLE)) == self._shown:
-            return
         try:
+            asked = replace_table(listed, ports, inner)
+            if asked == self._asked and self._list(("inet", TABLE)) == self._shown:
+                return
             self._nft.text(asked)
-        except NftRefused as refused:
+        except (NftRefused, NotUnderstood) as refused:
+            asked = closed_table(ports, inner)
+            if asked == self._asked and self._list(("inet", TABLE)) == self._shown:
+                return
             _log.error(
                 "published ports are closed to other hosts: the host's input rules cannot be followed (%s); "
                 "open them with publish-allowed or publish-past-firewall in daemon.json",
                 refused,
             )
-            self._nft.text(closed_table(ports, inner))
+            self._nft.text(asked)
         self._active, self._asked, self._shown = True, asked, self._list(("inet", TABLE))
 
     def judge(self, forwards: Iterable[Forward]) -> None:
