@@ -25,7 +25,6 @@ FLAGS_NOT_YET = {
     "image history": {"platform"},
     "image inspect": {"platform"},
     "image ls": {"tree"},
-    "system df": {"verbose"},
     "volume create": {  # of cluster volumes, which need a swarm
         *("availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing", "type"),
         *("topology-preferred", "topology-required"),
