@@ -55,7 +55,7 @@ from havre.wire.networks import (
 )
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
-from havre.wire.system import DiskUsage, Info, PruneBuildReport, Version
+from havre.wire.system import CheckLine, DiskUsage, Info, PruneBuildReport, Version
 from havre.wire.volumes import CreateVolume, PruneVolumesReport, Volume, VolumeList
 
 KNOWN = "c1"
@@ -299,6 +299,9 @@ class FakeSystem:
 
     async def info(self) -> Info:
         return {"ID": "x", "Containers": 0, "ServerVersion": "28.2.2", "Name": "host"}
+
+    async def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
+        yield {"Kind": "blob", "Name": "sha256:1", "Problem": "damaged", "Repaired": repair}
 
     async def df(self) -> DiskUsage:
         return {"LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": []}

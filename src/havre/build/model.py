@@ -7,6 +7,7 @@ from havre.base.errors import HavreError, InvalidInput
 from havre.build.dockerfile.errors import Location
 from havre.oci.descriptor import Descriptor, Platform
 from havre.oci.digest import Digest, chain_id
+from havre.registry.client.keyring import Credentials
 
 
 class BuildFailed(InvalidInput):
@@ -59,6 +60,7 @@ class BuildWishes:
     labels: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    credentials: Mapping[str, Credentials] = field(default_factory=dict, repr=False)
     ssh_agents: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
     no_cache_stages: tuple[str, ...] = ()

@@ -46,7 +46,7 @@ class Explanation:
         lines += [f"{name:34} {duration / _MS:8.2f}" for name, duration in self._phases]
         lines += ["", f"{'STEP OF THE START':34} {'AT MS':>8} {'MS':>8}"]
         lines += [
-            f"{str(step['Step'])[:34]:34} {step['Start'] / _MS:8.2f} {step['Duration'] / _MS:8.2f}"
+            f"{str(step['Step'])[:34]:34} {(step['Start'] or 0) / _MS:8.2f} {(step['Duration'] or 0) / _MS:8.2f}"
             for step in self._steps
         ]
         screen.error("\n".join(lines))

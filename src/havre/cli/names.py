@@ -6,6 +6,7 @@ GROUPS = {
     "builder": "Manage builds",
     "container": "Manage containers",
     "image": "Manage images",
+    "manifest": "Manage Docker image manifests and manifest lists",
     "network": "Manage networks",
     "registry": "Serve a registry of images",
     "system": "Manage Havre",
@@ -34,8 +35,10 @@ _VOLUME = (
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
+    **{("manifest", verb): f"manifest_{verb}" for verb in ("annotate", "create", "inspect", "push", "rm")},
     **{("network", verb): f"network_{verb}" for verb in _NETWORK},
     ("registry", "serve"): "registry_serve",
+    ("system", "check"): "system_check",
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
     ("system", "prune"): "system_prune",

@@ -47,6 +47,10 @@ class BlobReader(io.RawIOBase):
         self._account(len(data), memoryview(data))
         return data
 
+    def verify_empty(self) -> None:
+        """For a blob without a byte, whose end no read reaches. Raises DamagedBlob."""
+        self._account(0, memoryview(b""))
+
     def close(self) -> None:
         """Give the handle back."""
         if not self.closed and self._handle >= 0:

@@ -10,12 +10,12 @@ from pathlib import Path
 from havre.base.atomic import sync_folder, write_file
 from havre.base.errors import InvalidInput
 from havre.content.awaited import Awaited
+from havre.content.drafts import Drafts
 from havre.content.errors import DigestMismatch, NoSuchBlob
 from havre.content.index import LayoutIndex
 from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
 from havre.content.partial import PartialBlob
-from havre.content.partials import Partials
 from havre.content.reader import BlobReader, Readable
 from havre.content.space import exhaustion
 from havre.kernel.files import syncfs
@@ -30,8 +30,8 @@ class Content:
     """Blobs under their digest, in `blobs/<algorithm>/<hex>`; a name there means the whole blob, on the disk.
 
     All calls block and may come from any thread; one process at a time owns the folder. What a dead
-    owner left half-written is removed when the next one opens the store, but for `partials`: blobs that
-    arrive over several lives of the process.
+    owner left half-written is removed when the next one opens the store, but for what may arrive over several
+    lives of the process: `partial` blobs, and `drafts`, whose digest is told only at their end.
 
     Nothing keeps a blob but a lease, while work is in progress, and the records of whoever calls
     `sweep`: so work holds a lease from before it looks for or writes its blobs until the record that
@@ -45,7 +45,7 @@ class Content:
         self._lost = root / "lost+found"
         self._leases = Leases()
         self.index = LayoutIndex(root / "index.json")
-        self.partials = Partials(root / "uploads", self._placer)
+        self.drafts = Drafts(root / "drafts", self._placer)
         with exhaustion(f"opening the blob store {root}"):
             self._lay_out()
             self.awaited = Awaited(root / "awaited")
@@ -203,7 +203,7 @@ class Content:
             (self._root / "blobs" / algorithm).mkdir(mode=0o755, parents=True, exist_ok=True)
         self._staging.mkdir(mode=0o700, exist_ok=True)
         self._partial.mkdir(mode=0o700, exist_ok=True)
-        self.partials.lay_out()
+        self.drafts.lay_out()
         for leftover in self._staging.iterdir():
             leftover.unlink()
         if not (self._root / "oci-layout").exists():

@@ -33,8 +33,8 @@ from havre.daemon.settings import engine_settings, network_settings, registry_se
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
+from havre.engine.build_images import BuildImages
 from havre.engine.builder_rooms import Workplace, open_builder
-from havre.engine.builds import LocalImages
 from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
@@ -57,6 +57,7 @@ from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
 from havre.engine.transfers import Transfers
+from havre.engine.upkeep import RunningMark, tidy
 from havre.engine.volume_copies import VolumeCopies
 from havre.engine.volumes import VolumeService
 from havre.images.images import Images
@@ -176,9 +177,12 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         held = Leases(parts)
         held.begin()
         await in_thread(snapshots.sweep)
-        workplace = await open_builder(parts, pictures, snapshots, LocalImages(pictures))
+        mark = RunningMark(config.data_root)
+        mark.begin()
+        undo.callback(mark.end)
+        workplace = await open_builder(parts, pictures, snapshots, BuildImages(parts, pictures, registry_client))
         undo.push_async_callback(workplace.close)
-        _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
+        _ = parts.tasks.start(tidy(pictures, mark), name="upkeep of images")
         engine_id = records.fact("engine-id", new_id)
         yield _Joined(parts, pictures, registry_client, cables, engine_id, cgroups, execs, held, workplace)
 
@@ -191,8 +195,3 @@ async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, I
     undo.push_async_callback(pictures.close)
     await pictures.open()
     return snapshots, pictures
-
-
-async def _sweep(pictures: Images) -> None:
-    """Space that a dead process left taken comes back while the first requests are served."""
-    await pictures.sweep()

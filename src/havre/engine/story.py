@@ -24,7 +24,7 @@ def told(story: Sequence[Passed], began_ns: int) -> list[BirthStep]:
             made.append(_step(step, last_ns, at_ns, began_ns))
             last_ns = at_ns
             continue
-        if last_ns < at_ns and not (made and made[-1].get("Step", "").startswith(_BIRTH)):
+        if last_ns < at_ns and not (made and (made[-1].get("Step") or "").startswith(_BIRTH)):
             made.append(_step("handed to the shim", last_ns, at_ns, began_ns))
         end_ns = story[number + 1].at_ns if number + 1 < len(story) else at_ns
         made.append(_step(step, at_ns, end_ns, began_ns))

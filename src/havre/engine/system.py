@@ -3,7 +3,7 @@
 import asyncio
 import os
 import platform
-from collections.abc import Mapping
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from havre.base import clock
@@ -21,6 +21,7 @@ from havre.engine.validate import ALIASES, RUNTIME
 from havre.engine.volumes import VolumeService
 from havre.wire.containers import ContainerSummary
 from havre.wire.system import (
+    CheckLine,
     Commit,
     DeviceInfo,
     DiskUsage,
@@ -149,6 +150,10 @@ class System:
             "DiscoveredDevices": await in_thread(_devices, settings.cdi_folders),
             "Warnings": _warnings(parts),
         }
+
+    def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
+        """Verify all that is stored; see `ImageService.check`."""
+        return self._images.check(repair=repair)
 
     async def df(self) -> DiskUsage:
         """What takes how much of the disk."""

@@ -24,9 +24,9 @@ class CreateResponse(TypedDict, total=False):
 class BirthStep(TypedDict, total=False):
     """One step of a start, in nanoseconds since the engine began it; Havre's own."""
 
-    Step: str
-    Start: int
-    Duration: int
+    Step: str | None
+    Start: int | None
+    Duration: int | None
 
 
 class UpdateContainer(Resources, total=False):

@@ -83,12 +83,19 @@ def leftovers(havre: Havre) -> set[str]:
     )
 
 
+def none_of(names: set[str]) -> bool:
+    """Whether there are none; a test that waits in vain shows which."""
+    if names:
+        print(names)
+    return not names
+
+
 @pytest.fixture
 def clean(havre: Havre) -> Callable[[], bool]:
     """Whether nothing is there that was not there before."""
     havre.havre("build", "-q", "-", stdin=b"FROM busybox\nRUN true\n", check=True)
     until(lambda: not leftovers(havre))
-    return lambda: not leftovers(havre)
+    return lambda: none_of(leftovers(havre))
 
 
 @pytest.mark.parametrize("docker", [False, True], ids=["havre", "docker"])

@@ -489,6 +489,7 @@ def test_networks_are_made_and_joined(world: World, target: str, body: object, s
         ("POST", "/build/cancel", 501),
         ("POST", "/session", 501),
         ("POST", "/auth", 400),
+        ("POST", "/system/check?repair=1", 200),
         ("GET", "/images/search?term=x", 200),
         ("GET", "/images/search?term=x&limit=y", 400),
         ("GET", "/distribution/a/b/json", 200),

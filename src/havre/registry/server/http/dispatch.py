@@ -1,13 +1,16 @@
 """The one place where requests come in and errors go out: parse, identify, check, call one handler, answer."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
+from aiohttp.web_protocol import RequestHandler
 
 from havre.base.errors import HavreError
 from havre.base.tasks import in_thread
@@ -80,10 +83,22 @@ class Dispatcher:
         self._policy = policy
         self._metrics = metrics
         self._headers = {**_API, **policy.headers}
+        self.busy: set[RequestHandler] = set()
+        """The connections with a request under way."""
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def drained(self, patience_s: float) -> None:
+        """Wait until no request is under way, or the patience is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._idle.wait()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The answer to *request*; raises nothing but the loss of the connection."""
+        """The answer to *request*; raises nothing."""
         start = time.monotonic()
+        self.busy.add(request.protocol)
+        self._idle.clear()
         caller, place, status, sent = Caller(), "other", _CLIENT_GONE, 0
         try:
             try:
@@ -92,14 +107,19 @@ class Dispatcher:
                 caller = await self._identify(exchange)
                 response = await self._answer(replace(exchange, caller=caller))
             except ConnectionError:
-                raise
+                return _broken_off(request)
             except Exception as error:  # noqa: BLE001  the outermost loop of a request: whatever it was, it is answered
                 response = self._failed(request, error)
+                if request.writer.output_size:  # of another answer, which cannot be taken back
+                    return _broken_off(request)
             if not response.prepared:
                 response.headers.update(self._headers)
             status, sent = response.status, response.content_length or 0
             return response
         finally:
+            self.busy.discard(request.protocol)
+            if not self.busy:
+                self._idle.set()
             seconds = time.monotonic() - start
             method = request.method if request.method in _METHODS else "other"
             self._metrics.request(method, place, status, seconds)
@@ -188,7 +208,7 @@ class Dispatcher:
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     def _failed(self, request: web.BaseRequest, error: Exception) -> web.Response:
-        """The answer to a request that failed. Raises ConnectionError when another answer has begun already."""
+        """The answer to a request that failed."""
         if isinstance(error, HavreError):
             refusal = refusal_of(error)
             if refusal.status >= 500:
@@ -196,11 +216,14 @@ class Dispatcher:
         else:
             _log.error("%s %s failed", request.method, request.raw_path[:512], exc_info=error)
             refusal = Refusal(Code.UNKNOWN, "the registry failed at this request; its log says more")
-        if request.writer.output_size:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionResetError(f"an answer broke off: {error}") from error
         return refused(refusal)
+
+
+def _broken_off(request: web.BaseRequest) -> web.Response:
+    """End the connection; the answer is for the HTTP library, which finds nobody to send it to."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=400)
 
 
 def _bound(handler: Callable[[Exchange, _T], Awaitable[web.StreamResponse]], target: _T) -> Verb:
