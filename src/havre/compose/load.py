@@ -40,6 +40,7 @@ class Wishes:
     consistent: bool = True
     completed: bool = True
     environment_resolved: bool = True
+    separator: str = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -113,6 +114,7 @@ def _project(sections: Sections, tree: Table, around: _Surroundings, wishes: Wis
         models=sections.models,
         extensions=sections.extensions,
         environment={**around.values, "COMPOSE_PROJECT_NAME": name},
+        separator=wishes.separator,
         places={service: str(place_of(tree, ("services", service))) for service in sections.services},
     )
 

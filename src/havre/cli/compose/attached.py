@@ -203,7 +203,7 @@ class Attached:
         return [one for one in find_containers(client, self._project.name) if not one.oneoff]
 
     def _short(self, name: str) -> str:
-        return name.removeprefix(f"{self._project.name}-")
+        return name.removeprefix(f"{self._project.name}{self._project.separator}")
 
 
 def _event(line: dict[str, object]) -> _Event:

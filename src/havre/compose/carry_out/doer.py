@@ -18,7 +18,6 @@ from havre.compose.carry_out.progress import Progress
 from havre.compose.carry_out.run import Cancel
 from havre.compose.carry_out.shared import SharedDoer
 from havre.compose.errors import ComposeError, Failed
-from havre.compose.model.names import container_name
 from havre.compose.model.parts import HEALTHY
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
@@ -91,7 +90,7 @@ class Doer:
         return self._project.services[name]
 
     def _name(self, service: Service, number: int) -> str:
-        return service.container_name or container_name(self._project.name, service.name, number)
+        return self._project.container_name(service, number)
 
     def _create(self, client: Client, service: Service, number: int, old: Container | None) -> None:
         name = self._name(service, number)
@@ -206,8 +205,7 @@ def _subject(step: Step, project: Project) -> str:
     """As the progress names it."""
     match step.act:
         case act.Create(service, number) | act.Start(service, number):
-            name = project.services[service].container_name if service in project.services else ""
-            return f"Container {name or container_name(project.name, service, number)}"
+            return f"Container {project.container_name(project.services[service], number)}"
         case act.Stop(container) | act.Remove(container) | act.Rename(container):
             return f"Container {container.name}"
         case act.CreateNetwork(key):
