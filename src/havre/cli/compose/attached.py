@@ -69,6 +69,7 @@ class Attached:
                 threading.Thread(target=meanwhile, daemon=True).start()
             return self._until_the_end(set(wishes.services), watching=meanwhile is not None)
         except KeyboardInterrupt:
+            self._session.progress.close()
             self._printer.release()
             self._stop_gracefully()
             return 130

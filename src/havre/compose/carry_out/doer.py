@@ -131,8 +131,7 @@ class Doer:
         return identifier
 
     def _replace(self, client: Client, old: Container, made: str, name: str) -> None:
-        if old.is_running:
-            client.act("POST", f"/containers/{old.id}/stop", {"t": self.settings.timeout_s})
+        self._end(client, old)
         try:
             client.act("DELETE", f"/containers/{old.id}", {"force": True})
         except ApiError as error:
@@ -154,16 +153,21 @@ class Doer:
     def _stop(self, client: Client, container: Container) -> None:
         subject = f"Container {container.name}"
         self._progress.begin(subject, "Stopping")
+        self._end(client, container)
+        self._progress.done(subject, "Stopped")
+
+    def _end(self, client: Client, container: Container) -> None:
+        """Run the hooks of its end and stop it; what does not run, or is gone, is no error."""
         service = self._project.services.get(container.service)
         if service is not None and container.state == "running":
             for hook in service.pre_stop:
                 run_hook(client, container.id, hook, service.name)
-        try:
-            client.act("POST", f"/containers/{container.id}/stop", {"t": self.settings.timeout_s})
-        except ApiError as error:
-            if error.status != 404:
-                raise
-        self._progress.done(subject, "Stopped")
+        if container.is_running:
+            try:
+                client.act("POST", f"/containers/{container.id}/stop", {"t": self.settings.timeout_s})
+            except ApiError as error:
+                if error.status != 404:
+                    raise
 
     def _remove(self, client: Client, container: Container, *, volumes: bool, force: bool) -> None:
         subject = f"Container {container.name}"
