@@ -59,6 +59,7 @@ class Bench:
         self.folder = folder
         self.name = f"{registry.name}/big:1"
         self.found: dict[str, dict[str, list[float]]] = {}
+        self.spent: dict[str, dict[str, list[float]]] = {}
         self.peaks: dict[str, list[float]] = {}
 
     def round(self, engine: Engine, *, counts: bool) -> None:
@@ -92,13 +93,14 @@ class Bench:
     def _measure(self, engine: Engine, name: str, act: Callable[[], None], *, counts: bool) -> None:
         os.sync()  # what came before is not what is measured
         Path(f"/proc/{engine.pid}/clear_refs").write_text("5")
-        started = time.perf_counter()
+        before, started = cpu_s(engine.pid), time.perf_counter()
         act()
-        took = time.perf_counter() - started
+        took, spent = time.perf_counter() - started, cpu_s(engine.pid) - before
         if isinstance(engine, Havre):
             self.peaks.setdefault(name, []).append(peak_bytes(engine.pid))
         if counts:
             self.found.setdefault(name, {}).setdefault(engine.NAME, []).append(took)
+            self.spent.setdefault(name, {}).setdefault(engine.NAME, []).append(spent)
 
 
 @contextmanager
@@ -139,6 +141,12 @@ def layers() -> Iterator[bytes]:
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
         yield buffer.getvalue()
+
+
+def cpu_s(pid: int) -> float:
+    """What a process and its children that ended have used, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_bytes(pid: int) -> float:

@@ -8,6 +8,7 @@ import msgspec
 
 from havre.base import clock
 from havre.base.errors import InvalidInput
+from havre.base.tasks import in_thread
 from havre.engine.ages import parse_until
 from havre.engine.globs import matches
 from havre.engine.parts import Parts
@@ -128,7 +129,7 @@ class ImageService:
             if (only_nameless and image.references) or not wanted(image) or self.uses(image.id):
                 continue
             items += await self._remove_whole(image)
-        await self._images.store.forget_unfinished()
+        await in_thread(self._images.store.content.awaited.forget)
         await self._images.sweep()
         reclaimed = max(0, before - disk_use(self._images.list()).layers_bytes)
         if items:

@@ -151,10 +151,6 @@ class ImageStore:
         image = self.catalogue.get(image_id)
         return image is not None and await in_thread(self._is_whole, image)
 
-    async def forget_unfinished(self) -> None:
-        """What pulls that were cut off have left is not kept for another attempt."""
-        await in_thread(self.content.awaited.forget)
-
     async def sweep(self) -> int:
         """Remove the blobs and the layers that nothing needs; the bytes that came free."""
         async with self._changing:

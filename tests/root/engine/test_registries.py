@@ -202,6 +202,20 @@ def test_skopeo_and_buildah_bring_and_take(havre: Havre, plain: Registry, tmp_pa
     assert havre.out("inspect", "-f", "{{.Config.Labels.by}}", f"{plain.name}/tools/built:1") == "buildah"
 
 
+def test_what_takes_how_much_in_detail(havre: Havre, plain: Registry) -> None:
+    havre.out("tag", "busybox", f"{plain.name}/sized:1")
+    container = havre.out(
+        "create", "-v", "sized:/x", "-v", "/tmp:/y", "--name", "sized", "busybox", "sleep", "1000000000"
+    )
+    try:
+        told = [start("system", "df", "-v", check=True).stdout.decode() for start in (havre.docker, havre.havre)]
+        theirs, ours = (re.sub(r"(Less than a|About a|[0-9]+) \w+ ago *", "", one) for one in told)
+        assert ours == theirs
+    finally:
+        havre.docker("rm", "-f", container)
+        havre.docker("volume", "rm", "sized")
+
+
 def test_manifest_lists_are_made_as_docker_makes_them(
     havre: Havre, plain: Registry, rootfs_tar: bytes, tmp_path: Path
 ) -> None:

@@ -146,11 +146,11 @@ def archive_routes(archives: Archives, transfers: Transfers) -> list[Route]:
         return await started(transfers.push(asked))
 
     return [
-        Route("POST", "/images/{name:*}/push", push),
+        Route("POST", "/images/{name:*}/push", push, endless=True),
         Route("GET", "/images/get", save),
         Route("GET", "/images/{name:*}/get", save),
         Route("POST", "/images/load", load),
-        Route("POST", "/images/create", create),
+        Route("POST", "/images/create", create, endless=True),
     ]
 
 
