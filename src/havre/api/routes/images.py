@@ -10,6 +10,7 @@ from havre.api.request import Request
 from havre.api.response import TAR, Answer, Response, Stream, as_json
 from havre.api.router import Route
 from havre.base.errors import InvalidInput, NotSupported
+from havre.base.numbers import parse_int
 from havre.wire.filters import Filters, parse_filters
 from havre.wire.images import AuthConfig, DeleteItem, HistoryItem, ImageInspect, ImageSummary, PruneImagesReport
 from havre.wire.progress import ProgressLine
@@ -120,6 +121,25 @@ def routes(images: Images) -> list[Route]:
         Route("POST", "/images/{name:*}/tag", tag),
         Route("DELETE", "/images/{name:*}", remove),
     ]
+
+
+class Collections(Protocol):
+    """What is asked of the engine about disk growth: Havre's own."""
+
+    async def collect(self, keep_days: int, keep_free_bytes: int, *, dry_run: bool) -> PruneImagesReport:
+        """Remove images that nobody used for long, until enough is free."""
+
+
+def collection_routes(collections: Collections) -> list[Route]:
+    """The route that asks *collections*."""
+
+    async def collect(request: Request) -> Answer:
+        query = request.query
+        days = parse_int(query.text("keep-days", "0"), what="keep-days", high=36500)
+        free = parse_int(query.text("keep-free", "0"), what="keep-free")
+        return as_json(await collections.collect(days, free, dry_run=query.flag("dry-run")))
+
+    return [Route("POST", "/images/collect", collect)]
 
 
 def archive_routes(archives: Archives, transfers: Transfers) -> list[Route]:
