@@ -163,9 +163,10 @@ class ImageService:
         """Take an image away with all its names, unless somebody begins to use it."""
         items: _Items = []
         names = [name.familiar for name in image.references] or [image.id]
-        with suppress(NoSuchImage, ImageInUse):  # somebody was faster, or began to use it
+        with suppress(ImageInUse):  # somebody began to use it
             for name in names:
-                items += [self._told(one) for one in await self._images.remove(name, self.uses)]
+                with suppress(NoSuchImage):  # it went with the last tag of its repository, or somebody was faster
+                    items += [self._told(one) for one in await self._images.remove(name, self.uses)]
         return items
 
     def _filter(self, filters: Filters, known: frozenset[str]) -> Callable[[Image], bool]:
