@@ -33,7 +33,7 @@ _GOALS = {"load": "1/2", "push": "1/1.5", "pull": "1/2", "save": "1/1.5", "rmi":
 def main() -> None:
     """Measure both engines in turn, and print a table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    with tempfile.TemporaryDirectory(prefix="hvbench", ignore_cleanup_errors=True) as folder, new_host() as host:
+    with tempfile.TemporaryDirectory(prefix="hvimages", ignore_cleanup_errors=True) as folder, new_host() as host:
         registry = Registry(host, Path(folder, "registry"))
         archive = Path(folder, "image.tar")
         archive.write_bytes(DockerArchive(list(layers()), tags=[f"{registry.name}/big:1"]).bytes())
