@@ -94,7 +94,16 @@ networks:
   front: {labels: {k: v}, ipam: {config: [{subnet: 10.77.0.0/24}]}}
 """
 # What differs between two runs, or between Compose's own two generations.
-OWN = ("Id", "Created", "Hostname", "config-hash", "project.config_files", "compose.version", "compose.image")
+OWN = (
+    "Id",
+    "Created",
+    "Hostname",
+    "config-hash",
+    "project.config_files",
+    "compose.version",
+    "compose.image",
+    "compose.depends_on",
+)
 GENERATIONS = ("AttachStdout", "AttachStderr", "Attachable", "ConsoleSize")
 
 

@@ -45,6 +45,10 @@ class Desk:
         """The same with a person at a terminal."""
         return on_terminal(self.engine.host.enter("bash", "-c", f"exec {line}"), self._environment)
 
+    def page(self, url: str) -> str:
+        """What a browser shows, once the server listens: a container runs a little before its program does."""
+        return self.type(f"until busybox wget -qO- {url} 2>/dev/null; do sleep 0.02; done")
+
     def rows(self, line: str) -> list[list[str]]:
         """The rows of a table that *line* shows, without its head, cut where columns are."""
         return [re.split(r"\s{2,}", row.rstrip()) for row in self.type(line).splitlines()[1:]]

@@ -43,7 +43,7 @@ def test_exercise_from_account_to_use(desk: Desk, hub: HavreRegistry) -> None:
     assert f"Status: Downloaded newer image for {name}" in pulled
     assert pulled.endswith(name)
     desk.type(f"docker container run -d -p 8080:80 {name}")
-    assert desk.type("until busybox wget -qO- http://localhost:8080 2>/dev/null; do sleep 0.05; done") == "served"
+    assert desk.page("http://localhost:8080") == "served"
     assert "Removing login credentials" in desk.type(f"docker logout {hub.domain}")
     desk.type(f"docker rm -f $(docker ps -aq); docker rmi {name}")
     assert desk.type(f"docker pull {name}", code=1)

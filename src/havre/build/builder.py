@@ -14,6 +14,7 @@ from havre.build.dockerfile.program import read_document
 from havre.build.dockerfile.scope import Platforms, unused_args, unused_args_warning
 from havre.build.graph import Graph
 from havre.build.images import LoadedImage, State, load_image, make_image
+from havre.build.including import with_included
 from havre.build.layers import Workshop
 from havre.build.looking import Report, Source, look
 from havre.build.model import BuildEvent, BuildFailed, BuildWishes, Built, Noticed, PullTold, Tagged
@@ -199,14 +200,15 @@ class _Build:
 def _source(context: Context, wishes: BuildWishes) -> Source:
     text = decode(context.dockerfile(wishes.dockerfile))
     ignored = context.ignore_file(wishes.dockerfile)
-    document = parse(text)
+    args = {name: value for name, value in wishes.args.items() if value is not None}
+    document = with_included(parse(text), context.find, args)
     return Source(
         text=text,
         name=wishes.dockerfile,
         document=document,
         program=read_document(document),
         platforms=Platforms(host_platform(), _platform(wishes.platform)),
-        args={name: value for name, value in wishes.args.items() if value is not None},
+        args=args,
         target=wishes.target,
         ignore=Ignore() if ignored is None else Ignore.read(decode(ignored)),
     )

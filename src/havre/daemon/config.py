@@ -54,6 +54,9 @@ class NetworkConfig:
     binding: str
     bip: str
     fixed_cidr: str
+    ipv6: bool
+    bip6: str
+    fixed_cidr6: str
     default_gateway: str
     pools: tuple[Pool, ...]
     mtu: int
@@ -275,6 +278,9 @@ def _network(values: _Values) -> NetworkConfig:
         binding=values.text("ip", "0.0.0.0"),
         bip=bip,
         fixed_cidr=values.text("fixed-cidr"),
+        ipv6=values.flag("ipv6", default=False),
+        bip6=values.text("bip6"),
+        fixed_cidr6=values.text("fixed-cidr-v6"),
         default_gateway=values.text("default-gateway"),
         pools=tuple(parse_pool(pool) for pool in raw_pools) if isinstance(raw_pools, list) else (),
         mtu=_at_least(values, "mtu", 0, 1500) or 1500,
@@ -352,13 +358,10 @@ def _nothing(text: str) -> bool:
 
 _LIMITED: Final[dict[str, Callable[[str], bool]]] = {
     "authorization-plugins": _nothing,
-    "bip6": _nothing,
     "cpu-rt-period": _nothing,
     "cpu-rt-runtime": _nothing,
     "default-gateway-v6": _nothing,
     "exec-opts": lambda text: text == "native.cgroupdriver=cgroupfs",
-    "fixed-cidr-v6": _nothing,
-    "ipv6": _nothing,
     "metrics-addr": _nothing,
     "min-api-version": lambda text: text in ("", "1.24"),
     "rootless": _nothing,

@@ -1,7 +1,7 @@
 """From the daemon's configuration to what each room calls its settings."""
 
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, ip_network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -81,6 +81,11 @@ def network_settings(config: NetworkConfig) -> NetworkSettings:
         bridge_name=config.bridge or defaults.bridge_name,
         bridge_interface=IPv4Interface(_address(config.bip, "bip", IPv4Interface)) if config.bip else None,
         fixed_cidr=IPv4Network(_address(config.fixed_cidr, "fixed-cidr", IPv4Network)) if config.fixed_cidr else None,
+        ipv6=config.ipv6,
+        bridge_interface6=IPv6Interface(_address(config.bip6, "bip6", IPv6Interface)) if config.bip6 else None,
+        fixed_cidr6=(
+            IPv6Network(_address(config.fixed_cidr6, "fixed-cidr-v6", IPv6Network)) if config.fixed_cidr6 else None
+        ),
         default_gateway=(
             IPv4Address(_address(config.default_gateway, "default-gateway", IPv4Address))
             if config.default_gateway

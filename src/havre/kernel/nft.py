@@ -37,7 +37,8 @@ class NftRefused(KernelError):
 class Nft:
     """A context in the network namespace of the thread that makes it, wherever it is used later.
 
-    For one thread at a time. Raises NftMissing.
+    For one thread at a time. The library waits by select(2), which ends a process whose descriptors are past 1,023: a
+    context is made early in a process, and kept. Raises NftMissing.
     """
 
     def __init__(self) -> None:

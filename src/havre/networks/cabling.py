@@ -63,8 +63,20 @@ class Cabling:
         """Lay cables that are gone anew. Raises KernelError, OSError."""
         with _opened(attachment) as sandbox, ExitStack() as undo:
             placed = self._lay(attachment, endpoints, sandbox, undo)
-            gateways = choose_gateways(attachment.endpoints)
-            inside.lead(sandbox, gateways, placed)
+            inside.align(sandbox, choose_gateways(attachment.endpoints), attachment.endpoints)
+            inside.announce(sandbox, placed)
+            undo.pop_all()
+
+    def settle(self, attachment: Attachment) -> None:
+        """Make a sandbox what its attachment says, however far a change had come. Raises KernelError, OSError."""
+        linked = [endpoint for endpoint in attachment.endpoints if endpoint.link]
+        with _opened(attachment) as sandbox, ExitStack() as undo:
+            unfit = inside.unfit(sandbox, linked)
+            inside.clear(sandbox, linked, unfit)
+            for endpoint in unfit:
+                self._plant.media.get(endpoint.network_id).unplug(endpoint)
+            placed = self._lay(attachment, unfit, sandbox, undo)
+            inside.align(sandbox, choose_gateways(attachment.endpoints), linked)
             inside.announce(sandbox, placed)
             undo.pop_all()
 

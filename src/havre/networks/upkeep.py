@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from ipaddress import IPv6Network
 
 from havre.base.clock import now_ns
 from havre.base.errors import Forbidden, HavreError
@@ -18,14 +17,13 @@ from havre.networks.media import rules_of
 from havre.networks.model import (
     BRIDGE,
     LINK_MARK,
-    AddressPool,
     Attachment,
     Endpoint,
     Network,
     NetworkInUse,
     Reconciled,
 )
-from havre.networks.plant import Plant, routed_elsewhere
+from havre.networks.plant import Plant, own_pool, routed_elsewhere
 from havre.networks.sandboxes import Remains
 from havre.networks.switchboard import Switchboard
 
@@ -52,7 +50,7 @@ class Upkeep:
         around = Surroundings(
             networks=tuple(plant.catalogue),
             routed=routed_elsewhere(plant.netlink, own),
-            pools=(*plant.settings.pools, *self._own_pools()),
+            pools=(*plant.settings.pools, own_pool(plant.catalogue.get(BRIDGE).id)),
             defaults=plant.settings.network_options,
         )
         network = plan_network(wish, new_id(), now_ns(), random_mac(), around)
@@ -104,9 +102,9 @@ class Upkeep:
             board.detach(sandbox_id)
         for medium in self._plant.media:
             medium.ensure()
-        found = links.list_links(self._plant.netlink)
-        self._sweep(found)
-        present = {link.name for link in found}
+        self._sweep(links.list_links(self._plant.netlink))
+        self._finish_changes()
+        present = {link.name for link in links.list_links(self._plant.netlink)}
         cut = {
             each.sandbox_id: missing
             for each in board.attachments()
@@ -138,10 +136,14 @@ class Upkeep:
         except (HavreError, OSError) as failed:
             _log.error("network %s cannot be brought up: %s", network.name, failed)
 
-    def _own_pools(self) -> tuple[AddressPool, ...]:
-        """Where IPv6 subnets come from when nobody says otherwise: a prefix of this host's own, RFC 4193."""
-        drawn = bytes.fromhex(self._plant.catalogue.get(BRIDGE).id[:10])
-        return (AddressPool(IPv6Network((b"\xfd" + drawn + bytes(10), 48)), 64),)
+    def _finish_changes(self) -> None:
+        """What an earlier process was cut off in is done to its end."""
+        for attachment in self._board.attachments():
+            if attachment.unsettled:
+                try:
+                    self._board.settle(attachment)
+                except (OSError, KeyError) as error:
+                    _log.error("sandbox %s is not connected as it should be: %s", attachment.sandbox_id, error)
 
     def _replug(self, attachment: Attachment, present: Mapping[str, Link]) -> None:
         for endpoint in attachment.endpoints:

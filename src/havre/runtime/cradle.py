@@ -117,11 +117,12 @@ def make_cradle(place: Place) -> Cradle | None:
 
 
 def sweep(cgroups: Cgroups, parent: str) -> None:
-    """Take away what cradles in *parent* left whose launchers are no more."""
+    """Take away what cradles in *parent* left whose launchers are no more; who still waits there waits for nobody."""
     for path in children(cgroups, parent):
         number = path.rpartition("/")[2].removeprefix(_SPARE)
         if number.isdecimal() and start_time(int(number)) is None:
             with contextlib.suppress(OSError, HavreError):
+                cgroups.kill(path)
                 cgroups.remove(path)
 
 

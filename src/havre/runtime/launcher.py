@@ -54,7 +54,6 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
     os.chdir("/")
     cgroups, spare_group = open_cgroups(), ""
     if cgroup_parent:
-        sweep(cgroups, cgroup_parent)
         spare_group = group_of(os.getpid(), cgroup_parent)
     tools = Tools(cgroups, open_mounted_proc(), fail_at, spare_group)
     boot_id()  # read once for all shims, as the options below are
@@ -62,10 +61,12 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
         parse_options(entry.options, kind=entry.type)
     orders = socket(fileno=fd)
     os.set_inheritable(fd, False)
+    Channel(orders).send(b"ready")
+    if cgroup_parent:
+        sweep(cgroups, cgroup_parent)
     gc.collect()
     gc.freeze()
     gc.disable()
-    Channel(orders).send(b"ready")
     _Zygote(orders, tools).serve()
 
 
@@ -89,7 +90,7 @@ class _Zygote:
         while True:
             if not self._spared and not poll.poll(_CALM_MS):
                 self._spare()
-            data, ancillary, _, _ = self._orders.recvmsg(_ORDER, _RIGHTS, _CLOEXEC)
+            data, ancillary = self._receive()
             if not data:
                 break
             if ancillary:
@@ -102,6 +103,13 @@ class _Zygote:
         if self._tools.spare_group:
             with contextlib.suppress(OSError, HavreError):  # a shim that was killed may have left it
                 self._tools.cgroups.remove(self._tools.spare_group)
+
+    def _receive(self) -> "tuple[bytes, list[tuple[int, int, bytes]]]":
+        """Nothing when havred is gone, also when it has left a message of ours unread: unix(7), ECONNRESET."""
+        try:
+            return self._orders.recvmsg(_ORDER, _RIGHTS, _CLOEXEC)[:2]
+        except ConnectionError:
+            return b"", []
 
     def _await_end_of_spare(self) -> None:
         """Havred has let go of it, or never heard of it: then it ends, and takes away what it prepared."""

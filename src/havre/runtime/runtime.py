@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Raw
@@ -103,7 +103,8 @@ class Runtime:
         if bundle.run_dir != self.run_dir(bundle.id):
             raise InvalidInput(f"the run folder of {bundle.id} is {self.run_dir(bundle.id)}, not {bundle.run_dir}")
         shim = Shim(bundle.id)
-        link = self._bind(shim, await self._fresh_shim())
+        channel, taken = await self._fresh_shim()
+        link = self._bind(shim, channel)
         wishes = [Attach(link.number(), wish) for _, wish in attachments]
         shim.attachments = tuple(link.attached(wish.seq) for wish in wishes)
         fds = [connection.fileno() for connection, _ in attachments]
@@ -116,21 +117,31 @@ class Runtime:
         except BaseException:
             link.close()
             raise
+        finally:
+            taken()
         if isinstance(answer, Started):
             shim.pid, shim.started_ns, shim.steps = answer.pid, answer.started_ns, answer.steps
         self._hold(shim)
         return shim
 
-    async def _fresh_shim(self) -> Channel:
-        """The channel of one that has nothing to do yet. Raises LauncherGone."""
+    async def _fresh_shim(self) -> "tuple[Channel, Callable[[], None]]":
+        """The channel of one that has nothing to do yet, and what to call once it has done it. Raises LauncherGone.
+
+        Only then may the launcher prepare the next one, whose cgroup has the name that this one's had.
+        """
         launcher = await self._ready_launcher()
         spare, self._spare = self._spare, None
+
+        def taken() -> None:
+            with contextlib.suppress(ChannelClosed, OSError):
+                launcher.send(b"taken")
+
         try:
             if spare is not None:
-                launcher.send(b"taken")
                 if _lives(spare):
-                    return spare
+                    return spare, taken
                 spare.close()
+                taken()
             ours, theirs = Channel.pair()
             try:
                 launcher.send(b"", [theirs.fileno()])
@@ -138,7 +149,7 @@ class Runtime:
                 theirs.close()
         except (ChannelClosed, BlockingIOError) as error:
             raise LauncherGone("the process that starts containers does not answer") from error
-        return ours
+        return ours, lambda: None
 
     async def adopt(self, container_id: str) -> Shim | None:
         """The shim of a container that an earlier havred started; None when there is none any more.

@@ -71,7 +71,10 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     images = Images(Content(tmp_path / "content"), snapshots, Names(tmp_path / "images.db"))
     await images.open()
     async with open_rooms(tmp_path / "rooms") as rooms:
-        steps, folders = Cache(tmp_path / "cache.db", lambda _: True), CacheFolders(tmp_path / "mounts")
+        steps, folders = (
+            Cache(tmp_path / "cache.db", lambda _: True),
+            CacheFolders(tmp_path / "mounts", rooms.parts.volumes),
+        )
         steps.open()
         folders.open()
         yield Bench(rooms, images, snapshots, BuildCache(images, steps, folders))

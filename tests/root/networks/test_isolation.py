@@ -148,6 +148,18 @@ async def test_ipv6(open_networks: Open, join: JoinOne, here: Place) -> None:
     assert "default via fd00:77::1" in two.sh("ip", "-6", "route")
 
 
+async def test_ipv6_on_the_default_bridge(open_networks: Open, join: JoinOne, here: Place) -> None:
+    networks = await open_networks(Settings(ipv6=True))
+    first, one = await join(networks)
+    _, two = await join(networks)
+    address = first.endpoints[0].ipv6_address
+    server = one.run(lambda: socket.create_server(("::", 80), family=socket.AF_INET6))
+    one.opened.callback(server.close)
+    assert address.startswith("fd")
+    assert _reaches6(two, address)
+    assert _reaches6(here, address)
+
+
 def _reaches6(place: Place, address: str, patience_s: float = 5) -> bool:
     client: socket.socket = place.run(lambda: socket.socket(socket.AF_INET6))
     with client:

@@ -105,7 +105,8 @@ def test_docker_pushes_and_pulls(world: World) -> None:
     world.dock("tag", "busybox", f"{name}:2")
     pushed = world.dock("push", "-a", name)
     assert pushed.count("digest: sha256:") == 2
-    by_digest = world.dock("inspect", "-f", "{{index .RepoDigests 0}}", f"{name}:1").strip()
+    known = json.loads(world.dock("inspect", "-f", "{{json .RepoDigests}}", f"{name}:1"))
+    by_digest = next(each for each in known if each.startswith(f"{name}@"))
     identity = world.dock("inspect", "-f", "{{.Id}}", f"{name}:1")
     world.dock("rmi", f"{name}:1", f"{name}:2", "busybox")
     try:
@@ -151,6 +152,24 @@ def test_docker_logs_in_and_out_over_tls(world: World) -> None:
     world.dock("rmi", mine)
     assert "denied" in world.dock("pull", mine, check=False)
     world.dock("pull", public)
+
+
+@pytest.mark.parametrize("kind", ["docker", "havre"])
+def test_passwords_alone(world: World, kind: str, tmp_path: Path) -> None:
+    """Without public repositories the registry asks for HTTP Basic."""
+    engine = world.havre if kind == "havre" else world.docker
+    settings = {"auth": {"htpasswd": {"path": str(world.folder / "users")}}}
+    with running_registry(Here(tmp_path / "basic", settings, world.host, "127.0.0.1")) as registry:
+        name = f"{registry.domain}/any/app:1"
+        world.on(engine, "tag", "busybox", name)
+        assert "no basic auth credentials" in world.on(engine, "push", name, check=False)
+        world.on(engine, "login", "-u", "alice", "-p", USERS["alice"], registry.domain)
+        sent = digest_in(world.on(engine, "push", name))
+        world.on(engine, "rmi", name)
+        assert digest_in(world.on(engine, "pull", name)) == sent
+        world.on(engine, "logout", registry.domain)
+        assert "no basic auth credentials" in world.on(engine, "pull", name, check=False)
+        world.on(engine, "rmi", name)
 
 
 @pytest.mark.parametrize("kind", ["docker", "havre"])

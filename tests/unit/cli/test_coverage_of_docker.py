@@ -32,7 +32,7 @@ FLAGS_NOT_YET = {
     "volume ls": {"cluster"},
 }
 ROOMS_NOT_YET = (
-    "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "image build",
+    "buildx", "checkpoint", "compose", "config", "context", "image build",
     "network connect", "network create", "network disconnect", "network prune", "network rm", "node", "plugin",
     "secret", "service", "stack", "swarm", "trust",
 )  # fmt: skip

@@ -154,7 +154,7 @@ def test_wrong_values(words: list[str]) -> None:
         ["--userns-remap", "default"],
         ["--metrics-addr", "127.0.0.1:1"],
         ["--selinux-enabled"],
-        ["--ipv6"],
+        ["--default-gateway-v6", "fd00::1"],
         ["--rootless"],
     ],
 )

@@ -5,12 +5,14 @@ from __future__ import annotations
 import hashlib
 import json
 import os
+from collections.abc import Mapping
 from urllib.parse import urlencode
 
 from havre.cli.build_flags import FLAGS, query_of
 from havre.cli.build_lending import lend
 from havre.cli.build_sources import Context, add_folder, open_context
 from havre.cli.compose.session import Session
+from havre.cli.credentials import auth_header
 from havre.cli.flags import parse
 from havre.client.build_context import Dockerfile, pack_context
 from havre.client.client import Client, json_lines
@@ -39,6 +41,10 @@ class ContextBuilder:
             self._build(client, service, build, image)
         except ClientError as error:
             raise Failed(f"{self._project.about(service.name)}: failed to build: {error}") from error
+
+    def credentials(self, image: str) -> Mapping[str, str]:
+        """As `havre login` keeps them."""
+        return auth_header(image)
 
     def _build(self, client: Client, service: Service, build: Build, image: str) -> None:
         given = parse(build_words(service, build, image, self._project), FLAGS)

@@ -22,6 +22,7 @@ from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
 from havre.runtime.foreign import birth as foreign
 from havre.runtime.foreign.birth import Around
 from havre.runtime.foreign.tool import Tool
+from havre.runtime.guest import Guest, make_guest
 from havre.runtime.init.enter import Host
 from havre.runtime.init.finish import Pipes, Terminal
 from havre.runtime.init.progress import Progress
@@ -36,6 +37,7 @@ from havre.runtime.spawn import Birth, Order, spawn, spawn_guest
 
 _KEPT_CODES = 256
 _GUEST = "guest:"
+_GUEST_AFTER_S = 0.005
 _PIDFD, _GROUP = "pidfd", "group"
 
 Told = Callable[[StartFailed | None, int], None]
@@ -78,6 +80,7 @@ class Container:
         self._codes: dict[str, int] = {}
         self._bare: set[str] = set()
         self._lingering = 0
+        self._guest: Guest | None = None
         self.cradle: Cradle | None = None
 
     @property
@@ -137,6 +140,9 @@ class Container:
 
         bundle, tools, head = decode_bundle(packed), self._tools, self._head
         cradle, self.cradle = self.cradle, None
+        if cradle is not None and self._tool is not None:
+            cradle.bury()
+            cradle = None
         birth = cradle.take(bundle, stdio, meanwhile) if cradle is not None else None
         if birth is None:
             meanwhile()
@@ -161,6 +167,7 @@ class Container:
     def remember(self) -> "tuple[Memory, dict[str, int], dict[str, int]]":
         """(what the next worker must know, descriptors to watch, descriptors to keep)."""
         first = self._running()
+        self._send_guest_away()
         watched, kept = first.streams.remember()
         watched[_PIDFD] = first.pidfd
         if self._group_fd is not None:
@@ -267,13 +274,12 @@ class Container:
         session.on_decided = lambda failure, birth: self._entered(session, wanted, told, failure, birth)
         session.on_exit = lambda: self._exec_ended(session)
 
-        def request() -> ExecRequest:
-            return replace(decode_exec_request(wanted.request), bare=bare)
-
-        tools = self._tools
-        progress = Progress(tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else "")
+        stdio = session.streams.open()
+        guest, self._guest = self._guest, None
+        birth = guest.take(wanted.request, stdio, bare=bare) if guest is not None else None
         try:
-            birth = self._spawn_guest(request, session, progress)
+            if birth is None:
+                birth = self._spawn_guest(lambda: _request(wanted, bare=bare), stdio)
         except StartFailed as error:
             session.streams.close()
             told(error, 0)
@@ -281,13 +287,31 @@ class Container:
         self._execs[session.id] = session
         session.bear(birth)
 
-    def _spawn_guest(self, request: Callable[[], ExecRequest], session: Session, progress: Progress) -> Birth:
-        first, tools, head, stdio = self._running(), self._tools, self._head, session.streams.open()
-        host = Host(first.pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+    def _door(self) -> "tuple[Host, int | None, Progress]":
+        """What a child needs to enter: the host, the group that it is born in, its progress."""
+        tools, head = self._tools, self._head
+        host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        fail_at = tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else ""
+        return host, self._group_fd, Progress(fail_at)
+
+    def _expect_guest(self) -> None:
+        """Another session may follow the one that has just ended."""
+        running = self._first is not None and self._first.running
+        if running and self._guest is None and self._group_fd is None and not self._execs and self._tool is None:
+            host, _, progress = self._door()
+            self._guest = make_guest(host, progress)
+
+    def _send_guest_away(self) -> None:
+        if self._guest is not None:
+            self._guest.bury()
+            self._guest = None
+
+    def _spawn_guest(self, request: Callable[[], ExecRequest], stdio: Pipes | Terminal) -> Birth:
+        host, group_fd, progress = self._door()
         if self._tool is not None:
-            around = Around(stdio, progress, host, first.pid)
-            return foreign.execute(self._tool, head.id, request, around)
-        return spawn_guest(request, stdio, host, self._group_fd, progress)
+            around = Around(stdio, progress, host, self.pid)
+            return foreign.execute(self._tool, self._head.id, request, around)
+        return spawn_guest(request, stdio, host, group_fd, progress)
 
     @property
     def _tool(self) -> Tool | None:
@@ -318,12 +342,14 @@ class Container:
         if self.on_exec_exit is not None and session.code is not None:
             self.on_exec_exit(session.id, session.code)
         self._let_go(session)
+        self._loop.after(_GUEST_AFTER_S, self._expect_guest)
 
     def _ended(self) -> None:
         """Nothing of the container may stay: its processes, then its last words, then the status, then the rest."""
         session = self._first
         if session is None or session.code is None:
             return
+        self._send_guest_away()
         oom_killed = self._end_others()
         session.streams.finish_reading()
         self.exit = Exit(code=session.code, oom_killed=oom_killed, finished_ns=time.time_ns())
@@ -377,6 +403,10 @@ def prepared(tools: Tools, reap: Callable[[int], int]) -> Cradle | None:
     if not tools.spare_group:
         return None
     return make_cradle(Place(tools.cgroups, tools.proc, tools.spare_group, reap, _own(tools)))
+
+
+def _request(wanted: Execute, *, bare: bool) -> ExecRequest:
+    return replace(decode_exec_request(wanted.request), bare=bare)
 
 
 def _own(tools: Tools) -> str:
