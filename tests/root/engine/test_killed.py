@@ -27,7 +27,20 @@ def havre(host: Host, tmp_path: Path, rootfs_tar: bytes) -> Iterator[Havre]:
     engine.start()
     engine.docker("import", "-", "busybox", stdin=rootfs_tar, check=True)
     before = left(engine)
-    yield engine
+    try:
+        yield engine
+        _leaves_nothing(engine, before)
+    finally:
+        engine.stop()
+    deadline = time.monotonic() + _DEADLINE_S
+    while groups := list(Path("/sys/fs/cgroup").glob(f"*/{host.name}")):
+        assert time.monotonic() < deadline, groups
+        for group in groups:  # the child that waited for the next start ends with its launcher
+            with suppress(OSError):
+                group.rmdir()
+
+
+def _leaves_nothing(engine: Havre, before: list[str]) -> None:
     if engine.process is not None and engine.process.poll() is not None:
         engine.start()
     engine.remove_all()
@@ -37,12 +50,6 @@ def havre(host: Host, tmp_path: Path, rootfs_tar: bytes) -> Iterator[Havre]:
     while left(engine) != before:  # files go in the background
         assert time.monotonic() < deadline, set(left(engine)) ^ set(before)
         time.sleep(0.05)
-    engine.stop()
-    while groups := list(Path("/sys/fs/cgroup").glob(f"*/{host.name}")):
-        assert time.monotonic() < deadline, groups
-        for group in groups:  # the child that waited for the next start ends with its launcher
-            with suppress(OSError):
-                group.rmdir()
 
 
 def left(engine: Havre) -> list[str]:
