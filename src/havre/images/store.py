@@ -120,8 +120,15 @@ class ImageStore:
             await to_the_end(in_thread(arrival.store_documents, candidate))
             layers = await unpack_layers(self.content, self.snapshots, plans, report)
             layers = tuple(known.get(layer.chain, layer) for layer in layers)
+            await to_the_end(in_thread(self._flush, arrival))
             async with self._changing:
                 return await to_the_end(self._publish(candidate, layers, now_ns() if tagged else 0))
+
+    def _flush(self, arrival: Arrival) -> None:
+        """All blobs and layers at once: the disk is waited for once an image, not once a layer."""
+        if arrival.blobs:
+            arrival.flush()
+        self.snapshots.sealing.flush()
 
     def repositories_with(self, blob: Digest, near: Reference) -> list[str]:
         """Other repositories of the registry of *near* that are known to hold *blob*."""

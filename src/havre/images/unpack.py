@@ -54,6 +54,7 @@ def unpack_again(content: Content, snapshots: Overlay, plans: tuple[LayerPlan, .
     work = _Work(content, snapshots, lambda _: None, threading.Event())
     for plan in plans:
         work.unpack(plan)
+    snapshots.sealing.flush()
 
 
 def unpack_stream(snapshots: Overlay, plan: LayerPlan, blob: Readable) -> Layer | None:

@@ -72,7 +72,7 @@ class Snapshots(Protocol):
     def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Layer:
         """Seal the uncompressed tar archive *stream* as the layer that makes *chain* of *parent*.
 
-        Layers of one stack may be unpacked at the same time. When this returns, the layer is on the disk.
+        Layers of one stack may be unpacked at the same time. On the disk the layer is after `Sealing.flush`.
         Unpacking what is sealed already answers at once and reads nothing. Raises InvalidInput for an archive
         that is damaged, hostile or not the one that *chain* names, ParentMissing (see there),
         ResourceExhausted; nothing is kept then.

@@ -24,7 +24,6 @@ from havre.base.atomic import sync_folder
 from havre.base.errors import InvalidInput
 from havre.content.reader import Readable
 from havre.content.space import exhaustion
-from havre.kernel.files import syncfs
 from havre.kernel.removing import remove_tree
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount
@@ -278,7 +277,6 @@ class Overlay:
                 handles.callback(os.close, tree)
                 applied = apply_layer(stream, tree, self._below(parent, handles))
                 _expect(chain, parent, applied)
-                syncfs(tree)
             layer = self._seal(staged, chain, parent, applied)
             undo.pop_all()
         return layer
@@ -294,16 +292,13 @@ class Overlay:
             opaque=applied.opaque,
         )
         try:
-            records.save(staged, layer)
             with suppress(FileNotFoundError):  # what stands there has no record, or it would be known
                 self._bin.put(self.root / chain.value)
             staged.rename(self.root / chain.value)
-            sync_folder(self.root)
         except BaseException:
             self.layers.drop_link(layer.link)
             raise
-        with self._lock:
-            self.layers.add(layer)
+        self.sealing.shelve(layer)
         return layer
 
     def _below(self, parent: Digest | None, handles: ExitStack) -> Callable[[], int] | None:

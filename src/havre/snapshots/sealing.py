@@ -1,7 +1,8 @@
-"""Sealing a tree in work as it lies: what it changed is a layer already, in overlayfs' own form, and only moves.
+"""Layers between their making and the disk; and sealing a tree in work as it lies.
 
-A layer that was sealed so is complete in memory at once, on the disk after `flush`. Until then its folder bears no
-record, and a process that starts after a crash sweeps it.
+What a tree in work changed is a layer already, in overlayfs' own form, and only moves. A new layer is known at once,
+and on the disk after `flush`: many may be made before the disk is waited for once. Until then its folder bears no
+record, and a process that starts after a crash sweeps it; so no record of anybody may name a layer before `flush`.
 """
 
 import os
@@ -50,6 +51,7 @@ class Sealing:
 
     shelves: Shelves
     _pending: list[Layer] = field(default_factory=list)
+    _flushing: threading.Lock = field(default_factory=threading.Lock)
 
     def seal(self, key: str, seal: Seal) -> Layer:
         """Make the tree in work *key*, which nobody uses any more, the layer that *seal* tells; *key* is gone then.
@@ -75,12 +77,21 @@ class Sealing:
             with self.shelves.lock:
                 self.shelves.unpacking.pop(seal.chain).set()
 
+    def shelve(self, layer: Layer) -> None:
+        """Let *layer*, whose folder bears its name but no record yet, be known; on the disk it is after `flush`."""
+        with self.shelves.lock:
+            self.shelves.layers.add(layer)
+            self._pending.append(layer)
+
     def flush(self) -> None:
         """Return when all that was sealed is on the disk, first the files, then the records that tell of them."""
-        with self.shelves.lock:
-            pending, self._pending = self._pending, []
-        if not pending:
-            return
+        with self._flushing:  # whoever finds nothing to do must not go on before it is done
+            with self.shelves.lock:
+                pending, self._pending = self._pending, []
+            if pending:
+                self._flush(pending)
+
+    def _flush(self, pending: list[Layer]) -> None:
         root = os.open(self.shelves.root, _FOLDER)
         try:
             with exhaustion("writing layers to the disk"):
@@ -88,6 +99,7 @@ class Sealing:
                 for layer in pending:
                     with suppress(FileNotFoundError):  # removed since
                         records.save(self.shelves.root / layer.chain.value, layer, durable=False)
+                syncfs(root)
         finally:
             os.close(root)
 
@@ -128,9 +140,7 @@ class Sealing:
         except BaseException:
             shelves.layers.drop_link(link)
             raise
-        with shelves.lock:
-            shelves.layers.add(layer)
-            self._pending.append(layer)
+        self.shelve(layer)
         self._discard(key)
         return layer
 

@@ -16,7 +16,7 @@ services:
   lone: {<<: *small, networks: [front]}
 networks:
   front: null
-  back: {internal: ${INTERNAL:-false}}
+  back: {internal: '${INTERNAL:-false}'}
 """
 
 

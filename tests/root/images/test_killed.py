@@ -20,7 +20,7 @@ import asyncio, os, signal, sys
 from pathlib import Path
 from tests.support.archives import body
 from tests.support.image_world import opened
-import havre.content.ingest, havre.images.names, havre.snapshots.overlay
+import havre.content.ingest, havre.images.names, havre.snapshots.sealing
 
 fuse = int(sys.argv[3])
 
@@ -42,9 +42,9 @@ def armed(owner, name):
 async def main():
     async with opened(Path(sys.argv[1])) as world:
         armed(os, "fsync")
-        armed(Path, "rename")
+        armed(os, "rename")
         armed(Path, "unlink")
-        armed(havre.snapshots.overlay, "syncfs")
+        armed(havre.snapshots.sealing, "syncfs")
         for verb in ("add", "tag", "remove"):
             armed(havre.images.names.Names, verb)
         if sys.argv[4] == "load":

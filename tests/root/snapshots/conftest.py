@@ -34,7 +34,9 @@ class Store:
     root: Path
 
     def layer(self, data: bytes, parent: Digest | None = None) -> Layer:
-        return self.overlay.unpack(chain_of(parent, data), parent, io.BytesIO(data))
+        made = self.overlay.unpack(chain_of(parent, data), parent, io.BytesIO(data))
+        self.overlay.sealing.flush()
+        return made
 
     def stack(self, *archives: bytes) -> Digest:
         parent: Digest | None = None

@@ -16,7 +16,7 @@ from havre.base.errors import InvalidInput
 from havre.content.errors import DamagedBlob
 from havre.content.store import Content
 from havre.kernel import files
-from havre.snapshots import overlay as overlay_module
+from havre.snapshots import sealing
 from havre.snapshots.budget import BadArchive
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.contract import View
@@ -177,6 +177,7 @@ import io, os, signal, sys
 from pathlib import Path
 from havre.oci.digest import Digest
 import havre.snapshots.overlay as overlay
+import havre.snapshots.sealing as sealing
 
 root, chain, parent, step = sys.argv[1:4] + [int(sys.argv[4])]
 data = sys.stdin.buffer.read()
@@ -192,7 +193,7 @@ def count() -> None:
 WATCHED = {"open", "os.mkdir", "os.rename", "os.remove", "os.rmdir", "os.symlink", "os.link", "os.chmod", "os.chown",
            "os.utime", "os.setxattr", "os.mknod"}
 sys.addaudithook(lambda event, args: count() if event in WATCHED else None)
-for module, name in ((os, "fsync"), (overlay, "syncfs")):
+for module, name in ((os, "fsync"), (sealing, "syncfs")):
     real = getattr(module, name)
     def watched(handle, real=real):
         count()
@@ -200,6 +201,7 @@ for module, name in ((os, "fsync"), (overlay, "syncfs")):
         count()
     setattr(module, name, watched)
 store.unpack(Digest.parse(chain), Digest.parse(parent), io.BytesIO(data))
+store.sealing.flush()
 print("sealed after", step - left)
 """
 
@@ -241,10 +243,10 @@ def test_killed_at_any_step_a_layer_is_whole_or_absent(store: Store) -> None:
     assert seen[True] >= 2
 
 
-def test_files_then_record_then_name(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_files_then_records(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """C-02: the order in which a layer becomes durable."""
     calls: list[str] = []
-    real_fsync, real_rename, real_syncfs = os.fsync, Path.rename, files.syncfs
+    real_fsync, real_rename, real_syncfs = os.fsync, os.rename, files.syncfs
 
     def name_of(handle: int) -> str:
         return Path(os.readlink(f"/proc/self/fd/{handle}")).name[:6]
@@ -257,24 +259,28 @@ def test_files_then_record_then_name(store: Store, monkeypatch: pytest.MonkeyPat
         calls.append(f"syncfs {name_of(handle)}")
         real_syncfs(handle)
 
-    def rename(self: Path, target: Path) -> Path:
+    def rename(source: str | Path, target: str | Path) -> None:
         calls.append(f"rename {Path(target).name[:6]}")
-        return real_rename(self, target)
+        real_rename(source, target)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(overlay_module, "syncfs", syncfs)
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(sealing, "syncfs", syncfs)
+    monkeypatch.setattr(os, "rename", rename)
     monkeypatch.setattr(os, "urandom", lambda count: b"\xaa" * count)
-    chain = store.layer(BASE).chain.value[:6]
-    assert calls == [
-        "syncfs diff",
-        "fsync .recor",
-        "rename record",
-        "fsync aaaaaa",
-        "rename aaaaaa",  # into the bin, had an unsealed folder stood there
-        f"rename {chain}",
-        "fsync overla",
-    ]
+    made = store.overlay.unpack(chain_of(None, BASE), None, io.BytesIO(BASE))
+    assert (
+        calls
+        == [
+            "rename aaaaaa",  # into the bin, had an unsealed folder stood there
+            f"rename {made.chain.value[:6]}",
+        ]
+    )
+    calls.clear()
+    store.overlay.sealing.flush()
+    assert calls == ["syncfs overla", "rename record", "syncfs overla"]
+    calls.clear()
+    store.overlay.sealing.flush()
+    assert calls == []  # nothing is owed to the disk any more
     calls.clear()
     store.overlay.prepare("k", store.overlay.chains()[0].chain)
     assert calls == []  # on the way of every start: nothing is waited for

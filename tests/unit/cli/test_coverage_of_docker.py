@@ -21,7 +21,6 @@ NOT_YET = frozenset(
 FLAGS_NOT_YET = {
     "container create": {"use-api-socket"},
     "container run": {"use-api-socket"},
-    "container start": {"checkpoint", "checkpoint-dir"},
     "image history": {"platform"},
     "image inspect": {"platform"},
     "image ls": {"tree"},

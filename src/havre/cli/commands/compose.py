@@ -25,6 +25,8 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     """Find the verb, read its flags, and do it."""
     if any(given.changed(flag.name) for flag in _ENGINE_FLAGS):
         client = client_for(given)
+    if given.many("insecure-registry"):
+        raise ClientError("--insecure-registry: the engine decides; name it in insecure-registries of daemon.json")
     if given.switch("version"):
         given.args = ["version"]
     if given.switch("help") or not given.args or given.args[0] == "help":

@@ -30,12 +30,17 @@ from havre.compose.plan.images import ImageWishes
 
 def act(given: Given, session: Session) -> int:
     """The exit code of the command; what the service depends on is started before."""
+    if given.switch("quiet"):
+        session.silence()
     name = given.args[0]
     project = session.project([name])
     if given.switch("service-ports") and given.many("publish"):
         raise UsageError("--service-ports and --publish are incompatible")
     images = ImageWishes(
-        pull=pull_policy(given.text("pull")), build=given.switch("build"), quiet=given.switch("quiet-pull")
+        pull=pull_policy(given.text("pull")),
+        build=given.switch("build"),
+        quiet=given.switch("quiet-pull"),
+        quiet_build=given.switch("quiet-build"),
     )
     service = _changed(project.services[name], given, project)
     dependencies = [one for one in with_dependencies(project, [name]) if one != name]

@@ -60,6 +60,7 @@ def _wishes(given: Given, project: Project) -> Wishes:
         wishes = replace(wishes, recreate_dependencies=ALWAYS)
     return replace(
         wishes,
+        images=replace(wishes.images, quiet_build=given.switch("quiet-build")),
         start=not given.switch("no-start"),
         timeout_s=timeout_of(given),
         renew_volumes=given.switch("renew-anon-volumes"),

@@ -13,7 +13,9 @@ from havre.compose.plan.images import ImageWishes
 def act(given: Given, session: Session) -> int:
     """Until ctrl-C; the services are built and started first unless told not to."""
     project = session.project(given.args)
-    watching = Watching(session, project, given.args or project.services, quiet=given.switch("quiet"))
+    watching = Watching(
+        session, project, given.args or project.services, quiet=given.switch("quiet"), prune=given.switch("prune")
+    )
     if not given.switch("no-up"):
         services = tuple(with_dependencies(project, given.args))
         converge(session, project, Wishes(services, frozenset(given.args), images=ImageWishes(build=True)))

@@ -25,7 +25,7 @@ def run(given: Given, client: Client, screen: Screen) -> int:
 
     def start(name: str) -> None:
         try:
-            client.act("POST", f"/containers/{name}/start")
+            client.act("POST", f"/containers/{name}/start", _checkpoint(given))
         except ClientError:
             failed.append(name)
             raise
@@ -34,6 +34,12 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     if failed:
         screen.error(f"Error: failed to start containers: {', '.join(failed)}")
     return code
+
+
+def _checkpoint(given: Given) -> dict[str, str] | None:
+    """The daemon refuses them: containers are not frozen to disk."""
+    names = ("checkpoint", "checkpoint-dir")
+    return {name: given.text(name) for name in names if given.text(name)} or None
 
 
 def _attached(given: Given, client: Client) -> int:
@@ -63,6 +69,8 @@ COMMAND = Command(
     usage="[OPTIONS] CONTAINER [CONTAINER...]",
     flags=(
         switch("attach", "Attach STDOUT/STDERR and forward signals", short="a"),
+        text("checkpoint", "Restore from this checkpoint (not available)"),
+        text("checkpoint-dir", "Use a custom checkpoint storage directory (not available)"),
         text("detach-keys", "Override the key sequence for detaching a container", default=DEFAULT_DETACH_KEYS),
         switch("interactive", "Attach container's STDIN", short="i"),
         switch("sig-proxy", "Forward signals", default=True),

@@ -69,6 +69,7 @@ class Attached:
                 threading.Thread(target=meanwhile, daemon=True).start()
             return self._until_the_end(set(wishes.services), watching=meanwhile is not None)
         except KeyboardInterrupt:
+            self._session.progress.close()
             self._printer.release()
             self._stop_gracefully()
             return 130
@@ -203,7 +204,7 @@ class Attached:
         return [one for one in find_containers(client, self._project.name) if not one.oneoff]
 
     def _short(self, name: str) -> str:
-        return name.removeprefix(f"{self._project.name}-")
+        return name.removeprefix(f"{self._project.name}{self._project.separator}")
 
 
 def _event(line: dict[str, object]) -> _Event:

@@ -5,7 +5,7 @@ from __future__ import annotations
 import hashlib
 import json
 import os
-from collections.abc import Mapping
+from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
 from havre.cli.build_flags import FLAGS, query_of
@@ -32,13 +32,15 @@ class ContextBuilder:
     def __init__(self, session: Session, project: Project, *, memory: int = 0) -> None:
         self._session, self._project, self._memory = session, project, memory
 
-    def build(self, client: Client, service: Service, image: str) -> None:
+    def build(self, client: Client, service: Service, image: str, *, quiet: bool) -> None:
         """Build *service* and tag it *image*, telling what the engine says. Raises Failed, naming the service."""
         build = service.build
         if build is None:
             raise ComposeError(f"service {service.name!r} has no build section")
         try:
-            self._build(client, service, build, image)
+            for line in self._build(client, service, build, image):
+                if not quiet:
+                    self._session.progress.output(f"Image {image}", line)
         except ClientError as error:
             raise Failed(f"{self._project.about(service.name)}: failed to build: {error}") from error
 
@@ -46,7 +48,7 @@ class ContextBuilder:
         """As `havre login` keeps them."""
         return auth_header(image)
 
-    def _build(self, client: Client, service: Service, build: Build, image: str) -> None:
+    def _build(self, client: Client, service: Service, build: Build, image: str) -> Iterator[dict[str, object]]:
         given = parse(build_words(service, build, image, self._project), FLAGS)
         extras = {"ssh": build.ssh, "secrets": build.secrets, "additional_contexts": build.additional_contexts}
         asked = [name for name, value in extras.items() if value]
@@ -61,8 +63,7 @@ class ContextBuilder:
         if session := lend(client, given, self._project.environment):
             query.append(("session", session))
         response = client.send("POST", f"/build?{urlencode(query)}", stream=context.pieces)
-        for line in json_lines(response):
-            self._session.progress.output(f"Image {image}", line)
+        yield from json_lines(response)
 
     def _contexts(self, build: Build, context: Context) -> dict[str, str]:
         made = {}

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import stat
 import threading
@@ -15,6 +16,7 @@ from havre.client.errors import ClientError
 from havre.client.tar_out import gathered, member
 from havre.compose.carry_out.hooks import run_hook
 from havre.compose.errors import ComposeError
+from havre.compose.model.names import PROJECT
 from havre.compose.model.parts import Hook
 from havre.compose.model.project import Project
 from havre.compose.plan.images import ImageWishes
@@ -22,12 +24,18 @@ from havre.compose.present import Container, find_containers
 
 
 class Watching:
-    """The triggers of some services, and what they do. *quiet* tells only what fails."""
+    """The triggers of some services, and what they do.
 
-    def __init__(self, session: Session, project: Project, services: Iterable[str], *, quiet: bool = False) -> None:
+    *quiet* tells only what fails; *prune* removes the images that a rebuild has replaced.
+    """
+
+    def __init__(
+        self, session: Session, project: Project, services: Iterable[str], *, quiet: bool = False, prune: bool = True
+    ) -> None:
         # A client of its own: `up` goes on with the session's while this runs on another thread.
         self._session = Session(session.top, session.client.another(), session.screen)
         self._client, self._project, self._quiet = self._session.client, project, quiet
+        self._prune = prune
         self._watched = watched(project.services[name] for name in services)
         if not self._watched:
             raise ComposeError(
@@ -99,6 +107,9 @@ class Watching:
                 images = ImageWishes(build=True)
                 converge(self._session, self._project, Wishes(tuple(rebuild), frozenset(rebuild), images=images))
                 self._say(f"service(s) {rebuild} successfully built")
+                if self._prune:
+                    marks = {"dangling": ["true"], "label": [f"{PROJECT}={self._project.name}"]}
+                    self._client.act("POST", "/images/prune", {"filters": json.dumps(marks)})
             for name in restart:
                 for container in self._containers(name):
                     _restart(self._client, container)

@@ -23,8 +23,8 @@ from havre.wire.images import ImageInspect
 class Supplier(Protocol):
     """What the command line knows and the engine does not: how a context is sent, and who asks a registry."""
 
-    def build(self, client: Client, service: Service, image: str) -> None:
-        """Build and tag *image*. Raises ComposeError or ClientError."""
+    def build(self, client: Client, service: Service, image: str, *, quiet: bool) -> None:
+        """Build and tag *image*, telling what the engine says unless *quiet*. Raises ComposeError or ClientError."""
 
     def credentials(self, image: str) -> Mapping[str, str]:
         """The header that tells the engine who asks the registry of *image*."""
@@ -53,7 +53,7 @@ class Images:
             elif wanted_act == "pull":
                 pulls.setdefault(image, service)
         self.pull(list(pulls.values()), quiet=wishes.quiet)
-        self.build(builds)
+        self.build(builds, quiet=wishes.quiet_build)
         if builds or pulls:
             there = self._look([self._project.image_of(service) for service in wanted])
         return {
@@ -62,13 +62,13 @@ class Images:
             if (local := there.get(self._project.image_of(service))) is not None
         }
 
-    def build(self, services: Iterable[Service]) -> None:
+    def build(self, services: Iterable[Service], *, quiet: bool = False) -> None:
         """Build, one after the other, those first whose images others build on."""
         for service in building_order(list(services), self._project):
             image = self._project.image_of(service)
             self._progress.begin(f"Image {image}", "Building")
             with self._clients.lent() as client:
-                self._supplier.build(client, service, image)
+                self._supplier.build(client, service, image, quiet=quiet)
             self._progress.done(f"Image {image}", "Built")
 
     def pull(self, services: list[Service], *, quiet: bool = False, ignore_failures: bool = False) -> None:

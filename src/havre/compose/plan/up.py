@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from havre.compose.check import sharing
 from havre.compose.errors import ComposeError
 from havre.compose.hashes import resource_hash
-from havre.compose.model.names import container_name
 from havre.compose.model.parts import STARTED
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
@@ -144,7 +143,7 @@ class _Up:
             elif one.number in numbers:
                 self._steps.add(f"remove {one.name}", act.Remove(one, force=True))
             else:
-                name = service.container_name or container_name(self._project.name, service.name, one.number)
+                name = self._project.container_name(service, one.number)
                 self._steps.add(f"rename {one.name}", act.Rename(one, name))
                 settled.append(one)
         return settled
