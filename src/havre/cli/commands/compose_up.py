@@ -11,7 +11,6 @@ from havre.cli.compose.create_flags import CREATE_FLAGS, create_wishes, refuse_t
 from havre.cli.compose.printer import Style
 from havre.cli.compose.ready import await_ready
 from havre.cli.compose.session import Session
-from havre.cli.compose.watching import Watching
 from havre.cli.flags import Given, UsageError, many, number, switch, text
 from havre.compose.errors import ComposeError
 from havre.compose.model.project import Project
