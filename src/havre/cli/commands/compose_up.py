@@ -45,6 +45,8 @@ def act(given: Given, session: Session) -> int:
     style = Style(not given.switch("no-log-prefix"), colours, given.switch("timestamps"))
     attached = Attached(session, project, _shown(given, project, wishes), ending, style)
     if given.switch("watch"):
+        from havre.cli.compose.watching import Watching
+
         return attached.run(wishes, Watching(session, project, given.args or project.services).run)
     return attached.run(wishes)
 
