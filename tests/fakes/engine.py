@@ -362,19 +362,19 @@ class FakeImages:
         self.asked.note("prune", filters)
         return {"ImagesDeleted": None, "SpaceReclaimed": 0}
 
-    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[ProgressLine]:
+    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool, platform: str) -> AsyncIterator[ProgressLine]:
         size = 0
         async for piece in archive:
             size += len(piece)
-        self.asked.note("load", size, quiet)
+        self.asked.note("load", size, quiet, *([platform] if platform else []))
         if self.failure is not None and not self.fail_after:
             raise self.failure
         yield {"stream": "Loaded image: x\n"}
         if self.failure is not None:
             raise self.failure
 
-    async def save(self, refs: list[str]) -> AsyncIterator[bytes]:
-        self.asked.note("save", refs)
+    async def save(self, refs: list[str], platform: str) -> AsyncIterator[bytes]:
+        self.asked.note("save", refs, *([platform] if platform else []))
         if "nosuch" in refs:
             raise NotFound("No such image: nosuch")
 

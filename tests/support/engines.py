@@ -121,7 +121,7 @@ class Havre(Engine):
     NAME = "havred"
 
     def command(self) -> list[str]:
-        return [PYTHON, "-m", "havre.daemon.main", "--cgroup-parent=/hv-builder"]
+        return [PYTHON, "-m", "havre.daemon.main"]
 
     def havre(
         self, *args: str, check: bool = False, stdin: bytes | None = None, timeout_s: float = 60

@@ -115,8 +115,8 @@ class _Build:
     async def build(self, read: _Read, names: tuple[Reference, ...]) -> str:
         """The image's id."""
         async with AsyncExitStack() as undo:
-            undo.callback(self._release)
             arrival = await undo.enter_async_context(self._rooms.images.arriving())
+            undo.callback(self._release)  # before the end of the arrival, which removes what nobody needs
             images = await self._images(read.needed, arrival)
             graph = read.planner.graph(read.needed, {key: image.config for key, image in images.items()})
             await self._check(read, graph)

@@ -60,6 +60,7 @@ class Workshop:
             size = tree_size(own)
         chain = tree.next_chain(stored.digest)
         self._hold(chain, stored.digest)
+        self._arrival.chains.add(chain)
         self.trees.sealing.seal(key, Seal(chain=chain, diff_id=stored.digest, size=size, own_root=own_root))
         blob = Descriptor(media_type=OCI_LAYER, digest=str(stored.digest), size=stored.size)
         return LayerMade(chain=chain, diff=stored.digest, blob=blob, size_bytes=size)

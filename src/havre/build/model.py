@@ -3,7 +3,7 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from havre.base.errors import HavreError, InvalidInput
+from havre.base.errors import InvalidInput
 from havre.build.dockerfile.errors import Location
 from havre.oci.descriptor import Descriptor, Platform
 from havre.oci.digest import Digest, chain_id
@@ -20,10 +20,6 @@ class BuildFailed(InvalidInput):
 
 class CommandFailed(BuildFailed):
     """The command of a RUN ended with another code than 0."""
-
-
-class BuildCancelled(HavreError):
-    """Another step failed first, or the client went away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -27,7 +27,9 @@ class BlobReader(io.RawIOBase):
         super().__init__()
         self._handle = handle
         self.digest = digest
-        self.size = os.fstat(handle).st_size
+        status = os.fstat(handle)
+        self.size = status.st_size
+        self.stored_ns = status.st_mtime_ns
         self._left = self.size
         self._hash = hashlib.new(digest.algorithm)
 

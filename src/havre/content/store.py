@@ -74,8 +74,9 @@ class Content:
         size: int | None = None,
         *,
         lease: Lease | None = None,
+        durable: bool = True,
     ) -> Stored:
-        """Store what *source* gives.
+        """Store what *source* gives; without *durable* it is on the disk after the next `flush`.
 
         Raises DigestMismatch, leaving nothing, unless it is *expected* and has *size* bytes (where given); an
         overlong source is left at the first byte too many. Storing what is there already is no error.
@@ -86,7 +87,7 @@ class Content:
                 if size is not None and blob.size + len(piece) > size:
                     raise DigestMismatch(f"blob {expected or ''} has more than the {size} bytes promised")
                 blob.write(piece)
-            return blob.commit(expected, size)
+            return blob.commit(expected, size, durable=durable)
 
     def partial(self, digest: Digest, lease: Lease) -> PartialBlob:
         """A context in which a blob arrives that may have begun before; one at a time for each digest."""

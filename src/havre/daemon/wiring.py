@@ -35,6 +35,7 @@ from havre.engine.archives import Archives
 from havre.engine.attach import Streams
 from havre.engine.build_images import BuildImages
 from havre.engine.builder_rooms import Workplace, open_builder
+from havre.engine.collection import Collections
 from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
@@ -106,6 +107,7 @@ class _Joined:
             *leases.routes(self.leases),
             *images.archive_routes(Archives(parts, self.images), Transfers(parts, self.images, self.registries)),
             *registries.routes(RegistryService(parts, self.registries)),
+            *images.collection_routes(Collections(parts, self.images, image_service)),
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts)),
             *volumes.routes(volume_service),

@@ -57,7 +57,7 @@ class BuildImages:
     def _here(self, name: str, platform: Platform | None) -> Image | None:
         try:
             image = self._images.find(name)
-        except (NoSuchImage, HavreError):
+        except HavreError:
             return None
         return image if platform is None or fits(image.config.platform, platform) is not None else None
 

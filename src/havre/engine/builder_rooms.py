@@ -27,7 +27,8 @@ class Workplace:
     contexts: Contexts
 
     async def close(self) -> None:
-        """Wait until what builds threw away is gone."""
+        """End what is lent, and wait until what builds threw away is gone."""
+        self.sessions.close()
         await in_thread(self.contexts.close)
 
 

@@ -128,7 +128,7 @@ class ImageService:
         for image in self._images.list():
             if (only_nameless and image.references) or not wanted(image) or self.uses(image.id):
                 continue
-            items += await self._remove_whole(image)
+            items += await self.remove_whole(image)
         await in_thread(self._images.store.content.awaited.forget)
         await self._images.sweep()
         reclaimed = max(0, before - disk_use(self._images.list()).layers_bytes)
@@ -159,12 +159,14 @@ class ImageService:
         """The containers made from an image."""
         return [ContainerUse(one.id, one.record.alive) for one in self._parts.roster if one.record.image_id == image_id]
 
-    async def _remove_whole(self, image: Image) -> _Items:
+    async def remove_whole(self, image: Image) -> _Items:
+        """Take an image away with all its names, unless somebody begins to use it."""
         items: _Items = []
         names = [name.familiar for name in image.references] or [image.id]
-        with suppress(NoSuchImage, ImageInUse):  # somebody was faster, or began to use it
+        with suppress(ImageInUse):  # somebody began to use it
             for name in names:
-                items += [self._told(one) for one in await self._images.remove(name, self.uses)]
+                with suppress(NoSuchImage):  # it went with the last tag of its repository, or somebody was faster
+                    items += [self._told(one) for one in await self._images.remove(name, self.uses)]
         return items
 
     def _filter(self, filters: Filters, known: frozenset[str]) -> Callable[[Image], bool]:

@@ -116,7 +116,10 @@ def _discard(parts: Parts, identifier: str) -> OSError | None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of the engine's own, which no container can reach; what is gone already is no error."""
+    """Remove a folder of the engine's own, which no container can reach.
+
+    What is gone already is no error, so two removals of one folder may meet.
+    """
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
@@ -124,6 +127,8 @@ def remove_folder(folder: Path) -> None:
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             remove_folder(Path(entry.path))  # the log driver's own
-        else:
+            continue
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(entry.path)  # noqa: PTH108  one call a file on the way of each removal
-    os.rmdir(folder)  # noqa: PTH106
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(folder)  # noqa: PTH106

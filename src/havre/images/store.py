@@ -120,6 +120,8 @@ class ImageStore:
             await to_the_end(in_thread(arrival.store_documents, candidate))
             layers = await unpack_layers(self.content, self.snapshots, plans, report)
             layers = tuple(known.get(layer.chain, layer) for layer in layers)
+            if arrival.blobs:
+                await to_the_end(in_thread(arrival.flush))
             async with self._changing:
                 return await to_the_end(self._publish(candidate, layers, now_ns() if tagged else 0))
 

@@ -3,11 +3,13 @@
 import logging
 import re
 from collections.abc import Iterable, Sequence
+from pathlib import Path
 
 from havre.kernel.nft import Nft, NftRefused
 from havre.networks.host_rules import (
     TABLE,
     Guarded,
+    NotUnderstood,
     change_ports,
     closed_table,
     judges,
@@ -19,6 +21,7 @@ from havre.networks.port_rules import Forward
 
 _OURS = frozenset({"havre", TABLE})
 _TABLE_LINE = re.compile(r"^table (?P<family>ip|ip6|inet) (?P<name>\S+)$", re.MULTILINE)
+_OLD_TABLES = tuple(Path(f"/proc/thread-self/net/{name}_tables_names") for name in ("ip", "ip6"))
 _log = logging.getLogger(__name__)
 
 
@@ -29,6 +32,7 @@ class HostFirewall:
         self._nft = nft
         self._opened = tuple(opened)
         self._active = False
+        self._warned = False
         self._asked = ""
         self._shown = ""
 
@@ -41,23 +45,27 @@ class HostFirewall:
 
         Where they cannot be copied the ports are closed to the outside. Raises NftRefused.
         """
+        self._warn_of_old_rules()
         listed = [text for text in map(self._list, self._tables()) if judges(text)]
         if not listed:
             self._forget()
             return
         ports = [self._guarded(each) for each in forwards if self._is_judged(each)]
-        asked = replace_table(listed, ports, inner)
-        if asked == self._asked and self._list(("inet", TABLE)) == self._shown:
-            return
         try:
+            asked = replace_table(listed, ports, inner)
+            if asked == self._asked and self._list(("inet", TABLE)) == self._shown:
+                return
             self._nft.text(asked)
-        except NftRefused as refused:
+        except (NftRefused, NotUnderstood) as refused:
+            asked = closed_table(ports, inner)
+            if asked == self._asked and self._list(("inet", TABLE)) == self._shown:
+                return
             _log.error(
                 "published ports are closed to other hosts: the host's input rules cannot be followed (%s); "
                 "open them with publish-allowed or publish-past-firewall in daemon.json",
                 refused,
             )
-            self._nft.text(closed_table(ports, inner))
+            self._nft.text(asked)
         self._active, self._asked, self._shown = True, asked, self._list(("inet", TABLE))
 
     def judge(self, forwards: Iterable[Forward]) -> None:
@@ -77,6 +85,13 @@ class HostFirewall:
                 except NftRefused as error:
                     if not error.names_nothing:
                         raise
+
+    def _warn_of_old_rules(self) -> None:
+        """Once: rules of the kernel's older interface cannot be read here."""
+        tables = [path for path in _OLD_TABLES if path.exists() and "filter" in path.read_text().split()]
+        if tables and not self._warned:
+            self._warned = True
+            _log.warning("this host has rules of iptables-legacy (%s); published ports do not follow them", tables[0])
 
     def _forget(self) -> None:
         if self._active or ("inet", TABLE) in self._named():

@@ -14,12 +14,18 @@ _FIRST_PRIORITY = -140  # behind connection tracking, before anything is led on
 _HEADER = re.compile(r"type filter hook input priority [^;]+;(?: policy (?P<policy>accept|drop);)?")
 _JUMP = re.compile(r"\b(jump|goto) ([A-Za-z_][\w./-]*)")
 _SET = re.compile(r"@([A-Za-z_][\w./-]*)")
-_LOG = re.compile(r'\blog(?: (?:prefix "[^"]*"|level \w+|flags [\w ,]+?|group \d+|snaplen \d+|queue-threshold \d+))*')
+_FLAGS = r"flags (?:all|skuid|ether|ip options|tcp [\w,]+)"
+_LOG = re.compile(rf'\blog(?: (?:prefix "[^"]*"|level \w+|{_FLAGS}|group \d+|snaplen \d+|queue-threshold \d+))*')
 _COUNTER = re.compile(r'\bcounter(?: (?:name "?[\w./-]+"?|packets \d+ bytes \d+))?')
 _REJECT = re.compile(r"\breject\b(?: with \S+(?: type \S+| \S+)?)?")
+_QUOTED = re.compile(r'"[^"]*"')
 _UNKNOWN = re.compile(r"\bxt (?:match|target)\b|^#")
 _HARMLESS = re.compile(r"\b(?:accept|return|continue)$")
 _FAMILIES = {"ip": "ipv4", "ip6": "ipv6", "inet": ""}
+
+
+class NotUnderstood(ValueError):
+    """A listed table has more chains for incoming packets than were found in it."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -44,8 +50,12 @@ def replace_table(listed: Sequence[str], ports: Iterable[Guarded], inner: Sequen
     """The commands after which our table holds a copy of the input chains of *listed*, each a table in nft's words.
 
     The chains judge what begins towards *ports* and comes neither from this host nor from a bridge in *inner*.
+    Raises NotUnderstood.
     """
     tables = [_parse(text) for text in listed]
+    for text, table in zip(listed, tables, strict=True):
+        if len(_HEADER.findall(text)) != len(_bases(table)):
+            raise NotUnderstood(text.partition("\n")[0])
     chains = [line for at, table in enumerate(tables) for line in _copied(table, at)]
     lines = [f"add table inet {TABLE}", f"delete table inet {TABLE}", f"table inet {TABLE} {{"]
     lines += _subjects(ports, inner)
@@ -70,8 +80,8 @@ def change_ports(verb: str, ports: Iterable[Guarded]) -> str:
 
 
 def judges(text: str) -> bool:
-    """Whether a listed table has a chain for incoming packets that can close something."""
-    return any(_HEADER.search(line) for lines in _parse(text).chains.values() for line in lines[:1])
+    """Whether a listed table has a chain for incoming packets."""
+    return _HEADER.search(text) is not None
 
 
 def _subjects(ports: Iterable[Guarded], inner: Sequence[str]) -> list[str]:
@@ -116,7 +126,7 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
     depth, head, body = 0, "", list[str]()
     for line in lines:
         before = depth
-        depth += line.count("{") - line.count("}")
+        depth += _opening(line)
         if before == 0 and depth:
             head, body = line, []
         elif depth == 0 and head:
@@ -127,20 +137,32 @@ def _blocks(lines: Sequence[str]) -> Iterator[tuple[str, str, list[str]]]:
             body.append(line)
 
 
+def _opening(line: str) -> int:
+    """How many braces a line leaves open; those in quotes are the user's words."""
+    bare = _QUOTED.sub("", line)
+    return bare.count("{") - bare.count("}")
+
+
 def _whole_lines(lines: Iterable[str]) -> Iterator[str]:
     """Rules that were printed over several lines in one each."""
     kept = ""
     for line in lines:
         kept = f"{kept} {line}".strip()
-        if kept.count("{") == kept.count("}"):
+        if _opening(kept) == 0:
             yield kept
             kept = ""
+
+
+def _bases(table: _Table) -> dict[str, re.Match[str]]:
+    """The chains that the kernel calls for incoming packets, and how each begins."""
+    found = {name: next(filter(None, map(_HEADER.search, lines)), None) for name, lines in table.chains.items()}
+    return {name: header for name, header in found.items() if header is not None}
 
 
 def _copied(table: _Table, number: int) -> Iterator[str]:
     """The input chains of *table*, what they jump to, and the sets that they ask."""
     prefix = f"h{number}_"
-    bases = {name: found for name, lines in table.chains.items() if lines and (found := _HEADER.search(lines[0]))}
+    bases = _bases(table)
     wanted, waiting = dict[str, None](), list(bases)
     while waiting:
         name = waiting.pop()
@@ -185,7 +207,7 @@ def _base_chain(name: str, family: str, priority: int, rules: Iterable[str]) -> 
 
 def _rule(line: str, prefix: str) -> str:
     """A rule as it is copied; empty for one that decides nothing. What cannot be understood closes, never opens."""
-    if _HEADER.search(line) or line.startswith("type "):
+    if line.startswith(("type ", "comment ")):
         return ""
     bare = _COUNTER.sub("", _LOG.sub("", line))
     if _UNKNOWN.search(bare):

@@ -75,7 +75,7 @@ class Upkeep:
             )
         users = [each.name for each in self._plant.catalogue if each.config_from == network.name]
         if network.config_only and users:
-            raise Forbidden(f"configuration network {network.name} is in use")
+            raise Forbidden(f'error while removing network: configuration network "{network.name}" is in use')
         self._plant.catalogue.drop(network)
         self._assert_rules()
         self._plant.media.drop(network)
@@ -83,8 +83,7 @@ class Upkeep:
 
     def repair(self) -> None:
         """Make bridges, ports and rules right again, whoever changed them."""
-        for medium in self._plant.media:
-            medium.ensure()
+        self._plant.media.ensure()
         present = {link.name: link for link in links.list_links(self._plant.netlink)}
         for attachment in self._board.attachments():
             self._replug(attachment, present)
@@ -100,8 +99,7 @@ class Upkeep:
         dead = [each.sandbox_id for each in board.attachments() if each.sandbox_id not in live]
         for sandbox_id in dead:
             board.detach(sandbox_id)
-        for medium in self._plant.media:
-            medium.ensure()
+        self._plant.media.ensure()
         self._sweep(links.list_links(self._plant.netlink))
         self._finish_changes()
         present = {link.name for link in links.list_links(self._plant.netlink)}
@@ -142,7 +140,7 @@ class Upkeep:
             if attachment.unsettled:
                 try:
                     self._board.settle(attachment)
-                except (OSError, KeyError) as error:
+                except (OSError, HavreError) as error:
                     _log.error("sandbox %s is not connected as it should be: %s", attachment.sandbox_id, error)
 
     def _replug(self, attachment: Attachment, present: Mapping[str, Link]) -> None:
@@ -157,7 +155,7 @@ class Upkeep:
         try:
             if attachment is not None:
                 self._board.cabling.mend(attachment, endpoints)
-        except (OSError, KeyError) as error:
+        except (OSError, HavreError) as error:
             _log.error("cannot connect sandbox %s again: %s", sandbox_id, error)
             return False
         return True

@@ -42,12 +42,16 @@ _RULES = list(DEVICE_RULES)
 
 
 class Place(NamedTuple):
-    """Where cradles are made: *group* is the cgroup that one has until its container gives it a name."""
+    """Where cradles are made: *group* is the cgroup that one has until its container gives it a name.
+
+    *empty* is a handle on a mount namespace with nothing in it.
+    """
 
     cgroups: Cgroups
     proc: Proc
     group: str
     reap: Callable[[int], int]
+    empty: int
     fail_at: str = ""
 
 
@@ -111,7 +115,7 @@ def make_cradle(place: Place) -> Cradle | None:
             place.cgroups.apply(place.group, Resources(devices=_RULES))
             cradle = _fork(place)
             undo.pop_all()
-    except (OSError, HavreError):
+    except (OSError, HavreError, ChannelClosed):
         return None
     return cradle
 
@@ -139,7 +143,7 @@ def _fork(place: Place) -> Cradle:
         try:
             pid, pidfd = clone3(child.FLAGS | CLONE.PARENT | CLONE.CLEAR_SIGHAND)
             if pid == 0:
-                child.wait(child.Crib(theirs, progress, place.cgroups, place.group, place.proc))
+                child.wait(child.Crib(theirs, progress, place.cgroups, place.group, place.proc, place.empty))
         finally:
             theirs.close()
         undo.pop_all()

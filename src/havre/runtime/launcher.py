@@ -31,6 +31,7 @@ from havre.kernel.procfs import open_mounted_proc
 from havre.runtime.cradle import group_of, sweep
 from havre.runtime.defaults import default_mounts
 from havre.runtime.init.mount_options import parse_options
+from havre.runtime.init.stage import empty_namespace
 from havre.runtime.shim.container import Tools
 from havre.runtime.shim.main import serve
 from havre.runtime.title import set_title
@@ -52,10 +53,7 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
     signal.pthread_sigmask(signal.SIG_SETMASK, ())
     os.umask(0o022)
     os.chdir("/")
-    cgroups, spare_group = open_cgroups(), ""
-    if cgroup_parent:
-        spare_group = group_of(os.getpid(), cgroup_parent)
-    tools = Tools(cgroups, open_mounted_proc(), fail_at, spare_group)
+    tools = Tools(open_cgroups(), open_mounted_proc(), fail_at)
     boot_id()  # read once for all shims, as the options below are
     for entry in default_mounts():
         parse_options(entry.options, kind=entry.type)
@@ -63,7 +61,9 @@ def main(fd: int, fail_at: str = "", cgroup_parent: str = "") -> None:
     os.set_inheritable(fd, False)
     Channel(orders).send(b"ready")
     if cgroup_parent:
-        sweep(cgroups, cgroup_parent)
+        sweep(tools.cgroups, cgroup_parent)
+        with contextlib.suppress(OSError):  # then there are no cradles
+            tools = tools._replace(spare_group=group_of(os.getpid(), cgroup_parent), empty=empty_namespace())
     gc.collect()
     gc.freeze()
     gc.disable()

@@ -15,6 +15,7 @@ from msgspec import Raw
 from havre.base.errors import HavreError, InvalidInput
 from havre.base.tasks import in_thread
 from havre.kernel.cgroups import Cgroups, open_cgroups
+from havre.kernel.cgroups.naming import is_gone
 from havre.kernel.channel import Channel, ChannelClosed, connect
 from havre.kernel.libc import KernelError
 from havre.kernel.process import boot_id, pidfd_open, pidfd_send_signal, start_time
@@ -216,10 +217,17 @@ class Runtime:
     def _sweep(self, container_id: str) -> None:
         run_dir = RunDir(self.run_dir(container_id))
         mark = run_dir.state()
-        self._kill(mark)
-        if mark is not None and mark.cgroup and self._cgroups is not None:
-            self._cgroups.remove(mark.cgroup)
+        if not self._is_clear(mark, run_dir.exit()):
+            self._kill(mark)
+            if mark is not None and mark.cgroup and self._cgroups is not None:
+                self._cgroups.remove(mark.cgroup)
         run_dir.remove()
+
+    def _is_clear(self, mark: Birthmark | None, ending: Exit | None) -> bool:
+        """Whether a shim saw to it that nothing but the run folder is left."""
+        if mark is None or ending is None or self._cgroups is None:
+            return False
+        return not mark.cgroup or is_gone(self._cgroups, mark.cgroup)
 
     def _kill(self, mark: Birthmark | None) -> None:
         """End the container's processes, if they are still those that *mark* was written for."""

@@ -37,7 +37,7 @@ def py(havre: Havre) -> Iterator[Any]:
 
 def test_docker_s_lines(havre: Havre, context: Path) -> None:
     (context / "Dockerfile").write_text(TEXT.replace("world", "lines"))
-    done = havre.build("-t", "lines", "-t", "lines:two", str(context), check=True)
+    done = havre.build("--no-cache", "-t", "lines", "-t", "lines:two", str(context), check=True)
     text = re.sub(r"[0-9a-f]{12}", "ID", done.stdout.decode())
     assert [line for line in text.splitlines() if line and "Sending build context" not in line] == [
         "Step 1/5 : FROM busybox",

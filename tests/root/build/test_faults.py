@@ -135,8 +135,8 @@ def test_a_killed_daemon_while_a_command_runs(havre: Havre, clean: Callable[[], 
     havre.kill()
     build.wait(10)
     havre.start()
-    until(lambda: not naps(), 5)
-    until(clean, 10)
+    until(lambda: not naps(), 20)
+    until(clean, 20)
     assert havre.havre("build", "-q", "-", stdin=b"FROM busybox\nRUN cat /proc/uptime > /stamp\n").returncode == 0
 
 
@@ -159,7 +159,7 @@ def test_a_killed_daemon_at_any_moment(havre: Havre, clean: Callable[[], bool], 
     havre.kill()
     build.wait(10)
     havre.start()
-    until(clean, 10)
+    until(clean, 20)
     havre.havre("build", "-q", "-t", "cut", "-", stdin=text.encode(), check=True)
     said = havre.out("run", "--rm", "--network", "none", "cut", "sh", "-c", "cat /a /x; ls -d /w/*; ls /etc")
     assert said.split() == [str(after_s), "hello", f"/w/{after_s}", "hostname", "hosts", "passwd", "resolv.conf"]

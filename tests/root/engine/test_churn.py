@@ -8,6 +8,7 @@ import threading
 import time
 from collections.abc import Callable, Iterator
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import suppress
 from dataclasses import fields
 from pathlib import Path
 from typing import Self
@@ -32,8 +33,12 @@ def engine(host: Host, tmp_path: Path, rootfs_tar: bytes) -> Iterator[Havre]:
     yield made
     made.remove_all()
     made.stop()
-    for group in Path("/sys/fs/cgroup").glob(f"*/{host.name}"):
-        group.rmdir()
+    deadline = time.monotonic() + _PATIENCE_S
+    while groups := list(Path("/sys/fs/cgroup").glob(f"*/{host.name}")):
+        assert time.monotonic() < deadline, groups
+        for group in groups:  # the child that waited for the next start ends with its launcher
+            with suppress(OSError):
+                group.rmdir()
 
 
 class Pings:

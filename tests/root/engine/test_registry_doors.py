@@ -154,4 +154,4 @@ def test_a_client_that_leaves_ends_its_pull(engine: WithFolder, host: Host, tmp_
             time.sleep(0.05)
     finally:
         server.kill()
-        server.wait()
+        server.communicate()

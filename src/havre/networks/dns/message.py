@@ -159,6 +159,11 @@ def code_of(reply: bytes) -> int:
     return reply[3] & 15
 
 
+def answers_of(reply: bytes) -> int:
+    """How many records the answer holds."""
+    return int.from_bytes(reply[6:8], "big")
+
+
 def fit(reply: bytes, query: bytes, limit: int) -> bytes:
     """*reply* if a datagram for this client holds it; else its header and question, marked as cut."""
     if len(reply) <= limit:

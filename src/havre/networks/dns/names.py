@@ -29,10 +29,11 @@ class Member:
 class Table:
     """The members of one network, for any thread.
 
-    Putting a member again replaces it; dropping an unknown one is no error.
+    Putting a member again replaces it; dropping an unknown one is no error. *version* grows with each change.
     """
 
     def __init__(self) -> None:
+        self.version = 0
         self._lock = threading.Lock()
         self._members: dict[str, Member] = {}
         self._holders: dict[str, tuple[str, ...]] = {}
@@ -70,6 +71,7 @@ class Table:
         return self._pointers.get(address)
 
     def _forget(self, key: str) -> None:
+        self.version += 1
         member = self._members.pop(key, None)
         if member is None:
             return
@@ -103,6 +105,11 @@ class View:
     tables: tuple[Table, ...] = field(default=())
     forwards: bool = True
     whole_names: bool = False
+
+    @property
+    def version(self) -> int:
+        """Another number after each change of what is seen."""
+        return sum([table.version for table in self.tables])
 
     def find(self, name: str) -> tuple[Address, ...] | None:
         """The addresses behind *name*, in lower case and without the last dot; None if no table knows it."""

@@ -15,6 +15,7 @@ from havre.networks.dns.message import (
     Malformed,
     Question,
     answer,
+    answers_of,
     fit,
     read_question,
     refusal,
@@ -23,6 +24,7 @@ from havre.networks.dns.names import View
 
 _PIECE: Final = 4096
 _AT_ONCE: Final = 64
+_KNOWN: Final = 512
 _ASKED_AT_ONCE: Final = 256
 _STREAMS: Final = 32
 _STREAM_IDLE_S: Final = 10.0
@@ -87,6 +89,33 @@ class NameServers:
             await self._shut(sandbox_id)
 
 
+class _Known:
+    """What was answered from a view as it is: the same question, but for its id, has the same answer.
+
+    Answers of several addresses are not kept: their order changes from question to question.
+    """
+
+    def __init__(self) -> None:
+        self._view: View | None = None
+        self._version = 0
+        self._said: dict[bytes, bytes] = {}
+
+    def find(self, query: bytes, view: View) -> bytes | None:
+        """The answer to *query*, if it is known, under its own id."""
+        version = view.version
+        if view is not self._view or version != self._version or len(self._said) > _KNOWN:
+            self._view, self._version = view, version
+            self._said.clear()
+            return None
+        said = self._said.get(query[2:])
+        return None if said is None else query[:2] + said
+
+    def keep(self, query: bytes, reply: bytes) -> None:
+        """Keep what was answered since the last `find`."""
+        if answers_of(reply) < 2:
+            self._said[query[2:]] = reply[2:]
+
+
 class _Server:
     """The server of one sandbox."""
 
@@ -97,6 +126,7 @@ class _Server:
         self._loop = loop
         self._datagrams = datagrams
         self._streams = streams
+        self._known = _Known()
         self._asking: set[asyncio.Task[None]] = set()
         self._talking: set[asyncio.Task[None]] = set()
         for each, on_news in ((datagrams, self._on_datagrams), (streams, self._on_stream)):
@@ -121,14 +151,19 @@ class _Server:
                 self._on_datagram(query, client)
 
     def _on_datagram(self, query: bytes, client: object) -> None:
+        view = self.desk.view
+        if (said := self._known.find(query, view)) is not None:
+            self._send(said, client)
+            return
         try:
             question = read_question(query)
         except Malformed as wrong:
             if wrong.code is not None:
                 self._send(refusal(query, wrong.code), client)
             return
-        reply = decide(question, self.desk.view, limit=question.limit)
+        reply = decide(question, view, limit=question.limit)
         if reply is not None:
+            self._known.keep(query, reply)
             self._send(reply, client)
         elif len(self._asking) >= _ASKED_AT_ONCE:
             self._send(answer(question, code=Code.REFUSED), client)

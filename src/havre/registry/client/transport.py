@@ -197,6 +197,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"tls: failed to verify certificate: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, socket.gaierror):
+            return f"dial tcp: lookup {error.host}: {_words(error.os_error)}"
         return f"dial tcp {error.host}:{error.port}: connect: {_words(error.os_error)}"
     if isinstance(error, OSError):
         return _words(error)
@@ -206,13 +208,14 @@ def _reason(error: BaseException) -> str:
 
 
 def _is_refusal(error: aiohttp.ClientConnectorError) -> bool:
-    return error.os_error.errno in {errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH}
+    refusals = {errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH}
+    return isinstance(error.os_error, socket.gaierror) or error.os_error.errno in refusals
 
 
 def _words(error: OSError) -> str:
-    """As Go says it: `connection refused`; a resolver's own words where it has no number of the system."""
+    """As Go says it: `connection refused`; a resolver's and the TLS layer's own words where they have some."""
     if isinstance(error, socket.gaierror):
-        return f"lookup failed: {(error.strerror or str(error)).lower()}"
+        return (error.strerror or str(error)).lower()
     if isinstance(error, ssl.SSLError):
         return f"tls: {(error.reason or str(error)).replace('_', ' ').lower()}"
     if error.errno and error.errno > 0:

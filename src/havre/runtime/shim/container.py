@@ -51,6 +51,7 @@ class Tools(NamedTuple):
     proc: Proc
     fail_at: str
     spare_group: str = ""
+    empty: int = -1
 
 
 class Container:
@@ -400,9 +401,10 @@ class Container:
 
 def prepared(tools: Tools, reap: Callable[[int], int]) -> Cradle | None:
     """A child that waits for the launch that may come."""
-    if not tools.spare_group:
+    if not tools.spare_group or tools.empty < 0:
         return None
-    return make_cradle(Place(tools.cgroups, tools.proc, tools.spare_group, reap, _own(tools)))
+    place = Place(tools.cgroups, tools.proc, tools.spare_group, reap, tools.empty, _own(tools))
+    return make_cradle(place)
 
 
 def _request(wanted: Execute, *, bare: bool) -> ExecRequest:

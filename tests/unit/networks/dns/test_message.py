@@ -17,6 +17,7 @@ from havre.networks.dns.message import (
     Malformed,
     address_record,
     answer,
+    answers_of,
     code_of,
     fit,
     is_answer_to,
@@ -141,6 +142,8 @@ def test_an_answer_is_believed_only_for_its_question() -> None:
     for wrong in (asked, good[:11], b"\0\0" + good[2:], good.replace(b"web", b"wob")):
         assert wrong == good or not is_answer_to(asked, wrong)
     assert code_of(good) == Code.NO_ERROR
+    assert answers_of(good) == 0
+    assert answers_of(answer(read_question(asked), [address_record(ip_address("10.0.0.2"))] * 3)) == 3
 
 
 def test_a_long_answer_of_another_server_is_cut_to_its_question() -> None:

@@ -105,6 +105,26 @@ def test_a_change_is_seen_at_once(world: World) -> None:
     assert ask(port, "web").rcode() == dns.rcode.SERVFAIL
 
 
+def test_what_was_answered_once_is_not_believed_for_ever(world: World) -> None:
+    table = Table()
+    table.put("one", Member(("web",), (TWO,), "web.front"))
+    port = world.serve("a", Desk(view_of([table])))
+    for _ in range(2):
+        assert addresses(ask(port)) == {"10.0.0.2"}
+        assert ask(port, kind="AAAA").answer == []
+    table.put("one", Member(("web",), (ip_address("10.0.0.9"), ip_address("fd00::9")), "web.front"))
+    assert addresses(ask(port)) == {"10.0.0.9"}
+    assert addresses(ask(port, kind="AAAA")) == {"fd00::9"}
+    table.drop("one")
+    assert ask(port).rcode() == dns.rcode.SERVFAIL
+
+
+def test_addresses_of_a_shared_name_go_on_to_rotate(world: World) -> None:
+    port = world.serve("a", desk(count=2))
+    firsts = {str(ask(port).answer[0][0]) for _ in range(64)}
+    assert firsts == {"10.0.0.2", "10.0.0.3"}
+
+
 def test_a_stopped_server_gives_its_sockets_back(world: World) -> None:
     datagrams, streams = pair()
     world.servers.serve("a", datagrams, streams, desk())
