@@ -3,9 +3,9 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 APT_RUN := busybox-static iproute2 nftables libnftables1 tini
-APT_TEST := $(APT_RUN) docker.io docker-registry apache2-utils umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
+APT_TEST := $(APT_RUN) docker.io docker-compose docker-registry apache2-utils umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
 
-.PHONY: help install hello test unit root conformance check format bench soak vm clean
+.PHONY: help install hello test unit root conformance check format bench bench-all soak vm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -47,6 +47,9 @@ format: $(VENV)/.tested ## rewrite the sources in the one format
 
 bench: $(VENV)/.tested ## Havre and the reference engine, interleaved in one run
 	$(PYTHON) -m benchmarks.run
+
+bench-all: bench ## further: files, logs, networks, images, the registry, builds, applications; an hour
+	for each in files output networks images registry builds applications; do $(PYTHON) -m benchmarks.$$each || exit; done
 
 clean: ## forget what was built
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

@@ -14,8 +14,7 @@ from typing import Any
 from havre.api.routes.attach import AttachAsked
 from havre.api.routes.images import ImportWishes, PullWishes, PushWishes
 from havre.base.errors import Conflict, HavreError, NotFound, NotModified
-from havre.build.looking import Report
-from havre.build.model import BuildWishes
+from havre.build.model import BuildWishes, Report
 from havre.engine.build_lines import Lines
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes

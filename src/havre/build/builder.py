@@ -16,8 +16,8 @@ from havre.build.graph import Graph
 from havre.build.images import LoadedImage, State, load_image, make_image
 from havre.build.including import with_included
 from havre.build.layers import Workshop
-from havre.build.looking import Report, Source, look
-from havre.build.model import BuildEvent, BuildFailed, BuildWishes, Built, Noticed, PullTold, Tagged
+from havre.build.looking import Source, look
+from havre.build.model import BuildEvent, BuildFailed, BuildWishes, Built, Noticed, PullTold, Report, Tagged
 from havre.build.mounts import CacheFolders
 from havre.build.plan import Demands, Needed, Planner
 from havre.build.seams import ImageSource, Runner, Trees

@@ -12,7 +12,6 @@ from havre.base.ids import new_id
 from havre.base.tasks import in_own_thread, in_thread
 from havre.build.archives import FileReader, is_archive
 from havre.build.model import BuildFailed
-from havre.build.remote import fetch, is_git
 from havre.images.images import received
 from havre.images.inlet import Inlet
 from havre.images.threads import to_the_end
@@ -123,6 +122,8 @@ class Contexts:
                 await in_thread(folder.mkdir, 0o755)
                 root = os.open(folder, _FOLDER)
                 handles.callback(os.close, root)
+                from havre.build.remote import fetch
+
                 for file, address in wanted.items():
                     await in_own_thread(partial(fetch, address, folder, file, checksum))
                 yield Context(folder, root)
@@ -132,6 +133,8 @@ class Contexts:
     @asynccontextmanager
     async def remote(self, address: str) -> AsyncIterator[Context]:
         """The context at *address*: an archive, or a Dockerfile alone. Raises BuildFailed, BadArchive."""
+        from havre.build.remote import is_git
+
         if is_git(address):
             raise BuildFailed(f"unable to prepare context: clone {address[:256]} yourself: the engine runs no git")
         async with self.fetched({_REMOTE: address}) as context:

@@ -14,6 +14,7 @@ from havre.build.dockerfile.origins import find_target
 from havre.build.dockerfile.outline import Parameter, outline, targets
 from havre.build.dockerfile.reports import check_summary, findings_text
 from havre.build.dockerfile.scope import Platforms, global_args
+from havre.build.model import Report
 
 _WISHED = "BUILDKIT_DOCKERFILE_CHECK"
 
@@ -47,14 +48,6 @@ class Source:
             policy=self.policy,
         )
         return check(self.document, self.program, facts)
-
-
-@dataclass(frozen=True, slots=True)
-class Report:
-    """What was asked about a Dockerfile; *findings* is how many checks found something."""
-
-    text: str
-    findings: int = 0
 
 
 def look(source: Source, call: str) -> Report:

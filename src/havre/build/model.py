@@ -211,3 +211,11 @@ class BaseImage:
     reference: str
     tree: Tree
     platform: Platform
+
+
+@dataclass(frozen=True, slots=True)
+class Report:
+    """What was asked about a Dockerfile; *findings* is how many checks found something."""
+
+    text: str
+    findings: int = 0

@@ -1,12 +1,12 @@
 """What the builder needs of others: a process in a tree, an image by its name, a store of trees."""
 
-from collections.abc import Awaitable, Callable, Mapping
+from collections.abc import AsyncIterator, Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Protocol
 
-from havre.build.model import PullTold, StepLimits
+from havre.build.model import BuildEvent, BuildWishes, PullTold, Report, StepLimits
 from havre.images.model import Image
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
@@ -77,6 +77,18 @@ class Runner(Protocol):
         Raises BuildFailed when it cannot be started. Whether it ended, failed or was cancelled: no process, mount or
         network of it is left, and nothing in the tree that stood there only to be mounted on.
         """
+
+
+class Building(Protocol):
+    """Builds images: `builder.Builder`, which brings the language of Dockerfiles with it."""
+
+    async def build(
+        self, body: AsyncIterator[bytes], wishes: BuildWishes, tell: Callable[[BuildEvent], Awaitable[None]]
+    ) -> str:
+        """Build what an archive and *wishes* say; the image's id."""
+
+    async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
+        """What is to be said about the Dockerfile; nothing is built."""
 
 
 class ImageSource(Protocol):

@@ -32,7 +32,7 @@ def find_dockerfile(folder: str, wanted: str) -> Dockerfile:
     if not os.path.isdir(root):
         raise ClientError(f'unable to prepare context: path "{folder}" not found')
     path = wanted or os.path.join(root, DOCKERFILE)
-    if not wanted and not os.path.lexists(path) and os.path.lexists(path.lower()):
+    if not wanted and not os.path.lexists(path) and os.path.lexists(os.path.join(root, DOCKERFILE.lower())):
         path = os.path.join(root, DOCKERFILE.lower())
     if wanted and not os.path.isabs(wanted) and not os.path.lexists(path):
         path = os.path.join(root, wanted)

@@ -1,14 +1,14 @@
 """The builder of one data root, opened: its folders, its cache, and what it takes from the engine."""
 
 from dataclasses import dataclass
+from functools import cache as once
 from pathlib import Path
 
 from havre.base.tasks import in_thread
-from havre.build.builder import Builder, Rooms
 from havre.build.cache import Cache
 from havre.build.context import Contexts
 from havre.build.mounts import CacheFolders
-from havre.build.seams import ImageSource, Trees
+from havre.build.seams import Building, ImageSource, Trees
 from havre.engine.build_cache import BuildCache
 from havre.engine.build_runs import StepRunner
 from havre.engine.build_sessions import BuildSessions
@@ -42,16 +42,24 @@ async def open_builder(parts: Parts, images: Images, trees: Trees, source: Image
     await in_thread(sessions.sweep)
     await in_thread(_open, cache, contexts, folders)
     images.spare(cache.needed)
-    rooms = Rooms(
-        images=images,
-        trees=trees,
-        cache=cache,
-        contexts=contexts,
-        folders=folders,
-        source=source,
-        runner=StepRunner(parts),
-    )
-    return Workplace(Builds(parts, Builder(rooms), sessions), BuildCache(images, cache, folders), sessions, contexts)
+
+    @once
+    def builder() -> Building:
+        # The language of Dockerfiles loads with it, a third of the daemon's start.
+        from havre.build.builder import Builder, Rooms
+
+        rooms = Rooms(
+            images=images,
+            trees=trees,
+            cache=cache,
+            contexts=contexts,
+            folders=folders,
+            source=source,
+            runner=StepRunner(parts),
+        )
+        return Builder(rooms)
+
+    return Workplace(Builds(parts, builder, sessions), BuildCache(images, cache, folders), sessions, contexts)
 
 
 def _make_folders(root: Path) -> None:

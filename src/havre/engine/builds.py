@@ -1,15 +1,14 @@
 """Builds as the Engine API asks for them: its words become wishes, what happens becomes lines, names become events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator
+from collections.abc import AsyncGenerator, AsyncIterator, Callable
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
 
 from havre.base.errors import HavreError
-from havre.build.builder import Builder
-from havre.build.looking import Report
-from havre.build.model import BuildEvent, BuildWishes, Tagged
+from havre.build.model import BuildEvent, BuildWishes, Report, Tagged
+from havre.build.seams import Building
 from havre.engine.build_lines import ClassicLines, Lines
 from havre.engine.build_sessions import BuildSessions
 from havre.engine.parts import Parts
@@ -19,9 +18,9 @@ _WAITING: Final = 256
 
 
 class Builds:
-    """Builds images for clients."""
+    """Builds images for clients. *builder* gives the builder, each time the same one."""
 
-    def __init__(self, parts: Parts, builder: Builder, sessions: BuildSessions) -> None:
+    def __init__(self, parts: Parts, builder: Callable[[], Building], sessions: BuildSessions) -> None:
         self._parts = parts
         self._builder = builder
         self._sessions = sessions
@@ -49,7 +48,7 @@ class Builds:
 
     async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
         """What is to be said about the Dockerfile, instead of a build. Raises InvalidInput."""
-        return await self._builder.look(body, wishes, call)
+        return await self._builder().look(body, wishes, call)
 
     async def _told(
         self, body: AsyncIterator[bytes], wishes: BuildWishes, lines: Lines
@@ -75,7 +74,7 @@ class Builds:
     ) -> None:
         """Build, and put None behind the last event; a build that is cancelled is read by nobody any more."""
         try:
-            await self._builder.build(body, wishes, events.put)
+            await self._builder().build(body, wishes, events.put)
         except asyncio.CancelledError:
             raise
         except BaseException:

@@ -14,8 +14,7 @@ from havre.api.router import Route
 from havre.api.status import message_of
 from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.base.numbers import parse_int
-from havre.build.looking import Report
-from havre.build.model import BuildFailed, BuildWishes, StepLimits
+from havre.build.model import BuildFailed, BuildWishes, Report, StepLimits
 from havre.engine.build_lines import ClassicLines, Lines, QuietLines, StepLines
 from havre.engine.transfers import credentials_of
 from havre.registry.client.keyring import Credentials

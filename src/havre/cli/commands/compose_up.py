@@ -11,7 +11,6 @@ from havre.cli.compose.create_flags import CREATE_FLAGS, create_wishes, refuse_t
 from havre.cli.compose.printer import Style
 from havre.cli.compose.ready import await_ready
 from havre.cli.compose.session import Session
-from havre.cli.compose.watching import Watching
 from havre.cli.flags import Given, UsageError, many, number, switch, text
 from havre.compose.errors import ComposeError
 from havre.compose.model.project import Project
@@ -46,6 +45,8 @@ def act(given: Given, session: Session) -> int:
     style = Style(not given.switch("no-log-prefix"), colours, given.switch("timestamps"))
     attached = Attached(session, project, _shown(given, project, wishes), ending, style)
     if given.switch("watch"):
+        from havre.cli.compose.watching import Watching
+
         return attached.run(wishes, Watching(session, project, given.args or project.services).run)
     return attached.run(wishes)
 

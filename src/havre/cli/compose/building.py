@@ -8,8 +8,6 @@ import os
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
-from havre.cli.build_flags import FLAGS, query_of
-from havre.cli.build_lending import lend
 from havre.cli.build_sources import Context, add_folder, open_context
 from havre.cli.compose.session import Session
 from havre.cli.credentials import auth_header
@@ -49,6 +47,9 @@ class ContextBuilder:
         return auth_header(image)
 
     def _build(self, client: Client, service: Service, build: Build, image: str) -> Iterator[dict[str, object]]:
+        from havre.cli.build_flags import FLAGS, query_of
+        from havre.cli.build_lending import lend
+
         given = parse(build_words(service, build, image, self._project), FLAGS)
         extras = {"ssh": build.ssh, "secrets": build.secrets, "additional_contexts": build.additional_contexts}
         asked = [name for name, value in extras.items() if value]
