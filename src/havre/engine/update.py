@@ -42,7 +42,8 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
 
     When it raises, the record says what it said before.
     """
-    wish = parse_host({"HostConfig": {**wanted}})  # type: ignore[typeddict-item]  # a part of it
+    given = parse_host({"HostConfig": {**wanted}})  # type: ignore[typeddict-item]  # a part of it
+    wish = given if parts.facts.block_weight else replace(given, blkio_weight=0)
     async with container.lock:
         if container.gone:
             raise NoSuchContainer(f"No such container: {container.id}")
@@ -51,7 +52,7 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
             raise Conflict(
                 f'Cannot update container {record.id}: container is marked for removal and cannot be "update".'
             )
-        warnings = check_wish(record.host, wish, parts.facts)
+        warnings = check_wish(record.host, given, parts.facts)
         host = joined(record.host, wish)
         limits = limits_of(record.host, wish, parts.facts)
         if container.shim is not None and record.alive and limits != Resources():
