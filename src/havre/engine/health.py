@@ -47,7 +47,10 @@ def probe_command(config: Config) -> tuple[str, ...]:
 
 
 def judged(health: Health, result: ProbeResult, check: Healthcheck, age_ns: int) -> Health:
-    """*health* after one more answer, begun at *age_ns* of the container. A failure within the start period of one that was never well does not count."""
+    """*health* after one more answer, asked for at *age_ns* of the container.
+
+    A failure within the start period of one that was never well does not count.
+    """
     log = (*health.log, result)[-_MAX_LOG:]
     if result.code == 0:
         return Health(status=HEALTHY, streak=0, log=log)
