@@ -11,6 +11,7 @@ import msgspec
 
 from havre.base.atomic import sync_folder, write_file
 from havre.base.errors import InvalidInput
+from havre.base.exhaustion import exhaustion
 from havre.content.awaited import Awaited
 from havre.content.errors import DamagedBlob, DigestMismatch, NoSuchBlob
 from havre.content.ingest import BlobWriter, Stored
@@ -18,7 +19,6 @@ from havre.content.leases import Lease, Leases
 from havre.content.partial import PartialBlob
 from havre.content.partials import Partials
 from havre.content.reader import BlobReader, Readable
-from havre.content.space import exhaustion
 from havre.kernel.files import syncfs
 from havre.oci.descriptor import OCI_INDEX, Descriptor
 from havre.oci.digest import Digest

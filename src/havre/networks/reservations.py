@@ -10,13 +10,13 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from havre.base.errors import ResourceExhausted
+from havre.base.exhaustion import EXHAUSTED
 from havre.networks.model import PortBusy, PortWish, PublishedPort
 from havre.networks.relay import Relay
 
 _RANGE = Path("/proc/sys/net/ipv4/ip_local_port_range")
 _ANY = ("0.0.0.0", "::")
 _ABSENT = frozenset({errno.EAFNOSUPPORT, errno.EADDRNOTAVAIL})
-_EXHAUSTED = frozenset({errno.EMFILE, errno.ENFILE, errno.ENOMEM, errno.ENOBUFS})
 _KINDS = {
     "tcp": (socket.SOCK_STREAM, socket.IPPROTO_TCP),
     "udp": (socket.SOCK_DGRAM, socket.IPPROTO_UDP),
@@ -117,7 +117,7 @@ class Reservations:
                 except OSError as error:
                     if error.errno in _ABSENT and host_ip == "::" and len(wish.host_ips) > 1:
                         continue  # a host without IPv6
-                    if error.errno in _EXHAUSTED:
+                    if error.errno in EXHAUSTED:
                         raise ResourceExhausted(f"binding port {number}: {os.strerror(error.errno)}") from error
                     target = f"{shown}:{number}:{address}:{wish.port}/{wish.protocol}"
                     reason = _reason(error)

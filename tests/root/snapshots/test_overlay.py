@@ -244,7 +244,7 @@ def test_killed_at_any_step_a_layer_is_whole_or_absent(store: Store) -> None:
 def test_files_then_record_then_name(store: Store, monkeypatch: pytest.MonkeyPatch) -> None:
     """C-02: the order in which a layer becomes durable."""
     calls: list[str] = []
-    real_fsync, real_rename, real_syncfs = os.fsync, Path.rename, files.syncfs
+    real_fsync, real_rename, real_syncfs = os.fsync, os.rename, files.syncfs
 
     def name_of(handle: int) -> str:
         return Path(os.readlink(f"/proc/self/fd/{handle}")).name[:6]
@@ -257,13 +257,13 @@ def test_files_then_record_then_name(store: Store, monkeypatch: pytest.MonkeyPat
         calls.append(f"syncfs {name_of(handle)}")
         real_syncfs(handle)
 
-    def rename(self: Path, target: Path) -> Path:
+    def rename(source: str | Path, target: str | Path) -> None:
         calls.append(f"rename {Path(target).name[:6]}")
-        return real_rename(self, target)
+        real_rename(source, target)
 
     monkeypatch.setattr(os, "fsync", fsync)
     monkeypatch.setattr(overlay_module, "syncfs", syncfs)
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(os, "rename", rename)
     monkeypatch.setattr(os, "urandom", lambda count: b"\xaa" * count)
     chain = store.layer(BASE).chain.value[:6]
     assert calls == [

@@ -228,18 +228,18 @@ def test_other_tools_files_are_not_ours(content: Content, tmp_path: Path) -> Non
 def test_file_then_name_then_folder(content: Content, tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """C-02: the order in which a blob and the index become durable."""
     calls: list[str] = []
-    real_fsync, real_rename = os.fsync, Path.rename
+    real_fsync, real_rename = os.fsync, os.rename
 
     def fsync(handle: int) -> None:
         calls.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{handle}')).parent.name}")
         real_fsync(handle)
 
-    def rename(self: Path, target: Path) -> Path:
+    def rename(source: str | Path, target: str | Path) -> None:
         calls.append(f"rename {Path(target).parent.name}")
-        return real_rename(self, target)
+        real_rename(source, target)
 
     monkeypatch.setattr(os, "fsync", fsync)
-    monkeypatch.setattr(Path, "rename", rename)
+    monkeypatch.setattr(os, "rename", rename)
     content.ingest(io.BytesIO(DATA))
     assert calls == ["fsync ingest", "rename sha256", "fsync blobs"]
     calls.clear()
