@@ -85,7 +85,7 @@ def test_nothing_of_the_host_shows_while_we_enter(engine: Havre, tmp_path: Path,
     try:
         until_said(engine, "watching")
         for number in range(200):
-            wish = {"Cmd": ["true"], "User": "alice" if number % 3 == 0 else "", "Privileged": number % 5 == 0}
+            wish = {"Cmd": ["/bin/true"], "User": "alice" if number % 3 == 0 else "", "Privileged": number % 5 == 0}
             made = api.post("/containers/watched/exec", wish).json["Id"]
             assert api.post(f"/exec/{made}/start", {"Detach": True}).status == 200
             while api.get(f"/exec/{made}/json").json["Running"]:
@@ -119,15 +119,15 @@ LIBRARIES = [
 
 
 def trapped(folders: list[str]) -> bytes:
-    """An image whose every tool tells the host that it was run; `/keep` alone is honest."""
-    trap = b"#!/keep sh\n/keep touch /sprung\n"
+    """An image whose every tool tells the host that it was run; `/busybox` alone is honest."""
+    trap = b"#!/busybox sh\n/busybox touch /sprung\n"
     buffer = io.BytesIO()
     with tarfile.open(fileobj=buffer, mode="w") as archive:
         for name in [f"{folder}/{tool}" for folder in folders for tool in TOOLS] + LIBRARIES:
             member = tarfile.TarInfo(name)
             member.size, member.mode = len(trap), 0o755
             archive.addfile(member, io.BytesIO(trap))
-        archive.add("/bin/busybox", "keep")
+        archive.add("/bin/busybox", "busybox")
     return buffer.getvalue()
 
 
@@ -138,8 +138,8 @@ def test_nothing_of_a_running_image_is_run_or_loaded(engine: Havre, tmp_path: Pa
     )
     body = {
         "Image": "traps",
-        "Cmd": ["/keep", "sleep", "1000"],
-        "Healthcheck": {"Test": ["CMD", "/keep", "true"], "Interval": 200_000_000},
+        "Cmd": ["/busybox", "sleep", "1000"],
+        "Healthcheck": {"Test": ["CMD", "/busybox", "true"], "Interval": 200_000_000},
     }
     api = engine.api()
     made = api.post("/containers/create", body, name="trapped").json["Id"]
@@ -152,7 +152,7 @@ def test_nothing_of_a_running_image_is_run_or_loaded(engine: Havre, tmp_path: Pa
     (tmp_path / "f").write_text("x")
     engine.docker("top", made, check=True)
     engine.docker("top", made, "-eo", "pid,user,args", check=True)
-    assert engine.out("exec", "-u", "1234:5678", "-w", "/new", made, "/keep", "pwd") == "/new"
+    assert engine.out("exec", "-u", "1234:5678", "-w", "/etc", made, "/busybox", "pwd") == "/etc"
     engine.docker("cp", "-a", str(tmp_path / "f"), f"{made}:/f", check=True)
     engine.docker("cp", f"{made}:/bin", "-", check=True)
     engine.docker("export", made, check=True)
