@@ -111,7 +111,7 @@ def make_cradle(place: Place) -> Cradle | None:
             place.cgroups.apply(place.group, Resources(devices=_RULES))
             cradle = _fork(place)
             undo.pop_all()
-    except (OSError, HavreError):
+    except (OSError, HavreError, ChannelClosed):
         return None
     return cradle
 
