@@ -7,7 +7,7 @@ import json
 import os
 import socket
 import typing
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import closing
 from pathlib import Path
 from typing import Any
@@ -57,7 +57,7 @@ def paths(shape: Any, depth: int = 0) -> Iterator[tuple[str, ...]]:
                 yield from ((name, *path) for path in paths(part, depth + 1))
 
 
-def bodies(shape: Any, base: dict[str, object]) -> Iterator[tuple[str, bytes]]:
+def bodies(shape: Any, base: Mapping[str, object]) -> Iterator[tuple[str, bytes]]:
     """*base* with one field changed to one wrong value."""
     for path in paths(shape):
         for name, wrong in WRONG.items():

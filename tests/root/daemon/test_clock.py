@@ -70,7 +70,7 @@ def health(engine: Havre) -> tuple[str, list[str]]:
 @pytest.mark.parametrize("seconds", [DAY_S, -DAY_S])
 def test_probes_keep_their_times(engine: Shifted, seconds: int) -> None:
     """A start period is not over because the clock says so, and intervals go on."""
-    check = ("--health-cmd", "false", "--health-interval", "200ms", "--health-start-interval", "200ms")
+    check: tuple[str, ...] = ("--health-cmd", "false", "--health-interval", "200ms", "--health-start-interval", "200ms")
     check += ("--health-retries", "1", "--health-start-period", "1h")
     engine.out("run", "-d", "--name", "probed", *check, "busybox", "sleep", "1000")
     until(lambda: bool(health(engine)[1]))

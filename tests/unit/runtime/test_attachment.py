@@ -143,3 +143,15 @@ def test_keys() -> None:
     assert scene.ends == [True]
     assert scene.streams.taken == b"ab"
     scene.close()
+
+
+def test_who_is_found_to_be_gone_while_it_is_written_to_has_ended_its_input(scene: Scene) -> None:
+    scene.client.close()
+    scene.attachment.put(1, b"for nobody")
+    assert scene.streams.events == ["left", "input ended"]
+    assert scene.ends == [False]
+
+
+def test_a_client_that_is_handed_over_keeps_its_input(scene: Scene) -> None:
+    scene.attachment.close(shut=False)
+    assert scene.streams.events == ["left"]
