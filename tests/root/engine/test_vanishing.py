@@ -105,7 +105,7 @@ def test_exec_sessions(havre: Havre, phase: int, *, terminal: bool) -> None:
         made = api.post(f"/containers/{name}/exec", wish).json["Id"]
         vanish(havre, f"POST /v1.41/exec/{made}/start", {"Tty": terminal}, phase)
     if terminal:  # what reads a terminal never hears an end: it goes on, as with Docker
-        havre.docker("exec", name, "pkill", "-KILL", "-f", "read y")
+        havre.docker("exec", name, "killall", "-9", "sh")
     until(lambda: havre.out("top", name).count("\n") == 1, lambda: havre.out("top", name))
     until(lambda: handles(havre.pid) <= before + 2, lambda: open_files(havre.pid))
     until(lambda: handles(shim) <= of_shim + 2, lambda: open_files(shim))

@@ -98,7 +98,7 @@ def test_who_reads_nothing_is_dropped(scene: Scene, monkeypatch: pytest.MonkeyPa
     scene.attachment.put(1, bytes(4 << 20))
     scene.turn(lambda: scene.ends)
     assert scene.ends == [False]
-    assert scene.streams.events == ["left", "drained"]
+    assert scene.streams.events == ["left", "input ended", "drained"]
 
 
 def test_input_waits_for_the_program(scene: Scene) -> None:
