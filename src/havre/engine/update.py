@@ -17,6 +17,7 @@ from havre.engine.settings import HostConfig, parse_host
 from havre.engine.validate import check_policy
 from havre.kernel.libc import KernelError
 from havre.oci.runtime_spec import PidsLimit, Resources
+from havre.runtime.errors import NoSuchProcess, ShimGone
 from havre.wire.containers import UpdateContainer, UpdateResponse
 
 _CHANGEABLE: Final = (
@@ -58,6 +59,8 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
         if container.shim is not None and record.alive and limits != Resources():
             try:
                 await container.shim.update(limits)
+            except (ShimGone, NoSuchProcess) as gone:  # nothing is left that could be put back
+                raise Conflict(f"Cannot update container {record.id}: {gone}") from gone
             except (HavreError, KernelError) as refused:
                 await _put_back(container, record.host, wish, parts.facts)
                 raise InternalError(f"Cannot update container {record.id}: {refused}") from refused

@@ -83,7 +83,10 @@ class _Zygote:
         while True:
             if not self._spared and not poll.poll(_CALM_MS):
                 self._spare()
-            data, ancillary, _, _ = self._orders.recvmsg(_ORDER, _RIGHTS, _CLOEXEC)
+            try:
+                data, ancillary, _, _ = self._orders.recvmsg(_ORDER, _RIGHTS, _CLOEXEC)
+            except ConnectionResetError:  # havred was killed while a word of ours was on its way
+                break
             if not data:
                 break
             if ancillary:
