@@ -116,19 +116,26 @@ class Link:
             self._loop.remove_writer(fd)
 
     def _readable(self) -> None:
+        """Read all there is: once the kernel has told of an error on a socket, libuv watches it no more."""
+        while self._open and self._read_one():
+            pass
+
+    def _read_one(self) -> bool:
+        """Whether there was a message."""
         try:
             data, fds = self._channel.receive()
         except BlockingIOError:
-            return
+            return False
         except (ChannelClosed, ValueError, OSError):
             self._gone()
-            return
+            return False
         for fd in fds:
             os.close(fd)
         try:
             self._take(decode_from_shim(data))
         except msgspec.MsgspecError:
             self._gone()
+        return True
 
     def _gone(self) -> None:
         self.close()
