@@ -49,10 +49,12 @@ def seeded() -> random.Random:
 def settled(engine: Havre, before: leaks.Snapshot) -> leaks.Snapshot:
     """The machine once background removal has come to its end."""
     deadline = time.monotonic() + _PATIENCE_S
-    while (now := taken(engine)) and time.monotonic() < deadline:
+    now = taken(engine)
+    while time.monotonic() < deadline:
         if not any(added(now, before, kind) for kind in KINDS) and now.descriptors <= before.descriptors + 2:
             break
         time.sleep(0.5)
+        now = taken(engine)
     return now
 
 
@@ -94,7 +96,7 @@ PLANNED: list[tuple[dict[str, Any], str]] = [
 def one_life(api: Api, number: int, chance: random.Random) -> None:
     """Created, started, waited for and removed; one of five is made to fail at its start."""
     fails = number % 5 == 0
-    wish, _ = PLANNED[(number // 5) % len(PLANNED)] if fails else ({"Cmd": ["echo", str(number)]}, "none")
+    wish: dict[str, Any] = PLANNED[(number // 5) % len(PLANNED)][0] if fails else {"Cmd": ["echo", str(number)]}
     host = {"NetworkMode": chance.choice(["none", "bridge", "host"])} if not fails else {}
     body = {"Image": "busybox", **wish, "HostConfig": {**host, **wish.get("HostConfig", {})}}
     made = api.post("/containers/create", body)
