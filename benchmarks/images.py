@@ -21,9 +21,9 @@ from contextlib import contextmanager
 from pathlib import Path
 
 from tests.support.archives import DockerArchive
+from tests.support.debian_registry import Registry
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
-from tests.support.registries import Registry
 
 LAYERS, LAYER_BYTES = 6, 34_000_000
 _SOURCES = (Path("/usr/lib"), Path("/usr/bin"), Path("/usr/share"))
@@ -33,7 +33,7 @@ _GOALS = {"load": "1/2", "push": "1/1.5", "pull": "1/2", "save": "1/1.5", "rmi":
 def main() -> None:
     """Measure both engines in turn, and print a table."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 3
-    with tempfile.TemporaryDirectory(prefix="hvbench", ignore_cleanup_errors=True) as folder, new_host() as host:
+    with tempfile.TemporaryDirectory(prefix="hvimages", ignore_cleanup_errors=True) as folder, new_host() as host:
         registry = Registry(host, Path(folder, "registry"))
         archive = Path(folder, "image.tar")
         archive.write_bytes(DockerArchive(list(layers()), tags=[f"{registry.name}/big:1"]).bytes())
@@ -59,6 +59,7 @@ class Bench:
         self.folder = folder
         self.name = f"{registry.name}/big:1"
         self.found: dict[str, dict[str, list[float]]] = {}
+        self.spent: dict[str, dict[str, list[float]]] = {}
         self.peaks: dict[str, list[float]] = {}
 
     def round(self, engine: Engine, *, counts: bool) -> None:
@@ -81,24 +82,26 @@ class Bench:
     def print(self) -> None:
         """The table."""
         print("| measure | Havre | reference | ratio | goal |\n|---|---|---|---|---|")
-        for name, both in self.found.items():
-            ours, theirs = (statistics.median(both[kind.NAME]) for kind in (Havre, Reference))
-            print(
-                f"| {name} | {ours * 1000:.0f} ms | {theirs * 1000:.0f} ms | 1/{theirs / ours:.2f} | {_GOALS[name]} |"
-            )
+        for what, figures in (("", self.found), (", CPU of the engine", self.spent)):
+            for name, both in figures.items():
+                ours, theirs = (statistics.median(both[kind.NAME]) for kind in (Havre, Reference))
+                ratio = f"1/{theirs / ours:.2f}" if ours else ""
+                goal = "" if what else _GOALS[name]
+                print(f"| {name}{what} | {ours * 1000:.0f} ms | {theirs * 1000:.0f} ms | {ratio} | {goal} |")
         for name, values in self.peaks.items():
             print(f"| peak memory of havred, {name} | {max(values) / 1e6:.0f} MB | | | 150 MB |")
 
     def _measure(self, engine: Engine, name: str, act: Callable[[], None], *, counts: bool) -> None:
         os.sync()  # what came before is not what is measured
         Path(f"/proc/{engine.pid}/clear_refs").write_text("5")
-        started = time.perf_counter()
+        before, started = cpu_s(engine.pid), time.perf_counter()
         act()
-        took = time.perf_counter() - started
+        took, spent = time.perf_counter() - started, cpu_s(engine.pid) - before
         if isinstance(engine, Havre):
             self.peaks.setdefault(name, []).append(peak_bytes(engine.pid))
         if counts:
             self.found.setdefault(name, {}).setdefault(engine.NAME, []).append(took)
+            self.spent.setdefault(name, {}).setdefault(engine.NAME, []).append(spent)
 
 
 @contextmanager
@@ -139,6 +142,12 @@ def layers() -> Iterator[bytes]:
                 member.size = len(data)
                 archive.addfile(member, io.BytesIO(data))
         yield buffer.getvalue()
+
+
+def cpu_s(pid: int) -> float:
+    """What a process and its children that ended have used, user and system."""
+    fields = Path(f"/proc/{pid}/stat").read_text().rpartition(") ")[2].split()
+    return sum(map(int, fields[11:15])) / os.sysconf("SC_CLK_TCK")
 
 
 def peak_bytes(pid: int) -> float:

@@ -5,6 +5,7 @@ python -m benchmarks.run [ROUNDS]
 
 from __future__ import annotations
 
+import compileall
 import statistics
 import sys
 import tempfile
@@ -41,6 +42,7 @@ class Line:
 def main() -> None:
     """Measure and print."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 20
+    compileall.compile_dir(Path(__file__).parents[1] / "src/havre", quiet=1)  # as pip does when it installs
     with (
         tempfile.TemporaryDirectory(prefix="hvbench", ignore_cleanup_errors=True) as folder,
         new_host() as ours,

@@ -5,10 +5,14 @@ from __future__ import annotations
 from collections.abc import Iterator
 
 import pytest
+from hypothesis import settings
 
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import Host, new_host
 from tests.support.images import busybox_tar
+
+settings.register_profile("havre", deadline=None)  # nothing passes or fails on the time it took
+settings.load_profile("havre")
 
 
 @pytest.fixture(scope="session")

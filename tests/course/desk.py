@@ -18,6 +18,7 @@ class Desk:
     def __init__(self, engine: Havre, folder: Path, client: str) -> None:
         self.engine = engine
         self.folder = folder
+        self.client = client
         programs = folder / "bin"
         programs.mkdir()
         if client == "havre":
@@ -43,6 +44,10 @@ class Desk:
     def on_terminal(self, line: str) -> AbstractContextManager[Terminal]:
         """The same with a person at a terminal."""
         return on_terminal(self.engine.host.enter("bash", "-c", f"exec {line}"), self._environment)
+
+    def page(self, url: str) -> str:
+        """What a browser shows, once the server listens: a container runs a little before its program does."""
+        return self.type(f"until busybox wget -qO- {url} 2>/dev/null; do sleep 0.02; done")
 
     def rows(self, line: str) -> list[list[str]]:
         """The rows of a table that *line* shows, without its head, cut where columns are."""

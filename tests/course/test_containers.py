@@ -42,7 +42,7 @@ def test_example_3_a_terminal_inside(desk: Desk) -> None:
 def test_example_4_a_published_port(desk: Desk) -> None:
     container = desk.type("docker container run -d -p 8080:80 httpd")
     assert LONG_ID.fullmatch(container)
-    assert "It works!" in desk.type("busybox wget -qO- http://localhost:8080")
+    assert "It works!" in desk.page("http://localhost:8080")
     refused = desk.type("docker container run -d -p 8080:80 httpd", code=125)
     assert "port is already allocated" in refused
     with desk.on_terminal(f"docker exec -ti {container[:12]} /bin/bash") as terminal:
@@ -51,7 +51,7 @@ def test_example_4_a_published_port(desk: Desk) -> None:
         terminal.expect("# ")
         terminal.type("exit\n")
         assert terminal.wait() == 0
-    assert desk.type("busybox wget -qO- http://localhost:8080") == "Ma page d'accueil Apache"
+    assert desk.page("http://localhost:8080") == "Ma page d'accueil Apache"
 
 
 def test_example_4_bis_a_port_that_is_chosen(desk: Desk) -> None:
@@ -60,7 +60,7 @@ def test_example_4_bis_a_port_that_is_chosen(desk: Desk) -> None:
     assert shown
     low, high = map(int, desk.type("cat /proc/sys/net/ipv4/ip_local_port_range").split())
     assert low <= int(shown[1]) <= high
-    assert "It works!" in desk.type(f"busybox wget -qO- http://localhost:{shown[1]}")
+    assert "It works!" in desk.page(f"http://localhost:{shown[1]}")
 
 
 def test_lists_of_images_and_containers(desk: Desk) -> None:
@@ -87,7 +87,7 @@ def test_stop_kill_and_start(desk: Desk) -> None:
     assert desk.type(f"docker stop -t 1 {container}") == container
     assert desk.rows("docker ps") == []
     assert desk.type(f"docker start {container}") == container
-    assert "It works!" in desk.type("busybox wget -qO- http://localhost:8080")
+    assert "It works!" in desk.page("http://localhost:8080")
     assert desk.type(f"docker kill {container}") == container
     assert "Exited (137)" in desk.type("docker ps -a")
 
@@ -96,7 +96,7 @@ def test_create_and_start_later(desk: Desk) -> None:
     container = desk.type("docker container create -p 8080:80 httpd")
     assert "Created" in desk.type("docker ps -a")
     assert desk.type(f"docker container start {container[:12]}") == container[:12]
-    assert "It works!" in desk.type("busybox wget -qO- http://localhost:8080")
+    assert "It works!" in desk.page("http://localhost:8080")
 
 
 def test_example_5_rm(desk: Desk) -> None:
@@ -200,7 +200,7 @@ def test_exercise_the_same_port_inside_twice(desk: Desk) -> None:
     desk.type("docker container run -d -p 8080:80 nginx")
     assert "port is already allocated" in desk.type("docker container run -d -p 8080:80 nginx", code=125)
     desk.type("docker container run -d -p 8081:80 nginx")
-    assert "It works!" in desk.type("busybox wget -qO- http://localhost:8081")
+    assert "It works!" in desk.page("http://localhost:8081")
 
 
 def test_exercise_all_of_them(desk: Desk) -> None:

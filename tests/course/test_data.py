@@ -48,7 +48,7 @@ def test_example_8_a_folder_of_the_host(desk: Desk) -> None:
     desk.type(f"docker container run -d -p 8081:80 --name web -v {html}:/usr/local/apache2/htdocs httpd")
     assert html.is_dir()
     (html / "index.html").write_text("<html><H1>Ma page web</H1>construite sur l'hote local</html>")
-    assert "construite sur l'hote local" in desk.type("busybox wget -qO- http://localhost:8081")
+    assert "construite sur l'hote local" in desk.page("http://localhost:8081")
     desk.type("docker rm -f web")
     assert (html / "index.html").exists()
 

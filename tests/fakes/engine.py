@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import builtins
 import contextlib
 import socket
 import threading
@@ -19,6 +20,7 @@ from havre.engine.build_lines import Lines
 from havre.logs.entries import LogLine
 from havre.logs.follow import LogWishes
 from havre.wire.containers import (
+    BirthStep,
     ContainerInspect,
     ContainerSummary,
     CreateContainer,
@@ -53,7 +55,7 @@ from havre.wire.networks import (
 )
 from havre.wire.progress import ProgressLine
 from havre.wire.stats import ContainerStats
-from havre.wire.system import DiskUsage, Info, PruneBuildReport, Version
+from havre.wire.system import CheckLine, DiskUsage, Info, PruneBuildReport, Version
 from havre.wire.volumes import CreateVolume, PruneVolumesReport, Volume, VolumeList
 
 KNOWN = "c1"
@@ -114,6 +116,10 @@ class FakeContainers:
 
     async def start(self, ref: str, detach_keys: str = "") -> None:
         self.asked.note("start", known(ref), detach_keys)
+
+    async def start_told(self, ref: str) -> builtins.list[BirthStep]:
+        self.asked.note("start_told", known(ref))
+        return [{"Step": "start.network", "Start": 0, "Duration": 5}]
 
     async def stop(self, ref: str, timeout_s: int | None, signal: str | None) -> None:
         self.asked.note("stop", known(ref), timeout_s, signal)
@@ -294,6 +300,9 @@ class FakeSystem:
     async def info(self) -> Info:
         return {"ID": "x", "Containers": 0, "ServerVersion": "28.2.2", "Name": "host"}
 
+    async def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
+        yield {"Kind": "blob", "Name": "sha256:1", "Problem": "damaged", "Repaired": repair}
+
     async def df(self) -> DiskUsage:
         return {"LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": []}
 
@@ -353,19 +362,19 @@ class FakeImages:
         self.asked.note("prune", filters)
         return {"ImagesDeleted": None, "SpaceReclaimed": 0}
 
-    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[ProgressLine]:
+    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool, platform: str) -> AsyncIterator[ProgressLine]:
         size = 0
         async for piece in archive:
             size += len(piece)
-        self.asked.note("load", size, quiet)
+        self.asked.note("load", size, quiet, *([platform] if platform else []))
         if self.failure is not None and not self.fail_after:
             raise self.failure
         yield {"stream": "Loaded image: x\n"}
         if self.failure is not None:
             raise self.failure
 
-    async def save(self, refs: list[str]) -> AsyncIterator[bytes]:
-        self.asked.note("save", refs)
+    async def save(self, refs: list[str], platform: str) -> AsyncIterator[bytes]:
+        self.asked.note("save", refs, *([platform] if platform else []))
         if "nosuch" in refs:
             raise NotFound("No such image: nosuch")
 

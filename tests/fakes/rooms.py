@@ -152,6 +152,7 @@ class FakeShim:
         self.pid = pid
         self.started_ns = 1_700_000_000_000_000_000
         self.frozen = False
+        self.steps: list[tuple[str, int]] = []
         self.attachments: tuple[asyncio.Future[bool], ...] = ()
         self.signals: list[int] = []
         self.ends_on: set[int] = {9, 15}

@@ -26,6 +26,7 @@ class Registry:
     port: int = 5000
     config: dict[str, Any] = field(default_factory=dict)
     process: subprocess.Popen[bytes] | None = None
+    address: str = "127.0.0.1"
 
     @property
     def name(self) -> str:
@@ -53,7 +54,7 @@ class Registry:
 
     def _wait(self) -> None:
         deadline = time.monotonic() + _START_S
-        probe = f"import socket; socket.create_connection(('127.0.0.1', {self.port}), 1)"
+        probe = f"import socket; socket.create_connection(('{self.address}', {self.port}), 1)"
         while self.host.run("python3", "-c", probe, check=False).returncode:
             assert time.monotonic() < deadline, (self.folder / "log").read_text()[-2000:]
             time.sleep(0.05)

@@ -11,6 +11,7 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, field
 from socket import SO_LINGER, SOL_SOCKET
 from typing import Any
+from urllib.parse import parse_qs
 
 from tests.support.archives import OCI_CONFIG, OCI_INDEX, OCI_LAYER, OCI_MANIFEST, config, digest
 
@@ -54,6 +55,9 @@ class HostileRegistry:
         self.asked: list[Asked] = []
         self.fault: Fault = lambda _asked, _times: None
         self.ranges = True
+        self.break_after: int | None = None
+        """The next PATCH of more bytes is taken so far only; then its connection is reset."""
+        self.uploads: dict[str, bytearray] = {}
         self.port = 0
         self._times: dict[tuple[str, str], int] = {}
 
@@ -98,8 +102,12 @@ class HostileRegistry:
 
     async def _serve(self, reader: asyncio.StreamReader, writer: asyncio.StreamWriter) -> None:
         with suppress(ConnectionError, asyncio.IncompleteReadError, asyncio.CancelledError):
-            while (asked := await _read(reader)) is not None:
+            while (asked := await _read(reader, lambda: self.break_after)) is not None:
                 self.asked.append(asked)
+                length = int(asked.headers.get("content-length", "0"))
+                if self.break_after is not None and asked.method == "PATCH" and length > self.break_after:
+                    await self._break(asked, writer)
+                    break
                 key = (asked.method, asked.path)
                 times = self._times[key] = self._times.get(key, -1) + 1
                 answer = self.fault(asked, times) or self.right(asked)
@@ -107,11 +115,19 @@ class HostileRegistry:
                     break
         writer.close()
 
+    async def _break(self, asked: Asked, writer: asyncio.StreamWriter) -> None:
+        """Keep what came, and reset the connection, once."""
+        self.break_after = None
+        self.uploads[asked.path] += asked.body
+        raw = writer.get_extra_info("socket")
+        raw.setsockopt(SOL_SOCKET, SO_LINGER, struct.pack("ii", 1, 0))
+        writer.transport.abort()
+
     def right(self, asked: Asked) -> Answer:
         """The answer of an honest registry."""
         if asked.path == "/v2/":
             return Answer()
-        if found := re.fullmatch(r"/v2/.+/manifests/(.+)", asked.path):
+        if asked.method != "PUT" and (found := re.fullmatch(r"/v2/.+/manifests/(.+)", asked.path)):
             if found[1] not in self.manifests:
                 return Answer(404, b'{"errors":[{"code":"MANIFEST_UNKNOWN","message":"manifest unknown"}]}')
             media_type, data = self.manifests[found[1]]
@@ -125,15 +141,52 @@ class HostileRegistry:
                 start = int(asked_range[1])
                 return Answer(206, data[start:], {"Content-Range": f"bytes {start}-{len(data) - 1}/{len(data)}"})
             return Answer(200, data)
+        return self._write(asked)
+
+    def _write(self, asked: Asked) -> Answer:
+        """Uploads and manifests that come."""
+        path, _, query = asked.path.partition("?")
+        if asked.method == "POST" and path.endswith("/blobs/uploads/"):
+            mounted = parse_qs(query).get("mount", [""])[0]
+            if mounted in self.blobs:
+                return Answer(201, b"", {"Location": path.replace("uploads/", mounted)})
+            place = f"{path}{len(self.uploads)}"
+            self.uploads[place] = bytearray()
+            return Answer(202, b"", {"Location": place})
+        if path in self.uploads:
+            return self._continue(asked, path, query)
+        if asked.method == "PUT" and (found := re.fullmatch(r"/v2/.+/manifests/(.+)", path)):
+            self.manifests[found[1]] = self.manifests[digest(asked.body)] = (asked.headers["content-type"], asked.body)
+            return Answer(201)
         return Answer(404)
 
+    def _continue(self, asked: Asked, path: str, query: str) -> Answer:
+        held = self.uploads[path]
+        where = {"Location": path, "Range": f"0-{max(0, len(held) - 1)}"}
+        if asked.method == "GET":
+            return Answer(204, b"", where)
+        start = asked.headers.get("content-range", "").partition("-")[0]
+        if start and int(start) != len(held):
+            return Answer(416, b"", where)
+        held += asked.body
+        if asked.method == "PATCH":
+            return Answer(202, b"", {**where, "Range": f"0-{len(held) - 1}"})
+        name = parse_qs(query)["digest"][0]
+        if digest(bytes(held)) != name:
+            return Answer(400, b'{"errors":[{"code":"DIGEST_INVALID","message":"digest invalid"}]}')
+        self.blobs[name] = bytes(self.uploads.pop(path))
+        return Answer(201, b"", {"Location": f"/v2/x/blobs/{name}"})
 
-async def _read(reader: asyncio.StreamReader) -> Asked | None:
+
+async def _read(reader: asyncio.StreamReader, at_most: Callable[[], int | None]) -> Asked | None:
+    """The next request; of an upload *at_most* so many bytes."""
     head = await reader.readuntil(b"\r\n\r\n")
     first, *lines = head.decode("latin-1").rstrip("\r\n").split("\r\n")
     method, path, _ = first.split(" ")
     headers = {name.lower(): value.strip() for name, _, value in (line.partition(":") for line in lines)}
-    body = await reader.readexactly(int(headers.get("content-length", "0")))
+    length = int(headers.get("content-length", "0"))
+    most = at_most()
+    body = await reader.readexactly(min(length, most) if most is not None and method == "PATCH" else length)
     return Asked(method, path, headers, body)
 
 

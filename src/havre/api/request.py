@@ -18,6 +18,10 @@ class ClientGone(Unavailable):
     """The client went away before the end of what it was sending."""
 
 
+def _nothing() -> None:
+    pass
+
+
 class Body:
     """The bytes that follow a head, as they come; a reader that lags makes the client wait."""
 
@@ -30,6 +34,14 @@ class Body:
         self._paused = False
         self._error: InvalidInput | ClientGone | None = None
         self._arrived: asyncio.Future[None] | None = None
+
+    @classmethod
+    def of(cls, data: bytes) -> "Body":
+        """A body that is there."""
+        whole = cls(_nothing, _nothing, _nothing)
+        whole.put([data])
+        whole.finish()
+        return whole
 
     def put(self, pieces: list[bytes]) -> None:
         """More has arrived."""
@@ -98,6 +110,10 @@ class Query:
             if pair:
                 key, _, value = pair.partition(b"=")
                 self._values.setdefault(unescape(key, plus=True), []).append(unescape(value, plus=True))
+
+    def put(self, key: str, value: str) -> None:
+        """Let *value* stand for *key*."""
+        self._values[key] = [value]
 
     def text(self, key: str, default: str = "") -> str:
         """The value of *key*."""

@@ -7,10 +7,12 @@ import ssl
 from collections.abc import Awaitable
 from typing import Final
 
-from havre.api.connection import Connection, Dispatched, State
+from havre.api.connection import Connection, Dispatched, House, State
 from havre.api.hangup import HangUps
+from havre.api.limited import Labels, LimitedHouse
 from havre.api.request import Request
 from havre.api.response import Answer, Heads, Response, as_error
+from havre.api.roles import Limits
 from havre.api.router import Route, Router
 from havre.api.status import status_of
 from havre.api.tls import TLSProtocol
@@ -42,15 +44,24 @@ class Server:
         self._connections: dict[Connection, None] = {}
         self._encrypted: set[TLSProtocol] = set()
         self._servers: list[asyncio.Server] = []
+        self._limited: list[LimitedHouse] = []
         self._sweep: asyncio.TimerHandle | None = None
         self._closed = False
 
-    async def listen(self, listening: socket.socket, context: ssl.SSLContext | None = None) -> None:
-        """Accept connections on a bound socket, over TLS when there is a *context*."""
+    async def listen(
+        self, listening: socket.socket, context: ssl.SSLContext | None = None, limits: Limits | None = None
+    ) -> None:
+        """Accept connections on a bound socket, over TLS when there is a *context*, for what *limits* let through."""
+        house: House = self
+        if limits is not None:
+            house = LimitedHouse(self, limits)
+            self._limited.append(house)
 
         def make() -> asyncio.Protocol:
             return (
-                Connection(self) if context is None else TLSProtocol(context, lambda: Connection(self), self._encrypted)
+                Connection(house)
+                if context is None
+                else TLSProtocol(context, lambda: Connection(house), self._encrypted)
             )
 
         listening.setblocking(False)
@@ -60,8 +71,10 @@ class Server:
             server = await self._loop.create_server(make, sock=listening, backlog=BACKLOG)
         self._servers.append(server)
 
-    def open(self, router: Router) -> None:
-        """All routes are there."""
+    def open(self, router: Router, labels: Labels | None = None) -> None:
+        """All routes are there; limited sockets ask *labels* who bears what."""
+        for house in self._limited:
+            house.labels = labels
         self._router.set_result(router)
 
     async def close(self, grace_s: float) -> None:

@@ -14,6 +14,7 @@ from havre.build.dockerfile.program import read_document
 from havre.build.dockerfile.scope import Platforms, unused_args, unused_args_warning
 from havre.build.graph import Graph
 from havre.build.images import LoadedImage, State, load_image, make_image
+from havre.build.including import with_included
 from havre.build.layers import Workshop
 from havre.build.looking import Report, Source, look
 from havre.build.model import BuildEvent, BuildFailed, BuildWishes, Built, Noticed, PullTold, Tagged
@@ -114,8 +115,8 @@ class _Build:
     async def build(self, read: _Read, names: tuple[Reference, ...]) -> str:
         """The image's id."""
         async with AsyncExitStack() as undo:
-            undo.callback(self._release)
             arrival = await undo.enter_async_context(self._rooms.images.arriving())
+            undo.callback(self._release)  # before the end of the arrival, which removes what nobody needs
             images = await self._images(read.needed, arrival)
             graph = read.planner.graph(read.needed, {key: image.config for key, image in images.items()})
             await self._check(read, graph)
@@ -154,7 +155,9 @@ class _Build:
         for name, platform in needed.images:
             wanted = _platform(platform or self._wishes.platform)
             asked = wanted if platform or self._wishes.platform else None
-            image = await self._rooms.source.find(name, asked, pull=self._wishes.pull, told=self._told_pull)
+            image = await self._rooms.source.find(
+                name, asked, self._wishes.credentials, pull=self._wishes.pull, told=self._told_pull
+            )
             loaded = await in_thread(load_image, image, arrival)
             for layer in loaded.tree.layers:
                 self._hold(layer.chain, layer.blob.parsed_digest())
@@ -197,14 +200,15 @@ class _Build:
 def _source(context: Context, wishes: BuildWishes) -> Source:
     text = decode(context.dockerfile(wishes.dockerfile))
     ignored = context.ignore_file(wishes.dockerfile)
-    document = parse(text)
+    args = {name: value for name, value in wishes.args.items() if value is not None}
+    document = with_included(parse(text), context.find, args)
     return Source(
         text=text,
         name=wishes.dockerfile,
         document=document,
         program=read_document(document),
         platforms=Platforms(host_platform(), _platform(wishes.platform)),
-        args={name: value for name, value in wishes.args.items() if value is not None},
+        args=args,
         target=wishes.target,
         ignore=Ignore() if ignored is None else Ignore.read(decode(ignored)),
     )

@@ -4,7 +4,7 @@ import os
 import posixpath
 import stat
 from collections.abc import Callable, Iterator, Sequence
-from contextlib import contextmanager, suppress
+from contextlib import closing, contextmanager, suppress
 
 from havre.base.ids import new_id
 from havre.build.model import LayerMade, Tree
@@ -16,6 +16,7 @@ from havre.oci.descriptor import OCI_LAYER, Descriptor
 from havre.oci.digest import Digest
 from havre.snapshots.contract import View
 from havre.snapshots.layer import OPAQUE_XATTR
+from havre.snapshots.path_stat import final_target
 from havre.snapshots.sealing import Seal
 from havre.snapshots.walk import tree_size, walk
 from havre.snapshots.writer import WriteWishes, write_tar
@@ -52,12 +53,14 @@ class Workshop:
                 return None
             if times_ns is not None:
                 cut_times(own, times_ns)
-            stored = self._arrival.ingest_soon(write_tar(own, WriteWishes(overlay=True, root_entry=own_root)))
+            with closing(write_tar(own, WriteWishes(overlay=True, root_entry=own_root))) as pieces:
+                stored = self._arrival.ingest_soon(pieces)
             if stored.digest == _EMPTY:
                 return None
             size = tree_size(own)
         chain = tree.next_chain(stored.digest)
         self._hold(chain, stored.digest)
+        self._arrival.chains.add(chain)
         self.trees.sealing.seal(key, Seal(chain=chain, diff_id=stored.digest, size=size, own_root=own_root))
         blob = Descriptor(media_type=OCI_LAYER, digest=str(stored.digest), size=stored.size)
         return LayerMade(chain=chain, diff=stored.digest, blob=blob, size_bytes=size)
@@ -75,7 +78,7 @@ def missing_places(root: int, targets: Sequence[str]) -> tuple[str, ...]:
     missing: dict[str, None] = {}
     for target in targets:
         path = ""
-        for part in posixpath.normpath("/" + target.lstrip("/")).strip("/").split("/"):
+        for part in final_target(root, posixpath.normpath("/" + target.lstrip("/"))).strip("/").split("/"):
             path = f"{path}/{part}"
             try:
                 os.close(openat2(root, path, os.O_PATH, resolve=RESOLVE_IN_ROOT | RESOLVE_NO_MAGICLINKS))

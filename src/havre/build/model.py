@@ -3,10 +3,11 @@
 from collections.abc import Mapping
 from dataclasses import dataclass, field
 
-from havre.base.errors import HavreError, InvalidInput
+from havre.base.errors import InvalidInput
 from havre.build.dockerfile.errors import Location
 from havre.oci.descriptor import Descriptor, Platform
 from havre.oci.digest import Digest, chain_id
+from havre.registry.client.keyring import Credentials
 
 
 class BuildFailed(InvalidInput):
@@ -19,10 +20,6 @@ class BuildFailed(InvalidInput):
 
 class CommandFailed(BuildFailed):
     """The command of a RUN ended with another code than 0."""
-
-
-class BuildCancelled(HavreError):
-    """Another step failed first, or the client went away."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -59,6 +56,7 @@ class BuildWishes:
     labels: Mapping[str, str] = field(default_factory=dict)
     contexts: Mapping[str, str] = field(default_factory=dict)
     secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    credentials: Mapping[str, Credentials] = field(default_factory=dict, repr=False)
     ssh_agents: Mapping[str, str] = field(default_factory=dict)
     no_cache: bool = False
     no_cache_stages: tuple[str, ...] = ()

@@ -1,4 +1,7 @@
-"""Cache mounts of RUN: folders that survive builds, each under the digest of its id, which is never a path."""
+"""Cache mounts of RUN: folders that survive builds, each under the digest of its id, which is never a path.
+
+An id of the form `volume:NAME` is a named volume: to be listed, exported, copied and mounted like any other.
+"""
 
 import asyncio
 import hashlib
@@ -9,14 +12,18 @@ from contextlib import asynccontextmanager
 from dataclasses import dataclass
 from pathlib import Path
 
+from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.build.dockerfile.instructions import Sharing
 from havre.kernel.copying import copy_tree
 from havre.kernel.removing import remove_tree
 from havre.snapshots.walk import tree_size
+from havre.volumes.model import Wanted
+from havre.volumes.volumes import Volumes, used
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_MODE = 0o755
+VOLUME = "volume:"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -33,8 +40,9 @@ class CacheWish:
 class CacheFolders:
     """All cache mounts of one data root; of one event loop."""
 
-    def __init__(self, root: Path) -> None:
+    def __init__(self, root: Path, volumes: Volumes) -> None:
         self._root = root
+        self._volumes = volumes
         self._users: dict[str, int] = defaultdict(int)
         self._changed = asyncio.Condition()
 
@@ -46,10 +54,12 @@ class CacheFolders:
     async def used(self, wish: CacheWish, initial: int | None = None) -> AsyncIterator[Path]:
         """The folder to mount, for as long as it is used; a new one begins with what the handle *initial* holds.
 
-        A locked one is waited for; a private one that is in use has a further folder of its own.
+        A locked one is waited for; a private one that is in use has a further folder of its own, or is waited for
+        where it is a volume. Raises InvalidInput for what cannot be a volume's name.
         """
-        name = hashlib.sha256(wish.id.encode()).hexdigest()
-        if wish.sharing is Sharing.LOCKED:
+        volume = wish.id.removeprefix(VOLUME) if wish.id.startswith(VOLUME) else ""
+        name = wish.id if volume else hashlib.sha256(wish.id.encode()).hexdigest()
+        if wish.sharing is Sharing.LOCKED or (volume and wish.sharing is Sharing.PRIVATE):
             async with self._changed:
                 await self._changed.wait_for(lambda: not self._users[name])
                 self._users[name] += 1
@@ -59,11 +69,29 @@ class CacheFolders:
         else:
             self._users[name] += 1
         try:
-            yield await in_thread(self._ready, name, wish, initial)
+            if not volume:
+                yield await in_thread(self._ready, name, wish, initial)
+                return
+            async with self._held(volume, wish) as content:
+                yield content
         finally:
             async with self._changed:
                 self._users[name] -= 1
                 self._changed.notify_all()
+
+    @asynccontextmanager
+    async def _held(self, volume: str, wish: CacheWish) -> AsyncIterator[Path]:
+        """The content of a named volume, made where it is missing; nobody can remove it meanwhile."""
+        holder = new_id()
+        _, is_new = await self._volumes.create(Wanted(name=volume))
+        self._volumes.hold(volume, holder)
+        try:
+            async with used(self._volumes, volume) as content:
+                if is_new:
+                    await in_thread(_own, content, wish)
+                yield content
+        finally:
+            self._volumes.release(volume, holder)
 
     def sizes(self) -> dict[str, int]:
         """The bytes of each folder by its name; blocks."""
@@ -105,8 +133,16 @@ class CacheFolders:
         try:
             if initial is not None:
                 copy_tree(initial, handle)
-            os.fchown(handle, wish.uid, wish.gid)
-            os.fchmod(handle, wish.mode)
         finally:
             os.close(handle)
+        _own(folder, wish)
         return folder
+
+
+def _own(folder: Path, wish: CacheWish) -> None:
+    handle = os.open(folder, _FOLDER)
+    try:
+        os.fchown(handle, wish.uid, wish.gid)
+        os.fchmod(handle, wish.mode)
+    finally:
+        os.close(handle)

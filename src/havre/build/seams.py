@@ -1,6 +1,6 @@
 """What the builder needs of others: a process in a tree, an image by its name, a store of trees."""
 
-from collections.abc import Awaitable, Callable
+from collections.abc import Awaitable, Callable, Mapping
 from contextlib import AbstractContextManager
 from dataclasses import dataclass, field
 from pathlib import Path
@@ -11,6 +11,7 @@ from havre.images.model import Image
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount
+from havre.registry.client.keyring import Credentials
 from havre.snapshots.contract import Layer, View
 from havre.snapshots.sealing import Sealing
 
@@ -82,9 +83,18 @@ class ImageSource(Protocol):
     """Finds the images that Dockerfiles name."""
 
     async def find(
-        self, name: str, platform: Platform | None, *, pull: bool, told: Callable[[PullTold], Awaitable[None]]
+        self,
+        name: str,
+        platform: Platform | None,
+        who: Mapping[str, Credentials],
+        *,
+        pull: bool,
+        told: Callable[[PullTold], Awaitable[None]],
     ) -> Image:
-        """The image, pulled when it is missing or when *pull* asks for it. Raises NoSuchImage and others."""
+        """The image, pulled when it is missing or when *pull* asks for it; *who* asks, by registry.
+
+        Raises what pulls raise, NoSuchImage, InvalidInput for what is no name.
+        """
 
 
 class Trees(Protocol):

@@ -12,6 +12,7 @@ from functools import partial
 from typing import Final
 
 from havre.base import clock
+from havre.base.errors import HavreError
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.build.cache import Cache, CacheRecord, record_of
@@ -106,7 +107,7 @@ class Solver:
 
     async def state_of(self, index: int) -> State:
         """What a stage ends with, once it has."""
-        return await self._done[index]
+        return await asyncio.shield(self._done[index])  # many may wait, and one of them be cancelled
 
     def step_id(self, stage: StagePlan, position: int) -> StepId:
         """The step at *position* of *stage*, 0 being its FROM."""
@@ -200,9 +201,9 @@ class _Stage:
         try:
             key, make = await self._prepared(step_id, step, state, places)
             record, cached = await self._materials.cache.once(key, make, fresh=self._fresh)
-        except BuildFailed as failed:
+        except (HavreError, OSError) as failed:
             line = step.location.first if step.location is not None else 0
-            await self._solver.tell(StepBroke(step_id, failed.message, line))
+            await self._solver.tell(StepBroke(step_id, str(failed), line))
             raise
         layer = record.layer()
         created = clock.rfc3339(self._epoch_ns if self._epoch_ns is not None else record.created_ns)
@@ -274,7 +275,8 @@ class _Stage:
                 wanted = CopyOperation(origin=SentFiles(), sources=(mount.mount.source or "/",), destination="/")
                 contents.append(await self._content(Copying(self._materials.workshop, wanted, place)))
         wishes = self._solver.wishes
-        return self._key(operation, state, wishes.network, *wishes.extra_hosts, wishes.hostname, *contents)
+        around = (wishes.network, wishes.hostname, *wishes.extra_hosts, *wishes.security_options)
+        return self._key(operation, state, *around, "", *contents)
 
     async def _content(self, copying: Copying) -> str:
         """The digest of files; that of a tree's is kept, since a chain never changes."""
@@ -287,6 +289,7 @@ class _Stage:
             str(place.chain),
             str(operation.is_add),
             str(bool(operation.chown)),
+            str(operation.parents),
             *operation.sources,
             "",
             *operation.excludes,

@@ -10,6 +10,7 @@ from havre.client.errors import ClientError
 TYPE_CHECKING = False
 if TYPE_CHECKING:
     import socket
+    from collections.abc import Mapping
 
     from havre.cli.flags import Given
     from havre.client.client import Client
@@ -18,9 +19,12 @@ _LARGEST = 500 * 1024
 _PIECE = 65536
 
 
-def lend(client: Client, given: Given) -> str:
-    """Open a session with all that *given* lends; its id, empty for nothing. Raises ClientError."""
-    secrets = dict(_secret(value) for value in given.many("secret"))
+def lend(client: Client, given: Given, variables: Mapping[str, str] = os.environ) -> str:
+    """Open a session with all that *given* lends; its id, empty for nothing. Raises ClientError.
+
+    Secrets that are variables are taken from *variables*.
+    """
+    secrets = dict(_secret(value, variables) for value in given.many("secret"))
     agents = dict(_agent(value) for value in given.many("ssh"))
     if not secrets and not agents:
         return ""
@@ -33,7 +37,17 @@ def lend(client: Client, given: Given) -> str:
     return session
 
 
-def _secret(value: str) -> tuple[str, str]:
+def registry_config() -> dict[str, str]:
+    """The header that tells the builder who asks which registry."""
+    import base64
+    import json
+
+    from havre.cli.credentials import CredentialStore
+
+    return {"X-Registry-Config": base64.urlsafe_b64encode(json.dumps(CredentialStore().all()).encode()).decode()}
+
+
+def _secret(value: str, variables: Mapping[str, str] = os.environ) -> tuple[str, str]:
     import base64
 
     fields = csv_fields(value, "secret")
@@ -46,13 +60,15 @@ def _secret(value: str) -> tuple[str, str]:
     if fields.get("type") == "env" and not variable:
         source, variable = "", source or identifier
     if not source and not variable:
-        source, variable = ("", identifier) if identifier in os.environ else (identifier, "")
-    return identifier, base64.b64encode(_content(identifier, source, variable)).decode()
+        source, variable = ("", identifier) if identifier in variables else (identifier, "")
+    return identifier, base64.b64encode(
+        _content(identifier, source, variables.get(variable, "") if variable else None)
+    ).decode()
 
 
-def _content(identifier: str, source: str, variable: str) -> bytes:
-    if variable:
-        return os.environb.get(variable.encode(), b"")
+def _content(identifier: str, source: str, value: str | None) -> bytes:
+    if value is not None:
+        return value.encode(errors="surrogateescape")
     try:
         with open(source, "rb") as file:
             data = file.read(_LARGEST + 1)

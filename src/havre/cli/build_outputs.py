@@ -95,13 +95,14 @@ def _write_folder(client: Client, image: str, dest: str) -> None:
 
 
 def _push(client: Client, screen: Screen, name: str) -> None:
+    from havre.cli.credentials import auth_header
     from havre.cli.pulling import Progress, split_image
     from havre.client.client import json_lines
 
     if not name:
         raise ClientError("tag is needed when pushing to registry")
     path, tag = split_image(name)
-    response = client.send("POST", f"/images/{path}/push", {"tag": tag}, headers={"X-Registry-Auth": "e30="})
+    response = client.send("POST", f"/images/{path}/push", {"tag": tag}, headers=auth_header(name))
     progress = Progress(terminal=screen.is_terminal())
     for line in json_lines(response):
         progress.show(line)

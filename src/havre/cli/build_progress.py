@@ -55,22 +55,22 @@ class Progress:
         """One event, as the daemon promises to tell it."""
         event: BuildStep = told  # type: ignore[assignment]
         now = time.monotonic()
-        number = event.get("Step", 0)
+        number = event.get("Step") or 0
         match event.get("Event"):
             case "started":
                 row = self.rows[number] = Row(number, _title(event), now)
                 self.began(row)
             case "output":
                 row = self.rows[number]
-                self.said(row, row.take(event.get("Data", ""), now))
+                self.said(row, row.take(event.get("Data") or "", now))
             case "done" | "failed" as how:
                 row = self.rows[number]
-                row.ended, row.cached = now, event.get("Cached", False)
+                row.ended, row.cached = now, event.get("Cached") or False
                 rest = row.take("\n", now) if row.partial else []
                 if how == "failed":
-                    row.failed, self.failed, self.line = True, row, event.get("Line", 0)
+                    row.failed, self.failed, self.line = True, row, event.get("Line") or 0
                 self.said(row, rest)
-                self.over(row, event.get("Message", ""))
+                self.over(row, event.get("Message") or "")
             case "noticed":
                 self.notice(event)
             case "tagged":
@@ -86,11 +86,11 @@ class Progress:
 
     def notice(self, event: BuildStep) -> None:
         """A build check found something."""
-        check, line = event.get("Check", ""), event.get("Line", 0)
+        check, line = event.get("Check") or "", event.get("Line") or 0
         if check:
             self.warnings.append(f"{check}: {event.get('Message', '')}" + (f" (line {line})" if line else ""))
         else:
-            self.tell(event.get("Message", ""))
+            self.tell(event.get("Message") or "")
 
     def began(self, row: Row) -> None:
         """A step begins."""
@@ -213,7 +213,7 @@ class Silent(Progress):
 
 
 def _title(event: BuildStep) -> str:
-    name = event.get("StageName", "") or (f"stage-{event.get('Stage', 0)}" if event.get("Stage") else "")
+    name = event.get("StageName") or (f"stage-{event.get('Stage', 0)}" if event.get("Stage") else "")
     place = f"{event.get('Position', 0)}/{event.get('StageSteps', 0)}"
     return f"[{name} {place}] {event.get('Text', '')}" if name else f"[{place}] {event.get('Text', '')}"
 

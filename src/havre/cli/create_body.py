@@ -40,10 +40,12 @@ def create_body(given: Given, *, attach: frozenset[str]) -> CreateContainer:
         "Cmd": words or None,
         "Image": image,
         "WorkingDir": given.text("workdir"),
-        "Labels": _pairs([*_lines(given.many("label-file")), *given.many("label")]),
+        "Labels": pairs([*_lines(given.many("label-file")), *given.many("label")]),
         "HostConfig": config,
         "NetworkingConfig": {"EndpointsConfig": endpoints},
     }
+    if given.changed("health-on-failure"):
+        body["Labels"] = {**(body.get("Labels") or {}), "havre.health-on-failure": given.text("health-on-failure")}
     if given.changed("entrypoint"):
         body["Entrypoint"] = [given.text("entrypoint")]
     if given.changed("stop-signal"):
@@ -63,13 +65,13 @@ def create_body(given: Given, *, attach: frozenset[str]) -> CreateContainer:
 
 def _host_config(given: Given) -> HostConfig:
     config: HostConfig = {
-        "Binds": [_bind(volume) for volume in given.many("volume") if ":" in volume],
+        "Binds": [bind(volume) for volume in given.many("volume") if ":" in volume],
         "ContainerIDFile": given.text("cidfile"),
         "PortBindings": published(given.many("publish")),
         "PublishAllPorts": given.switch("publish-all"),
         "RestartPolicy": restart_policy(given.text("restart")),
         "AutoRemove": given.switch("rm"),
-        "LogConfig": {"Type": given.text("log-driver"), "Config": _pairs(given.many("log-opt"))},
+        "LogConfig": {"Type": given.text("log-driver"), "Config": pairs(given.many("log-opt"))},
         "CapAdd": [_capability(name) for name in given.many("cap-add")],
         "CapDrop": [_capability(name) for name in given.many("cap-drop")],
         "Dns": given.many("dns"),
@@ -86,11 +88,11 @@ def _host_config(given: Given) -> HostConfig:
         "OomScoreAdj": given.number("oom-score-adj"),
         "Privileged": given.switch("privileged"),
         "ReadonlyRootfs": given.switch("read-only"),
-        "StorageOpt": _pairs(given.many("storage-opt")),
+        "StorageOpt": pairs(given.many("storage-opt")),
         "Tmpfs": dict(entry.partition(":")[::2] for entry in given.many("tmpfs")),
         "Mounts": [values.mount(entry) for entry in given.many("mount")],
-        "Sysctls": _pairs(given.many("sysctl")),
-        "Annotations": _pairs(given.many("annotation")),
+        "Sysctls": pairs(given.many("sysctl")),
+        "Annotations": pairs(given.many("annotation")),
         "Runtime": given.text("runtime"),
         "Isolation": given.text("isolation"),
         "ShmSize": parse_bytes(given.text("shm-size")),
@@ -180,11 +182,13 @@ def _lines(paths: list[str]) -> list[str]:
     return [line for line in found if line and not line.startswith("#")]
 
 
-def _pairs(entries: list[str]) -> dict[str, str]:
+def pairs(entries: list[str]) -> dict[str, str]:
+    """`key=value` entries; a key alone has the empty value."""
     return dict(entry.partition("=")[::2] for entry in entries)
 
 
-def _bind(volume: str) -> str:
+def bind(volume: str) -> str:
+    """`-v` with a source that may be relative to this folder or to the user's home."""
     source, _, rest = volume.partition(":")
     if source.startswith((".", "~")):
         source = os.path.abspath(os.path.expanduser(source))

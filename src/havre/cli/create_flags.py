@@ -58,6 +58,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     many("group-add", "Add additional groups to join"),
     text("health-cmd", "Command to run to check health"),
     _duration("health-interval", "Time between running the check (ms|s|m|h) (default 0s)"),
+    text("health-on-failure", "When unhealthy: none, restart, stop or kill", check=values.health_action),
     number("health-retries", "Consecutive failures needed to report unhealthy"),
     _duration("health-start-interval", "Time between running the check during the start period (default 0s)"),
     _duration("health-start-period", "Start period for the container to initialize before counting retries"),

@@ -5,7 +5,6 @@ A helper is `docker-credential-NAME`: asked with `get`, `store` or `erase`, the 
 
 from __future__ import annotations
 
-import base64
 import os
 
 from havre.cli.docker_config import DockerConfig
@@ -41,6 +40,7 @@ class Credentials:
 
     def header(self) -> str:
         """The value of X-Registry-Auth."""
+        import base64
         import json
 
         return base64.urlsafe_b64encode(json.dumps(self.document()).encode()).decode()
@@ -99,6 +99,8 @@ class CredentialStore:
             _run_helper(helper, "store", json.dumps(document))
             auths[found.server] = {}
         else:
+            import base64
+
             pair = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
             entry: dict[str, str] = {"auth": pair}
             if found.identity_token:
@@ -135,6 +137,8 @@ def _from_entry(server: str, entry: dict[str, object]) -> Credentials:
 
     username, password = value("username"), value("password")
     if value("auth"):
+        import base64
+
         try:
             pair = base64.b64decode(value("auth"), validate=True).decode()
         except ValueError:

@@ -6,6 +6,7 @@ GROUPS = {
     "builder": "Manage builds",
     "container": "Manage containers",
     "image": "Manage images",
+    "manifest": "Manage Docker image manifests and manifest lists",
     "network": "Manage networks",
     "registry": "Serve a registry of images",
     "system": "Manage Havre",
@@ -13,17 +14,17 @@ GROUPS = {
 }
 
 _CONTAINER = (
-    "attach", "commit", "cp", "create", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause", "port",
-    "rename", "restart",
-    "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "wait", "prune",
+    "attach", "commit", "cp", "create", "debug", "diff", "exec", "export", "inspect", "kill", "logs", "ls", "pause",
+    "port", "rename", "restart", "rm", "run", "start", "stats", "stop", "top", "unpause", "update", "upgrade", "wait",
+    "prune",
 )  # fmt: skip
 _IMAGE = (
     "bootstrap", "build", "history", "import", "inspect", "load", "ls", "pull", "push", "prune", "rm", "save", "tag",
 )  # fmt: skip
 _TOP = (
-    "attach", "commit", "cp", "create", "diff", "exec", "export", "kill", "logs",
+    "attach", "commit", "cp", "create", "debug", "diff", "exec", "export", "kill", "logs",
     "pause", "port", "rename", "restart", "rm", "run", "start", "stop",
-    "top", "unpause", "update", "wait", "stats",
+    "top", "unpause", "update", "upgrade", "wait", "stats",
 )  # fmt: skip
 
 _NETWORK = ("connect", "create", "disconnect", "inspect", "ls", "prune", "rm")
@@ -34,8 +35,10 @@ _VOLUME = (
 COMMANDS: dict[tuple[str, ...], str] = {
     **{("container", verb): f"container_{verb}" for verb in _CONTAINER},
     **{("image", verb): f"image_{verb}" for verb in _IMAGE},
+    **{("manifest", verb): f"manifest_{verb}" for verb in ("annotate", "create", "inspect", "push", "rm")},
     **{("network", verb): f"network_{verb}" for verb in _NETWORK},
     ("registry", "serve"): "registry_serve",
+    ("system", "check"): "system_check",
     ("system", "df"): "system_df",
     ("system", "info"): "system_info",
     ("system", "prune"): "system_prune",
@@ -51,6 +54,7 @@ COMMANDS: dict[tuple[str, ...], str] = {
     ("logout",): "logout",
     ("search",): "search",
     ("version",): "version",
+    ("lease",): "lease",
 }
 ALIASES: dict[tuple[str, ...], tuple[str, ...]] = {
     **{(verb,): ("container", verb) for verb in _TOP},

@@ -54,6 +54,13 @@ def is_cdi(text: str) -> bool:
     return bool(equals and name) and "/" in kind and not kind.startswith("/")
 
 
+def health_action(text: str) -> str:
+    """What happens to an unhealthy container."""
+    if text not in {"none", "restart", "stop", "kill"}:
+        raise ValueError(f"{text}: none, restart, stop or kill is wanted")
+    return text
+
+
 def gpus(text: str) -> DeviceRequest:
     """`all`, `2`, or fields as in a line of CSV: `device=GPU-1,driver=nvidia,"capabilities=compute,utility"`."""
     import csv

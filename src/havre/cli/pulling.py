@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-from havre.cli.credentials import auth_header
 from havre.cli.screen import STDERR, STDOUT, Screen, write_all
 from havre.client.client import Client, json_lines
 
@@ -24,11 +23,15 @@ def pull_all(client: Client, screen: Screen, name: str, platform: str, *, quiet:
 
 def push(client: Client, screen: Screen, name: str, tag: str, *, quiet: bool) -> None:
     """POST /images/NAME/push and its progress; no *tag* is every tag."""
+    from havre.cli.credentials import auth_header
+
     response = client.send("POST", f"/images/{name}/push", {"tag": tag} if tag else {}, headers=auth_header(name))
     _show(json_lines(response), screen, quiet=quiet, to_stderr=False)
 
 
 def _pull(client: Client, screen: Screen, query: dict[str, str], *, quiet: bool, to_stderr: bool) -> None:
+    from havre.cli.credentials import auth_header
+
     response = client.send("POST", "/images/create", query, headers=auth_header(query["fromImage"]))
     _show(json_lines(response), screen, quiet=quiet, to_stderr=to_stderr)
 

@@ -51,12 +51,29 @@ def find_dockerfile(folder: str, wanted: str) -> Dockerfile:
 
 
 def pack_context(folder: str, dockerfile: Dockerfile) -> Iterator[bytes]:
-    """The members of *folder*. The Dockerfile and its ignore file are sent in any case. Raises ClientError."""
+    """The members of *folder*. The Dockerfile and its ignore file are sent in any case. Raises ClientError.
+
+    A Dockerfile that is added is no part of the folder: the ignore file that is sent says so, and the engine keeps both
+    out of the image.
+    """
     root = os.path.realpath(folder)
     ignore, name = _read_ignore(root, dockerfile)
-    if dockerfile.added:
-        yield document(os.fsencode(dockerfile.name), dockerfile.text)
-    yield from _members(root, ignore, frozenset({dockerfile.name, name}), "")
+    if not dockerfile.added:
+        yield from _members(root, ignore, frozenset({dockerfile.name, name}), "")
+        return
+    yield document(os.fsencode(dockerfile.name), dockerfile.text)
+    rules = _file_bytes(os.path.join(root, name))
+    added = (dockerfile.name,) if rules else (dockerfile.name, IGNORE_FILE)
+    yield document(IGNORE_FILE.encode(), b"\n".join((rules, *map(os.fsencode, added))) + b"\n")
+    yield from _members(root, ignore, frozenset(), "", frozenset({IGNORE_FILE}))
+
+
+def _file_bytes(path: str) -> bytes:
+    try:
+        with open(path, "rb") as file:
+            return file.read()
+    except OSError:
+        return b""
 
 
 def _read_ignore(root: str, dockerfile: Dockerfile) -> tuple[Ignore, str]:
@@ -76,8 +93,10 @@ def _read_ignore(root: str, dockerfile: Dockerfile) -> tuple[Ignore, str]:
     return Ignore(), IGNORE_FILE
 
 
-def _members(root: str, ignore: Ignore, always: frozenset[str], prefix: str) -> Iterator[bytes]:
-    """What is below *root*, as if it were below *prefix*."""
+def _members(
+    root: str, ignore: Ignore, always: frozenset[str], prefix: str, without: frozenset[str] = frozenset()
+) -> Iterator[bytes]:
+    """What is below *root*, as if it were below *prefix*; *always* is sent though it is ignored, *without* never."""
     linked: dict[tuple[int, int], bytes] = {}
     waiting: list[tuple[str, Verdict | None]] = [("", None)]
     while waiting:
@@ -88,7 +107,7 @@ def _members(root: str, ignore: Ignore, always: frozenset[str], prefix: str) -> 
             verdict = ignore.verdict(path, above) if path else None
             ignored = verdict is not None and verdict.ignored
             named = "/".join(filter(None, (prefix, path)))
-            if named and (not ignored or path in always):
+            if named and path not in without and (not ignored or path in always):
                 yield from member(os.fsencode(full), os.fsencode(named), _as_root(status), linked)
             if stat.S_ISDIR(status.st_mode) and (not ignored or _may_hold_more(ignore, path, always)):
                 names = sorted(os.listdir(full), reverse=True)

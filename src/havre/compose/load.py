@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import os
-from collections import ChainMap
 from collections.abc import Mapping
 from dataclasses import dataclass, replace
 
@@ -41,6 +40,7 @@ class Wishes:
     consistent: bool = True
     completed: bool = True
     environment_resolved: bool = True
+    separator: str = "-"
 
 
 @dataclass(frozen=True, slots=True)
@@ -51,33 +51,60 @@ class Loaded:
     tree: Table
 
 
+@dataclass(frozen=True, slots=True)
+class _Surroundings:
+    """What is known before a file is read."""
+
+    files: tuple[str, ...]
+    folder: str
+    env_files: tuple[str, ...]
+    values: Mapping[str, str]
+
+
 def load(wishes: Wishes, environ: Mapping[str, str]) -> Loaded:
     """Read, check and complete. Raises ComposeError with the place of the first fault."""
-    files = tuple(wishes.files) or _files_of(environ) or tuple(find_files(wishes.project_directory or os.getcwd()))
-    folder = _folder(wishes, files)
-    env_files = _env_files(wishes, environ, folder)
-    defaults = read_variables(env_files, environ)
-    values: Mapping[str, str] = ChainMap(dict(environ), defaults)
-    name = wishes.project_name or values.get("COMPOSE_PROJECT_NAME", "")
-    values = ChainMap({"COMPOSE_PROJECT_NAME": name} if name else {}, dict(values))
-    scope = Scope(values, set(), wishes.interpolated)
-    tree = read_tree(files, Wish(folder, scope, wishes.absolute))
+    around = _surroundings(wishes, environ)
+    scope = Scope(around.values, set(), wishes.interpolated)
+    tree = read_tree(around.files, Wish(around.folder, scope, wishes.absolute))
     sections = read_sections(tree)
     if not sections.services and not isinstance(tree.get("services"), Table):
-        raise InvalidFile(f"{files[0]}: no services are declared")
-    name = _project_name(name, tree, sections, folder, wishes)
+        raise InvalidFile(f"{around.files[0]}: no services are declared")
     if wishes.consistent:
         check_sections(sections, tree)
-    profiles = set(wishes.profiles) or set(filter(None, values.get("COMPOSE_PROFILES", "").split(",")))
-    enabled, disabled = _by_profile(sections, profiles, wishes.services)
     warnings = [_UNSET.format(missing) for missing in sorted(scope.missing)]
     if sections.version is not None:
         warnings.insert(0, _OBSOLETE.format(tree.place_of("version").file))
-    project = Project(
+    project = replace(_project(sections, tree, around, wishes), warnings=tuple(warnings))
+    if wishes.completed:
+        project = completed(project, environment_resolved=wishes.environment_resolved)
+    if wishes.consistent:
+        check_enabled(project)
+        check_no_circle(project.services, tree)
+    return Loaded(project, tree)
+
+
+def _surroundings(wishes: Wishes, environ: Mapping[str, str]) -> _Surroundings:
+    """The files, their folder and the variables; a `.env` where we are may name the files."""
+    here = wishes.project_directory or os.getcwd()
+    early = {**read_variables(_env_files(wishes, environ, here), environ), **environ}
+    files = tuple(wishes.files) or _files_of(early) or tuple(find_files(here))
+    folder = _folder(wishes, files)
+    env_files = _env_files(wishes, environ, folder)
+    values = {**read_variables(env_files, environ), **environ}
+    if wishes.project_name:
+        values["COMPOSE_PROJECT_NAME"] = wishes.project_name
+    return _Surroundings(files, folder, env_files, values)
+
+
+def _project(sections: Sections, tree: Table, around: _Surroundings, wishes: Wishes) -> Project:
+    name = _project_name(around.values.get("COMPOSE_PROJECT_NAME", ""), tree, sections, around.folder, wishes)
+    profiles = set(wishes.profiles) or set(filter(None, around.values.get("COMPOSE_PROFILES", "").split(",")))
+    enabled, disabled = _by_profile(sections, profiles, wishes.services)
+    return Project(
         name=name,
-        working_dir=folder,
-        files=tuple(file if file == STDIN else os.path.abspath(file) for file in files),
-        env_files=env_files,
+        working_dir=around.folder,
+        files=tuple(file if file == STDIN else os.path.abspath(file) for file in around.files),
+        env_files=around.env_files,
         services=enabled,
         disabled=disabled,
         networks=sections.networks,
@@ -86,16 +113,10 @@ def load(wishes: Wishes, environ: Mapping[str, str]) -> Loaded:
         configs=sections.configs,
         models=sections.models,
         extensions=sections.extensions,
-        environment={**values, "COMPOSE_PROJECT_NAME": name},
-        warnings=tuple(warnings),
+        environment={**around.values, "COMPOSE_PROJECT_NAME": name},
+        separator=wishes.separator,
         places={service: str(place_of(tree, ("services", service))) for service in sections.services},
     )
-    if wishes.completed:
-        project = completed(project, environment_resolved=wishes.environment_resolved)
-    if wishes.consistent:
-        check_enabled(project)
-        check_no_circle(project.services, tree)
-    return Loaded(project, tree)
 
 
 def named_project(name: str, environ: Mapping[str, str], folder: str) -> str:

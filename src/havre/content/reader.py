@@ -27,7 +27,9 @@ class BlobReader(io.RawIOBase):
         super().__init__()
         self._handle = handle
         self.digest = digest
-        self.size = os.fstat(handle).st_size
+        status = os.fstat(handle)
+        self.size = status.st_size
+        self.stored_ns = status.st_mtime_ns
         self._left = self.size
         self._hash = hashlib.new(digest.algorithm)
 
@@ -46,6 +48,10 @@ class BlobReader(io.RawIOBase):
         data = os.read(self._handle, size)
         self._account(len(data), memoryview(data))
         return data
+
+    def verify_empty(self) -> None:
+        """For a blob without a byte, whose end no read reaches. Raises DamagedBlob."""
+        self._account(0, memoryview(b""))
 
     def close(self) -> None:
         """Give the handle back."""

@@ -2,31 +2,27 @@
 
 import io
 import os
-from collections.abc import Callable, Collection, Sequence
+from collections.abc import Callable, Collection
 from contextlib import suppress
 from functools import partial
 from pathlib import Path
-
-import msgspec
 
 from havre.base.atomic import sync_folder, write_file
 from havre.base.errors import InvalidInput
 from havre.base.exhaustion import exhaustion
 from havre.content.awaited import Awaited
-from havre.content.errors import DamagedBlob, DigestMismatch, NoSuchBlob
+from havre.content.drafts import Drafts
+from havre.content.errors import DigestMismatch, NoSuchBlob
+from havre.content.index import LayoutIndex
 from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
 from havre.content.partial import PartialBlob
-from havre.content.partials import Partials
 from havre.content.reader import BlobReader, Readable
 from havre.kernel.files import syncfs
-from havre.oci.descriptor import OCI_INDEX, Descriptor
 from havre.oci.digest import Digest
-from havre.oci.manifest import Index
 
 PIECE_BYTES = 1 << 20
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-_EMPTY_INDEX = Index(schema_version=2, media_type=OCI_INDEX, manifests=[])
 _ALGORITHMS = ("sha256", "sha512")
 
 
@@ -34,8 +30,8 @@ class Content:
     """Blobs under their digest, in `blobs/<algorithm>/<hex>`; a name there means the whole blob, on the disk.
 
     All calls block and may come from any thread; one process at a time owns the folder. What a dead
-    owner left half-written is removed when the next one opens the store, but for `partials`: blobs that
-    arrive over several lives of the process.
+    owner left half-written is removed when the next one opens the store, but for what may arrive over several
+    lives of the process: `partial` blobs, and `drafts`, whose digest is told only at their end.
 
     Nothing keeps a blob but a lease, while work is in progress, and the records of whoever calls
     `sweep`: so work holds a lease from before it looks for or writes its blobs until the record that
@@ -48,7 +44,8 @@ class Content:
         self._partial = root / "partial"
         self._lost = root / "lost+found"
         self._leases = Leases()
-        self.partials = Partials(root / "uploads", self._placer)
+        self.index = LayoutIndex(root / "index.json")
+        self.drafts = Drafts(root / "drafts", self._placer)
         with exhaustion(f"opening the blob store {root}"):
             self._lay_out()
             self.awaited = Awaited(root / "awaited")
@@ -77,8 +74,9 @@ class Content:
         size: int | None = None,
         *,
         lease: Lease | None = None,
+        durable: bool = True,
     ) -> Stored:
-        """Store what *source* gives.
+        """Store what *source* gives; without *durable* it is on the disk after the next `flush`.
 
         Raises DigestMismatch, leaving nothing, unless it is *expected* and has *size* bytes (where given); an
         overlong source is left at the first byte too many. Storing what is there already is no error.
@@ -89,7 +87,7 @@ class Content:
                 if size is not None and blob.size + len(piece) > size:
                     raise DigestMismatch(f"blob {expected or ''} has more than the {size} bytes promised")
                 blob.write(piece)
-            return blob.commit(expected, size)
+            return blob.commit(expected, size, durable=durable)
 
     def partial(self, digest: Digest, lease: Lease) -> PartialBlob:
         """A context in which a blob arrives that may have begun before; one at a time for each digest."""
@@ -177,20 +175,6 @@ class Content:
                         removed.append(Stored(digest, size))
         return tuple(removed)
 
-    def write_index(self, manifests: Sequence[Descriptor]) -> None:
-        """Make `index.json` name exactly *manifests*, atomically: what other tools see as the store's images."""
-        index = Index(schema_version=2, media_type=OCI_INDEX, manifests=list(manifests))
-        with exhaustion("writing index.json"):
-            write_file(self._root / "index.json", msgspec.json.encode(index), mode=0o644)
-
-    def read_index(self) -> tuple[Descriptor, ...]:
-        """What `index.json` names. Raises DamagedBlob when it is not readable."""
-        try:
-            index = msgspec.json.decode((self._root / "index.json").read_bytes(), type=Index)
-        except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as error:
-            raise DamagedBlob(f"{self._root}/index.json: {error}") from error
-        return tuple(index.manifests)
-
     def _sweep_partial(self, kept: frozenset[Digest]) -> None:
         for file in list(self._partial.iterdir()):
             try:
@@ -220,11 +204,10 @@ class Content:
             (self._root / "blobs" / algorithm).mkdir(mode=0o755, parents=True, exist_ok=True)
         self._staging.mkdir(mode=0o700, exist_ok=True)
         self._partial.mkdir(mode=0o700, exist_ok=True)
-        self.partials.lay_out()
+        self.drafts.lay_out()
         for leftover in self._staging.iterdir():
             leftover.unlink()
         if not (self._root / "oci-layout").exists():
             write_file(self._root / "oci-layout", _LAYOUT, mode=0o644)
-        if not (self._root / "index.json").exists():
-            self.write_index(_EMPTY_INDEX.manifests)
+        self.index.make()
         sync_folder(self._root)

@@ -2,15 +2,28 @@
 
 import os
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, cast
 
 from havre.base.errors import InvalidInput, NotSupported
 from havre.daemon.config_file import FileValue, read_file
+from havre.daemon.doors import Door, parse_doors
 from havre.daemon.flags import Given, parse_flags
 from havre.daemon.options import BY_KEY
-from havre.daemon.values import Pool, Ulimit, parse_bytes, parse_label, parse_pair, parse_pool, parse_ulimit
+from havre.daemon.runtimes import parse_default_runtime, parse_runtimes
+from havre.daemon.values import (
+    Pool,
+    Ports,
+    Ulimit,
+    parse_bytes,
+    parse_label,
+    parse_network_options,
+    parse_pair,
+    parse_pool,
+    parse_ports,
+    parse_ulimit,
+)
 
 DEFAULT_FILE: Final = Path("/etc/havre/daemon.json")
 DEFAULT_HOST: Final = "unix:///run/havre.sock"
@@ -18,7 +31,7 @@ DEFAULT_GROUP: Final = "docker"
 _LEVELS: Final = ("debug", "info", "warn", "error", "fatal")
 _LOG_DRIVERS: Final = ("json-file", "local", "syslog", "journald", "none")
 _SHM_BYTES: Final = 64 << 20
-_OWN_RUNTIMES: Final = ("", "havre", "runc")
+_CDI_FOLDERS: Final = ("/etc/cdi", "/var/run/cdi")
 _WORDLESS: Final = frozenset(("", "0", "false", "False"))
 
 
@@ -41,6 +54,9 @@ class NetworkConfig:
     binding: str
     bip: str
     fixed_cidr: str
+    ipv6: bool
+    bip6: str
+    fixed_cidr6: str
     default_gateway: str
     pools: tuple[Pool, ...]
     mtu: int
@@ -48,6 +64,9 @@ class NetworkConfig:
     ip_masquerade: bool
     ip_forward: bool
     iptables: bool
+    options: dict[str, dict[str, str]]
+    past_firewall: bool
+    allowed: tuple[Ports, ...]
     dns: tuple[str, ...]
     dns_options: tuple[str, ...]
     dns_search: tuple[str, ...]
@@ -70,6 +89,9 @@ class ContainerConfig:
     seccomp_profile: str
     log_driver: str
     log_options: dict[str, str]
+    runtimes: dict[str, tuple[str, ...]]
+    default_runtime: str
+    cdi_folders: tuple[str, ...]
 
 
 @dataclass(frozen=True, slots=True)
@@ -89,6 +111,7 @@ class Config:
     """Everything, frozen. What SIGHUP reads again comes as a new value."""
 
     hosts: tuple[str, ...]
+    doors: tuple[Door, ...]
     group: str
     data_root: Path
     exec_root: Path
@@ -116,15 +139,26 @@ def load_config(arguments: Sequence[str], before: "Config | None" = None) -> Con
     config = _build(_Values.read(given))
     if before is None:
         return config
-    return Config(
-        **{
-            field: getattr(config if field in _RELOADED else before, field)
-            for field in Config.__dataclass_fields__  # the frozen value has no other way to be taken apart
-        }
+    containers = replace(
+        before.containers, runtimes=config.containers.runtimes, default_runtime=config.containers.default_runtime
     )
+    return replace(before, containers=containers, **{field: getattr(config, field) for field in _RELOADED})
 
 
-_RELOADED: Final = ("debug", "live_restore", "shutdown_timeout_s")
+_RELOADED: Final = (
+    "debug",
+    "insecure_registries",
+    "labels",
+    "live_restore",
+    "log_level",
+    "registry_mirrors",
+    "shutdown_timeout_s",
+)
+RELOADED_KEYS: Final = (
+    *("debug", "default-runtime", "insecure-registries", "labels", "live-restore", "log-level"),
+    *("registry-mirrors", "runtimes", "shutdown-timeout"),
+)
+"""The keys of daemon.json that SIGHUP reads again."""
 
 
 class _Values:
@@ -143,6 +177,14 @@ class _Values:
         """What was said, flag first; None when nothing was."""
         said = self._given.get(BY_KEY[key].flag)
         return cast("FileValue", said) if said is not None else self._file.get(key)
+
+    def said(self, key: str) -> object:
+        """What the command line has."""
+        return self._given.get(BY_KEY[key].flag)
+
+    def filed(self, key: str) -> FileValue:
+        """What the file has."""
+        return self._file.get(key)
 
     def text(self, key: str, default: str = "") -> str:
         value = self.raw(key)
@@ -183,6 +225,7 @@ def _build(values: _Values) -> Config:
     debug = values.flag("debug", default=False)
     return Config(
         hosts=values.items("hosts") or (DEFAULT_HOST,),
+        doors=parse_doors(values.raw("api-sockets")),
         group=values.text("group"),
         data_root=values.path("data-root", "/var/lib/havre"),
         exec_root=values.path("exec-root", "/run/havre"),
@@ -235,6 +278,9 @@ def _network(values: _Values) -> NetworkConfig:
         binding=values.text("ip", "0.0.0.0"),
         bip=bip,
         fixed_cidr=values.text("fixed-cidr"),
+        ipv6=values.flag("ipv6", default=False),
+        bip6=values.text("bip6"),
+        fixed_cidr6=values.text("fixed-cidr-v6"),
         default_gateway=values.text("default-gateway"),
         pools=tuple(parse_pool(pool) for pool in raw_pools) if isinstance(raw_pools, list) else (),
         mtu=_at_least(values, "mtu", 0, 1500) or 1500,
@@ -242,6 +288,9 @@ def _network(values: _Values) -> NetworkConfig:
         ip_masquerade=values.flag("ip-masq", default=True),
         ip_forward=values.flag("ip-forward", default=True),
         iptables=iptables,
+        options=parse_network_options(values.raw("default-network-opts")),
+        past_firewall=values.flag("publish-past-firewall", default=False),
+        allowed=tuple(parse_ports(text) for text in values.items("publish-allowed")),
         dns=values.items("dns"),
         dns_options=values.items("dns-opts"),
         dns_search=values.items("dns-search"),
@@ -272,6 +321,7 @@ def _registries(values: _Values) -> RegistryConfig:
 def _containers(values: _Values) -> ContainerConfig:
     raw_size, raw_limits = values.raw("default-shm-size"), values.raw("default-ulimits")
     limits = raw_limits.values() if isinstance(raw_limits, dict) else raw_limits if isinstance(raw_limits, list) else ()
+    runtimes = parse_runtimes(values.said("runtimes"), values.filed("runtimes"))
     return ContainerConfig(
         cgroup_parent=values.text("cgroup-parent"),
         cgroupns_mode=_one_of(values, "default-cgroupns-mode", ("host", "private"), "private"),
@@ -284,6 +334,9 @@ def _containers(values: _Values) -> ContainerConfig:
         seccomp_profile=values.text("seccomp-profile"),
         log_driver=_one_of(values, "log-driver", _LOG_DRIVERS, "json-file"),
         log_options=values.pairs("log-opts"),
+        runtimes=runtimes,
+        default_runtime=parse_default_runtime(values.text("default-runtime"), runtimes),
+        cdi_folders=values.items("cdi-spec-dirs") or _CDI_FOLDERS,
     )
 
 
@@ -305,18 +358,13 @@ def _nothing(text: str) -> bool:
 
 _LIMITED: Final[dict[str, Callable[[str], bool]]] = {
     "authorization-plugins": _nothing,
-    "bip6": _nothing,
     "cpu-rt-period": _nothing,
     "cpu-rt-runtime": _nothing,
     "default-gateway-v6": _nothing,
-    "default-runtime": lambda text: text in _OWN_RUNTIMES,
     "exec-opts": lambda text: text == "native.cgroupdriver=cgroupfs",
-    "fixed-cidr-v6": _nothing,
-    "ipv6": _nothing,
     "metrics-addr": _nothing,
     "min-api-version": lambda text: text in ("", "1.24"),
     "rootless": _nothing,
-    "runtimes": _nothing,
     "selinux-enabled": _nothing,
     "storage-driver": lambda text: text in ("", "overlay2"),
     "storage-opts": lambda text: text.startswith("overlay2.override_kernel_check="),

@@ -20,6 +20,7 @@ _TYPES: Final[Mapping[Kind, tuple[type, ...]]] = {
     Kind.ULIMIT: (dict,),
     Kind.POOL: (list,),
     Kind.RUNTIME: (dict,),
+    Kind.DOOR: (list,),
     Kind.OPTIONS: (dict,),
     Kind.OBJECT: (dict,),
 }

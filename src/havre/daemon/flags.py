@@ -13,7 +13,7 @@ Value: TypeAlias = bool | int | str | list[str]
 Given: TypeAlias = dict[str, Value]
 """What was said, by flag: lists for what may be said several times."""
 
-_REPEATED: Final = frozenset((Kind.LIST, Kind.MAP, Kind.ULIMIT, Kind.POOL, Kind.RUNTIME, Kind.OPTIONS))
+_REPEATED: Final = frozenset((Kind.LIST, Kind.MAP, Kind.ULIMIT, Kind.POOL, Kind.RUNTIME, Kind.DOOR, Kind.OPTIONS))
 _TRUE: Final = frozenset(("1", "t", "T", "true", "TRUE", "True"))
 _FALSE: Final = frozenset(("0", "f", "F", "false", "FALSE", "False"))
 

@@ -6,12 +6,13 @@ import grp
 import os
 import socket
 import stat
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path
 from typing import Final, TypeAlias
 
 from havre.base.errors import Conflict, InvalidInput, Unavailable
 from havre.daemon.config import DEFAULT_GROUP, Config
+from havre.daemon.doors import Door
 from havre.daemon.notify import inherited_sockets
 
 _BACKLOG: Final = 1024
@@ -23,13 +24,17 @@ _Address: TypeAlias = "tuple[str, int] | tuple[str, int, int, int] | tuple[int, 
 
 @dataclass(frozen=True, slots=True)
 class Listener:
-    """A listening socket; *path* is the file that goes when it closes; *encrypted* says that TLS belongs on it."""
+    """A listening socket; *path* is the file that goes when it closes; *encrypted* says that TLS belongs on it.
+
+    With *door*, it lets through only what that says.
+    """
 
     address: str
     socket: socket.socket
     path: Path | None = None
     inode: tuple[int, int] = (0, 0)
     encrypted: bool = False
+    door: Door | None = None
 
     def close(self) -> None:
         """Listen no more, and take the file away unless another daemon has put its own there."""
@@ -47,6 +52,8 @@ def open_listeners(config: Config) -> tuple[list[Listener], list[str]]:
     try:
         for host in config.hosts:
             opened += _open(host, config, warnings)
+        for door in config.doors:
+            opened.append(replace(_open_unix(door.path, door.group or config.group, warnings), door=door))
     except BaseException:
         for listener in opened:
             listener.close()

@@ -16,6 +16,7 @@ class Kind(enum.Enum):
     ULIMIT = "ulimit"
     POOL = "pool-options"
     RUNTIME = "runtime"
+    DOOR = "socket"
     OPTIONS = "mapmap"
     OBJECT = "object"
 
@@ -33,6 +34,7 @@ class Option(NamedTuple):
 _B, _T, _I, _L, _M = Kind.BOOL, Kind.TEXT, Kind.INT, Kind.LIST, Kind.MAP
 
 OPTIONS: Final = (
+    Option("api-socket", "api-sockets", Kind.DOOR, help="Further sockets with a role: path=PATH,role=read|run|admin"),
     Option("add-runtime", "runtimes", Kind.RUNTIME, help="Register an additional OCI compatible runtime"),
     Option(
         "allow-direct-routing", "allow-direct-routing", _B, help="Accept traffic to containers from outside the host"
@@ -106,6 +108,18 @@ OPTIONS: Final = (
     Option("no-proxy", "no-proxy", help="Hosts reached without a proxy"),
     Option("node-generic-resource", "node-generic-resources", _L, help="User-defined resources of this node"),
     Option("pidfile", "pidfile", short="p", help="Path to the daemon PID file"),
+    Option(
+        "publish-allowed",
+        "publish-allowed",
+        _L,
+        help="Ports (80/tcp, 8000-8100/udp) that are published whatever the host's own input rules say",
+    ),
+    Option(
+        "publish-past-firewall",
+        "publish-past-firewall",
+        _B,
+        help="Publish every port whatever the host's own input rules say, as Docker does",
+    ),
     Option("raw-logs", "raw-logs", _B, help="Full timestamps without colours"),
     Option("registry-mirror", "registry-mirrors", _L, help="Preferred registry mirror"),
     Option("rootless", "rootless", _B, help="Run without root's rights"),

@@ -5,6 +5,7 @@ import atexit
 import logging
 import os
 import queue
+import resource
 import signal
 import sys
 import time
@@ -18,7 +19,7 @@ from havre.daemon.journal import open_journal
 from havre.daemon.notify import tell
 from havre.daemon.registry_flags import load
 from havre.daemon.single import lock_data_root
-from havre.registry.server.config.settings import Settings
+from havre.registry.server.config.settings import Address, Settings
 from havre.registry.server.http.access_log import LOGGER
 from havre.registry.server.serve import serve
 
@@ -44,6 +45,7 @@ def main(arguments: Sequence[str] | None = None) -> int:
     except (HavreError, OSError) as wrong:
         sys.stderr.write(f"{wrong}\nSee 'havre registry serve --help'.\n")
         return 1
+    resource.setrlimit(resource.RLIMIT_NOFILE, (resource.getrlimit(resource.RLIMIT_NOFILE)[1],) * 2)
     try:
         asyncio.run(_serve(settings))
     except (HavreError, OSError) as failed:
@@ -63,7 +65,7 @@ async def _serve(settings: Settings) -> None:
     def ready(port: int, renew: Callable[[], None]) -> None:
         loop.add_signal_handler(signal.SIGHUP, renew)
         scheme = "https" if settings.tls.certificate else "http"
-        shown = f"{settings.address.host or '0.0.0.0'}:{port}"
+        shown = Address(settings.address.host or "0.0.0.0", port)
         _log.info("registry on %s://%s, root %s", scheme, shown, settings.root)
         tell("READY=1")
 

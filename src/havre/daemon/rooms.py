@@ -4,6 +4,7 @@ from collections.abc import Sequence
 from contextlib import AbstractAsyncContextManager
 from typing import Protocol
 
+from havre.api.limited import Labels
 from havre.api.router import Route
 from havre.daemon.config import Config
 
@@ -13,6 +14,12 @@ class Rooms(Protocol):
 
     def routes(self) -> list[Route]:
         """Everything that is served besides the ping."""
+
+    def labels(self) -> Labels:
+        """Who bears which labels."""
+
+    def reload(self, config: Config) -> None:
+        """Heed what of *config* may change without a start. Raises a HavreError, and then nothing changes."""
 
     async def end_containers(self, patience_s: float) -> None:
         """End everything that runs, asking first and killing after *patience_s*."""

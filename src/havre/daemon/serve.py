@@ -11,16 +11,17 @@ from collections.abc import Callable, Sequence
 from contextlib import AsyncExitStack, ExitStack, suppress
 from typing import Final, cast
 
+from havre.api.roles import Limits
 from havre.api.router import Router
 from havre.api.routes import ping
 from havre.api.server import Server
 from havre.base.errors import HavreError, InvalidInput
 from havre.base.tasks import in_thread
-from havre.daemon.config import Config, load_config
+from havre.daemon.config import RELOADED_KEYS, Config, load_config
 from havre.daemon.journal import set_level
 from havre.daemon.listeners import Listener, open_listeners
 from havre.daemon.notify import tell
-from havre.daemon.rooms import OpenRooms
+from havre.daemon.rooms import OpenRooms, Rooms
 from havre.daemon.single import lock_data_root, remove_pidfile, write_pidfile
 
 _REQUEST_GRACE_S: Final = 5.0
@@ -53,6 +54,7 @@ class _Daemon:
         self._config, self._words, self._listeners, self._warnings = config, words, listeners, warnings
         self._stop = asyncio.Event()
         self._main: asyncio.Task[None] | None = None
+        self._rooms: Rooms | None = None
 
     async def live(self) -> None:
         """Serve until told to stop."""
@@ -62,12 +64,13 @@ class _Daemon:
             server = Server(Router(ping.routes()))
             undo.push_async_callback(server.close, _REQUEST_GRACE_S)
             for listener in self._listeners:
-                await server.listen(listener.socket, self._context(listener))
+                await server.listen(listener.socket, self._context(listener), _limits(listener))
             # Pings are answered while a thread imports the rest.
             open_rooms = await in_thread(_load)
             rooms = await undo.enter_async_context(open_rooms(self._config, self._warnings))
+            self._rooms = rooms
             undo.push_async_callback(server.close, _REQUEST_GRACE_S)
-            server.open(Router(rooms.routes()))
+            server.open(Router(rooms.routes()), rooms.labels())
             self._tell_ready()
             await self._stop.wait()
             tell("STOPPING=1")
@@ -113,12 +116,20 @@ class _Daemon:
 
     def _reload(self) -> None:
         try:
-            self._config = load_config(self._words, self._config)
+            config = load_config(self._words, self._config)
+            if self._rooms is not None:
+                self._rooms.reload(config)
         except HavreError as wrong:
             _log.error("cannot reload the configuration: %s", wrong.message)
             return
+        self._config = config
         set_level("debug" if self._config.debug else self._config.log_level)
-        _log.info("Reloaded configuration: debug, live-restore and shutdown-timeout; all else waits for the next start")
+        _log.info("Reloaded configuration: %s; all else waits for the next start", ", ".join(RELOADED_KEYS))
+
+
+def _limits(listener: Listener) -> Limits | None:
+    door = listener.door
+    return None if door is None else Limits(door.role, door.label)
 
 
 def _load() -> OpenRooms:

@@ -1,6 +1,7 @@
 """From the daemon's configuration to what each room calls its settings."""
 
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network
+from collections.abc import Callable
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -9,7 +10,7 @@ from havre.daemon.config import Config, NetworkConfig
 from havre.engine import settings as engine_words
 from havre.engine.log_settings import check_log
 from havre.engine.parts import Settings as EngineSettings
-from havre.networks.model import AddressPool
+from havre.networks.model import AddressPool, OpenPorts
 from havre.networks.model import Settings as NetworkSettings
 from havre.registry.client.endpoints import parse_mirror
 from havre.registry.client.settings import Settings as RegistrySettings
@@ -45,6 +46,9 @@ def engine_settings(config: Config, warnings: tuple[str, ...]) -> EngineSettings
         debug=config.debug,
         insecure_registries=config.insecure_registries,
         registry_mirrors=config.registry_mirrors,
+        runtimes=given.runtimes,
+        default_runtime=given.default_runtime,
+        cdi_folders=given.cdi_folders,
         warnings=warnings,
     )
 
@@ -77,13 +81,18 @@ def network_settings(config: NetworkConfig) -> NetworkSettings:
         bridge_name=config.bridge or defaults.bridge_name,
         bridge_interface=IPv4Interface(_address(config.bip, "bip", IPv4Interface)) if config.bip else None,
         fixed_cidr=IPv4Network(_address(config.fixed_cidr, "fixed-cidr", IPv4Network)) if config.fixed_cidr else None,
+        ipv6=config.ipv6,
+        bridge_interface6=IPv6Interface(_address(config.bip6, "bip6", IPv6Interface)) if config.bip6 else None,
+        fixed_cidr6=(
+            IPv6Network(_address(config.fixed_cidr6, "fixed-cidr-v6", IPv6Network)) if config.fixed_cidr6 else None
+        ),
         default_gateway=(
             IPv4Address(_address(config.default_gateway, "default-gateway", IPv4Address))
             if config.default_gateway
             else None
         ),
         pools=tuple(
-            AddressPool(IPv4Network(_address(pool.base, "default-address-pool", IPv4Network)), pool.size)
+            AddressPool(ip_network(_address(pool.base, "default-address-pool", ip_network)), pool.size)
             for pool in config.pools
         )
         or defaults.pools,
@@ -92,11 +101,14 @@ def network_settings(config: NetworkConfig) -> NetworkSettings:
         masquerade=config.ip_masquerade,
         ip_forward=config.ip_forward,
         firewall=config.iptables,
+        network_options=config.options,
+        past_firewall=config.past_firewall,
+        open_ports=tuple(OpenPorts(each.protocol, each.first, each.last) for each in config.allowed),
         default_binding=_address(config.binding, "ip", IPv4Address),
     )
 
 
-def _address(text: str, what: str, kind: type[IPv4Address | IPv4Interface | IPv4Network]) -> str:
+def _address(text: str, what: str, kind: Callable[[str], object]) -> str:
     """*text*, which is an address of that *kind*. Raises InvalidInput naming *what*."""
     try:
         kind(text)

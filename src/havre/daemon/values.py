@@ -67,7 +67,45 @@ def parse_pool(value: FileValue) -> Pool:
     fields = dict(parse_pair(part, "default-address-pool") for part in str(value).split(","))
     if fields.keys() != {"base", "size"}:
         raise InvalidInput(f"invalid default address pool: {str(value)[:128]!r}: base=<cidr>,size=<bits> is wanted")
-    return Pool(fields["base"], parse_int(fields["size"], what="default address pool size", high=32))
+    high = 128 if ":" in fields["base"] else 32
+    return Pool(fields["base"], parse_int(fields["size"], what="default address pool size", high=high))
+
+
+@dataclass(frozen=True, slots=True)
+class Ports:
+    """The ports from *first* to *last* of a protocol."""
+
+    protocol: str
+    first: int
+    last: int
+
+
+def parse_ports(text: str) -> Ports:
+    """`80`, `80/udp`, `8000-8100/tcp`. Raises InvalidInput."""
+    numbers, _, protocol = text.partition("/")
+    first, dash, last = numbers.partition("-")
+    low = parse_int(first, what="port in publish-allowed", low=1, high=65535)
+    high = parse_int(last, what="port in publish-allowed", low=low, high=65535) if dash else low
+    if protocol not in {"", "tcp", "udp", "sctp"}:
+        raise InvalidInput(f"invalid publish-allowed: {text[:64]!r} names no protocol that can be published")
+    return Ports(protocol or "tcp", low, high)
+
+
+def parse_network_options(value: FileValue) -> dict[str, dict[str, str]]:
+    """`driver=key=value` for each, or the object of daemon.json. Raises InvalidInput."""
+    if isinstance(value, dict):
+        found = {driver: options for driver, options in value.items() if isinstance(options, dict)}
+        if len(found) != len(value) or not all(
+            isinstance(one, str) for each in found.values() for one in each.values()
+        ):
+            raise InvalidInput("invalid default-network-opts: options of a driver are pairs of strings")
+        return {driver: {key: str(one) for key, one in options.items()} for driver, options in found.items()}
+    made: dict[str, dict[str, str]] = {}
+    for entry in value if isinstance(value, list) else ():
+        driver, rest = parse_pair(str(entry), "default-network-opt")
+        key, text = parse_pair(rest, "default-network-opt")
+        made.setdefault(driver, {})[key] = text
+    return made
 
 
 def parse_pair(text: str, what: str) -> tuple[str, str]:

@@ -15,6 +15,7 @@ from havre.api.routes import (
     exec,  # noqa: A004
     files,
     images,
+    leases,
     logs,
     networks,
     refused,
@@ -32,8 +33,9 @@ from havre.daemon.settings import engine_settings, network_settings, registry_se
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
+from havre.engine.build_images import BuildImages
 from havre.engine.builder_rooms import Workplace, open_builder
-from havre.engine.builds import LocalImages
+from havre.engine.collection import Collections
 from havre.engine.commit import Commits, end_freezes
 from havre.engine.containers import Containers
 from havre.engine.events import Events
@@ -42,6 +44,8 @@ from havre.engine.files import Files
 from havre.engine.host import read_host
 from havre.engine.image_trees import ImageTrees
 from havre.engine.images import ImageService
+from havre.engine.labels import Labels
+from havre.engine.leases import Leases
 from havre.engine.lives import Lives
 from havre.engine.networks import NetworkService
 from havre.engine.parts import Parts
@@ -54,6 +58,7 @@ from havre.engine.stats import Stats
 from havre.engine.stop import end_all
 from havre.engine.system import System
 from havre.engine.transfers import Transfers
+from havre.engine.upkeep import RunningMark, tidy
 from havre.engine.volume_copies import VolumeCopies
 from havre.engine.volumes import VolumeService
 from havre.images.images import Images
@@ -77,6 +82,7 @@ class _Joined:
     engine_id: str
     cgroups: Cgroups
     execs: Execs
+    leases: Leases
     workplace: Workplace
 
     def routes(self) -> list[Route]:
@@ -98,8 +104,10 @@ class _Joined:
             *build_sessions.routes(self.workplace.sessions, ImageTrees(parts)),
             *commit.routes(Commits(parts, self.images)),
             *events.routes(parts.events),
+            *leases.routes(self.leases),
             *images.archive_routes(Archives(parts, self.images), Transfers(parts, self.images, self.registries)),
             *registries.routes(RegistryService(parts, self.registries)),
+            *images.collection_routes(Collections(parts, self.images, image_service)),
             *images.routes(image_service),
             *networks.routes(NetworkService(self.networks, parts)),
             *volumes.routes(volume_service),
@@ -107,6 +115,17 @@ class _Joined:
             *system.routes(System(parts, image_service, volume_service, self.workplace.cache, self.engine_id)),
             *refused.routes(),
         ]
+
+    def labels(self) -> Labels:
+        """Who bears which labels."""
+        return Labels(self.parts, self.execs)
+
+    def reload(self, config: Config) -> None:
+        """Heed what of *config* may change without a start, and tell of it."""
+        settings = self.parts.settings
+        settings.reload(engine_settings(config, settings.warnings))
+        told = {**settings.told(), "name": self.parts.facts.name, "shutdown-timeout": str(config.shutdown_timeout_s)}
+        self.parts.events.publish("daemon", "reload", self.engine_id, told)
 
     async def end_containers(self, patience_s: float) -> None:
         """End everything that runs."""
@@ -157,13 +176,17 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         recovery.agree(parts, cables.find_attachment)
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
+        held = Leases(parts)
+        held.begin()
         await in_thread(snapshots.sweep)
-        workplace = await open_builder(parts, pictures, snapshots, LocalImages(pictures))
+        mark = RunningMark(config.data_root)
+        mark.begin()
+        undo.callback(mark.end)
+        workplace = await open_builder(parts, pictures, snapshots, BuildImages(parts, pictures, registry_client))
         undo.push_async_callback(workplace.close)
-        _ = parts.tasks.start(_sweep(pictures), name="sweep of images")
-        yield _Joined(
-            parts, pictures, registry_client, cables, records.fact("engine-id", new_id), cgroups, execs, workplace
-        )
+        _ = parts.tasks.start(tidy(pictures, mark), name="upkeep of images")
+        engine_id = records.fact("engine-id", new_id)
+        yield _Joined(parts, pictures, registry_client, cables, engine_id, cgroups, execs, held, workplace)
 
 
 async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, Images]:
@@ -174,8 +197,3 @@ async def _open_images(config: Config, undo: AsyncExitStack) -> tuple[Overlay, I
     undo.push_async_callback(pictures.close)
     await pictures.open()
     return snapshots, pictures
-
-
-async def _sweep(pictures: Images) -> None:
-    """Space that a dead process left taken comes back while the first requests are served."""
-    await pictures.sweep()

@@ -8,8 +8,8 @@ from havre.engine.parts import Parts
 from havre.engine.progress_lines import line_of
 from havre.images.images import Images
 from havre.images.import_ import ImportWishes
-from havre.images.model import LayerProgress, Loaded, LoadEvent, message_of
-from havre.images.platforms import parse_platform
+from havre.images.model import LayerProgress, Loaded, LoadEvent, NoSuchImage, message_of
+from havre.images.platforms import fits, parse_platform
 from havre.images.transfer_events import LayerBytes
 from havre.oci.reference import Reference
 from havre.wire.progress import ProgressLine
@@ -42,9 +42,15 @@ class Archives:
         self._parts = parts
         self._images = images
 
-    async def load(self, archive: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[ProgressLine]:
-        """Take in every image of an archive. Raises BadArchive, InvalidInput, Unavailable while it is iterated."""
-        async for event in self._images.load(archive):
+    async def load(
+        self, archive: AsyncIterator[bytes], *, quiet: bool, platform: str = ""
+    ) -> AsyncIterator[ProgressLine]:
+        """Take in every image of an archive, or those for *platform*.
+
+        Raises BadArchive, InvalidInput, Unavailable while it is iterated.
+        """
+        wanted = parse_platform(platform) if platform else None
+        async for event in self._images.load(archive, platform=wanted):
             if isinstance(event, LayerProgress):
                 if not quiet:
                     yield _progress(event)
@@ -52,9 +58,14 @@ class Archives:
                 self._tell_loaded(event)
                 yield {"stream": f"{message_of(event)}\n"}
 
-    async def save(self, refs: list[str]) -> AsyncIterator[bytes]:
-        """An archive of images. Raises NoSuchImage before the first byte."""
+    async def save(self, refs: list[str], platform: str = "") -> AsyncIterator[bytes]:
+        """An archive of images. Raises NoSuchImage before the first byte, also for one that is not for *platform*."""
         stream = self._images.save(refs)
+        for ref in refs if platform else ():
+            if fits(self._images.find(ref).config.platform, parse_platform(platform)) is None:
+                raise NoSuchImage(
+                    f"image with reference {ref} was found but does not provide the specified platform ({platform})"
+                )
         for ref in refs:
             image = self._images.find(ref)
             self._parts.events.publish("image", "save", image.id, {"name": ref})

@@ -1,6 +1,7 @@
 """The commands of a build, run as containers run: the same namespaces, filters, limits and networks, but no record."""
 
 import asyncio
+import logging
 import os
 import socket
 from collections.abc import Callable, Sequence
@@ -38,6 +39,9 @@ from havre.snapshots.contract import View
 _TASK: Final = "failed to create task for container: failed to create shim task: "
 _KILL: Final = 9
 _END_S: Final = 5.0
+_TRIES: Final = 60
+_PAUSE_S: Final = 1.0
+_log = logging.getLogger(__name__)
 _SECRETS_BYTES: Final = 16 << 20
 _SILENT: Final = LogSettings(type="none")
 
@@ -138,7 +142,19 @@ class StepRunner:
         undo.push_async_callback(call)
 
     async def _detach(self, key: str) -> None:
-        await to_the_end(self._parts.networks.detach(key))
+        """A failure must not hide how the command ended; on a full disk there is room again once its tree is gone."""
+        try:
+            await to_the_end(self._parts.networks.detach(key))
+        except HavreError as failed:
+            _log.warning("network of build step %s is given back later: %s", key[:12], failed.message)
+            _ = self._parts.tasks.start(self._detach_later(key), name=f"detach {key[:12]}")
+
+    async def _detach_later(self, key: str) -> None:
+        for _ in range(_TRIES):
+            await asyncio.sleep(_PAUSE_S)
+            with suppress(HavreError):
+                await self._parts.networks.detach(key)
+                return
 
     async def _take_away(self, key: str) -> None:
         await to_the_end(self._parts.runtime.remove(key))

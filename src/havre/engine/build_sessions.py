@@ -56,6 +56,11 @@ class BuildSessions:
         finally:
             os.close(handle)
 
+    def close(self) -> None:
+        """End all."""
+        for identifier in list(self._sessions):
+            self._end(identifier)
+
     async def create(self, secrets: Mapping[str, bytes], agents: list[str]) -> str:
         """Begin one; its id. Raises InvalidInput."""
         if sum(map(len, secrets.values())) > _SECRETS_BYTES:

@@ -27,7 +27,8 @@ class Workplace:
     contexts: Contexts
 
     async def close(self) -> None:
-        """Wait until what builds threw away is gone."""
+        """End what is lent, and wait until what builds threw away is gone."""
+        self.sessions.close()
         await in_thread(self.contexts.close)
 
 
@@ -36,7 +37,7 @@ async def open_builder(parts: Parts, images: Images, trees: Trees, source: Image
     root = parts.folders.data_root / "build"
     await in_thread(_make_folders, root)
     cache = Cache(root / "cache.db", lambda chain: trees.find(chain) is not None)
-    contexts, folders = Contexts(root / "contexts"), CacheFolders(root / "mounts")
+    contexts, folders = Contexts(root / "contexts"), CacheFolders(root / "mounts", parts.volumes)
     sessions = BuildSessions(parts.folders.exec_root)
     await in_thread(sessions.sweep)
     await in_thread(_open, cache, contexts, folders)

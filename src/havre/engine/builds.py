@@ -1,7 +1,7 @@
 """Builds as the Engine API asks for them: its words become wishes, what happens becomes lines, names become events."""
 
 import asyncio
-from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncGenerator, AsyncIterator
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final
@@ -9,13 +9,10 @@ from typing import Final
 from havre.base.errors import HavreError
 from havre.build.builder import Builder
 from havre.build.looking import Report
-from havre.build.model import BuildEvent, BuildWishes, PullTold, Tagged
+from havre.build.model import BuildEvent, BuildWishes, Tagged
 from havre.engine.build_lines import ClassicLines, Lines
 from havre.engine.build_sessions import BuildSessions
 from havre.engine.parts import Parts
-from havre.images.images import Images
-from havre.images.model import Image, NoSuchImage
-from havre.oci.descriptor import Platform
 from havre.wire.progress import ProgressLine
 
 _WAITING: Final = 256
@@ -93,22 +90,3 @@ class Builds:
             return  # somebody took the name away already
         labels = image.config.process.labels or {}
         self._parts.events.publish("image", "tag", image.id, {**labels, "name": event.name})
-
-
-class LocalImages:
-    """Implements `build.seams.ImageSource` with the images that are here."""
-
-    def __init__(self, images: Images) -> None:
-        self._images = images
-
-    async def find(
-        self, name: str, platform: Platform | None, *, pull: bool, told: Callable[[PullTold], Awaitable[None]]
-    ) -> Image:
-        """See `build.seams.ImageSource`."""
-        _ = (platform, pull, told)
-        try:
-            return self._images.find(name)
-        except NoSuchImage:
-            raise NoSuchImage(
-                f"pull access denied for {name}, repository does not exist or may require 'docker login'"
-            ) from None

@@ -17,6 +17,7 @@ from havre.engine.parts import Parts
 from havre.engine.placeholders import is_placeholder
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.settings import Config, parse_config
+from havre.engine.steps import passed
 from havre.images.candidate import Arrival, Candidate
 from havre.images.commit import CommitWishes, make_commit, parse_target, plan_commit
 from havre.images.images import Images
@@ -82,7 +83,9 @@ class Commits:
         async with self._images.arriving() as arrival:
             async with container.lock:
                 candidate = await self._read(container, arrival, wishes, process, pause=asked.pause)
+            passed("commit.written")
             image = await self._images.add(arrival, candidate)
+            passed("commit.added")
         name = wishes.reference.familiar if wishes.reference is not None else ""
         if name:
             self._parts.events.publish("image", "tag", image.id, {**(image.config.process.labels or {}), "name": name})
@@ -131,6 +134,7 @@ class Commits:
         with suppress(NoSuchProcess, ShimGone):  # it ended by itself: nothing moves any more
             await shim.pause()
             undo.push_async_callback(thaw, self._parts, container)
+            passed("commit.frozen")
             self._parts.tell(container, "pause")
 
     def _make(self, key: str, arrival: Arrival, wishes: CommitWishes, process: ProcessConfig) -> Candidate:

@@ -49,6 +49,10 @@ async def provide(parts: Parts, record: Record, undo: AsyncExitStack) -> Record:
     """
     mounts: list[ResolvedMount] = []
     for mount in record.mounts:
+        if isinstance(mount, ImageMount) and mount.container:
+            donor = parts.roster.get(mount.container).record
+            mounts.append(replace(mount, container=donor.id, image=donor.config.image, chain=donor.chain))
+            continue
         if isinstance(mount, ImageMount) and not mount.chain:
             chain = parts.images.find(mount.image).chain
             mounts.append(replace(mount, chain="" if chain is None else str(chain)))

@@ -14,6 +14,7 @@ from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.engine import image_defaults, names
 from havre.engine.container_volumes import needs_provision, provide, with_inherited
+from havre.engine.health_action import check_health_action
 from havre.engine.links import settled_links
 from havre.engine.model import HOST, SHARED, Record, ResolvedMount
 from havre.engine.mount_wishes import resolve_mounts
@@ -21,7 +22,8 @@ from havre.engine.network_wishes import settled_endpoints
 from havre.engine.parts import Parts
 from havre.engine.roster import Container
 from havre.engine.settings import Config, HostConfig, parse_config, parse_endpoints, parse_host
-from havre.engine.validate import check_command, check_settings, settled_host
+from havre.engine.steps import passed
+from havre.engine.validate import check_command, check_runtime, check_settings, settled_host
 from havre.images.model import Image, NoSuchImage
 from havre.images.platforms import fits, format_platform, parse_platform
 from havre.oci.digest import Digest
@@ -43,6 +45,8 @@ async def create(parts: Parts, wanted: CreateContainer, name: str | None, platfo
     config, host, endpoints = parse_config(wanted), parse_host(wanted), parse_endpoints(wanted)
     own_name = None if not name else names.parse_name(name)
     warnings = check_settings(config, host, endpoints, parts.facts)
+    check_runtime(host, parts.settings.runtimes)
+    check_health_action(config, host)
     image = _find_image(parts, config, platform)
     config = image_defaults.joined(config, image.config.process)
     args = check_command(config)
@@ -79,10 +83,13 @@ async def _enter(parts: Parts, record: Record, chain: Digest | None) -> None:
             await in_thread(_make_folders, parts, record.id, chain)
         except NotFound as damaged:
             raise InternalError(f"image {record.image_id} cannot be used: {damaged.message}") from damaged
+        passed("create.files")
         if needs_provision(record):
             record = await provide(parts, record, undo)
+            passed("create.volumes")
         undo.callback(parts.records.forget, record.id)  # a caller that goes away while this waits must leave nothing
         await parts.records.save(record)
+        passed("create.recorded")
         undo.pop_all()
     container = Container(record)
     parts.roster.add(container)
@@ -168,6 +175,7 @@ def with_defaults(parts: Parts, host: HostConfig) -> HostConfig:
         ipc_mode=host.ipc_mode or settings.ipc_mode,
         cgroupns_mode=host.cgroupns_mode or ("" if host.privileged else settings.cgroupns_mode),
         shm_size=host.shm_size or settings.shm_size_bytes,
+        runtime=host.runtime or settings.default_runtime,
         init=settings.init or None if host.init is None else host.init,
         ulimits=[*(host.ulimits or ()), *extra] if extra else host.ulimits,
         security_opt=[*options, "no-new-privileges"] if quiet else host.security_opt,

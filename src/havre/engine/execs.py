@@ -63,6 +63,7 @@ class Execs:
             raise Conflict(f"container {ref} has {_MAX_A_CONTAINER} exec instances already")
         session = Session(container, _parse(wanted))
         self._sessions.add(session)
+        container.execs.add(session.id)
         self._sessions.tell(session, f"exec_create: {session.command}")
         return session.id
 
@@ -115,10 +116,16 @@ class Execs:
             "Pid": session.pid,
         }
 
+    def container_of(self, exec_id: str) -> Container:
+        """Where it runs. Raises NoSuchExec."""
+        return self._get(exec_id).container
+
     async def resize(self, exec_id: str, height: int, width: int) -> None:
         """Tell its terminal a new size. Raises NoSuchExec, Conflict."""
         session = self._get(exec_id)
         shim = session.container.shim
+        if session.code is not None:
+            raise NoSuchExec("no such exec")
         if not session.running or shim is None:
             raise Conflict(f"Exec command {exec_id} is not running")
         await shim.resize(height, width, exec_id)
@@ -131,7 +138,6 @@ class Execs:
         client: tuple[socket.socket, AttachWishes] | None,
     ) -> None:
         session.started = True
-        session.container.execs.add(session.id)
         try:
             session.pid = await shim.exec(request, client)
         except BaseException as failed:

@@ -1,6 +1,6 @@
 """Images as the Engine API shows them, and the one thing that `images` cannot know: which containers use them."""
 
-from collections.abc import Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Sequence
 from contextlib import suppress
 from typing import Final
 
@@ -8,9 +8,11 @@ import msgspec
 
 from havre.base import clock
 from havre.base.errors import InvalidInput
+from havre.base.tasks import in_thread
 from havre.engine.ages import parse_until
 from havre.engine.globs import matches
 from havre.engine.parts import Parts
+from havre.images.checking import Checks
 from havre.images.disk import disk_use
 from havre.images.images import Images
 from havre.images.model import ContainerUse, Image, ImageInUse, NoSuchImage, Removed, Untagged
@@ -26,6 +28,7 @@ from havre.wire.images import (
     ImageSummary,
     PruneImagesReport,
 )
+from havre.wire.system import CheckLine
 
 # Inside the class below, `list` is a verb.
 _Steps = list[HistoryItem]
@@ -125,12 +128,23 @@ class ImageService:
         for image in self._images.list():
             if (only_nameless and image.references) or not wanted(image) or self.uses(image.id):
                 continue
-            items += await self._remove_whole(image)
+            items += await self.remove_whole(image)
+        await in_thread(self._images.store.content.awaited.forget)
         await self._images.sweep()
         reclaimed = max(0, before - disk_use(self._images.list()).layers_bytes)
         if items:
             self._parts.events.publish("image", "prune", "", {"reclaimed": str(reclaimed)})
         return {"ImagesDeleted": items or None, "SpaceReclaimed": reclaimed}
+
+    async def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
+        """Verify all that is stored, and mend it with *repair*; a line for each problem."""
+        async for problem in Checks(self._images.store, lambda image_id: bool(self.uses(image_id))).run(repair=repair):
+            yield {
+                "Kind": problem.kind,
+                "Name": problem.name,
+                "Problem": problem.what,
+                "Repaired": problem.mended,
+            }
 
     async def usage(self) -> tuple[int, _Rows]:
         """The bytes of all layers, each once, and a row for each image with how many containers use it."""
@@ -145,12 +159,14 @@ class ImageService:
         """The containers made from an image."""
         return [ContainerUse(one.id, one.record.alive) for one in self._parts.roster if one.record.image_id == image_id]
 
-    async def _remove_whole(self, image: Image) -> _Items:
+    async def remove_whole(self, image: Image) -> _Items:
+        """Take an image away with all its names, unless somebody begins to use it."""
         items: _Items = []
         names = [name.familiar for name in image.references] or [image.id]
-        with suppress(NoSuchImage, ImageInUse):  # somebody was faster, or began to use it
+        with suppress(ImageInUse):  # somebody began to use it
             for name in names:
-                items += [self._told(one) for one in await self._images.remove(name, self.uses)]
+                with suppress(NoSuchImage):  # it went with the last tag of its repository, or somebody was faster
+                    items += [self._told(one) for one in await self._images.remove(name, self.uses)]
         return items
 
     def _filter(self, filters: Filters, known: frozenset[str]) -> Callable[[Image], bool]:

@@ -41,10 +41,6 @@ def check_limits(host: HostConfig, facts: HostFacts) -> list[str]:
         _check_ulimit(limit)
     if host.shm_size < 0:
         raise InvalidInput("SHM size can not be less than 0")
-    if host.device_requests:
-        first = host.device_requests[0]
-        wanted = "[" + " ".join("[" + " ".join(group) + "]" for group in first.capabilities or ()) + "]"
-        raise NotSupported(f'could not select device driver "{first.driver}" with capabilities: {wanted}')
     return warnings
 
 

@@ -1,5 +1,6 @@
 """Containers as processes: begin, end, freeze, look at, wait for."""
 
+import time
 from collections.abc import Awaitable
 
 from msgspec.structs import replace
@@ -11,11 +12,13 @@ from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
 from havre.engine.signals import parse_signal
 from havre.engine.start import start
+from havre.engine.steps import listening
 from havre.engine.stop import end_if_alive, kill, stop
+from havre.engine.story import told
 from havre.engine.top import parse_columns, process_table
 from havre.engine.update import update
 from havre.engine.waiting import answered
-from havre.wire.containers import TopResponse, UpdateContainer, UpdateResponse, WaitResponse
+from havre.wire.containers import BirthStep, TopResponse, UpdateContainer, UpdateResponse, WaitResponse
 
 
 class Lives:
@@ -28,6 +31,13 @@ class Lives:
         """Start it; returns when the user's program runs. Raises NotModified when it runs already."""
         _ = detach_keys  # each attached client brought its own
         await start(self._parts, self._parts.roster.get(ref))
+
+    async def start_told(self, ref: str) -> list[BirthStep]:
+        """Start it, and tell what took how long. Raises as `start`."""
+        began_ns = time.monotonic_ns()
+        with listening() as story:
+            await start(self._parts, self._parts.roster.get(ref))
+        return told(story, began_ns)
 
     async def stop(self, ref: str, timeout_s: int | None, signal: str | None) -> None:
         """Ask it to end, then make it. Raises NotModified when it does not run."""

@@ -68,9 +68,13 @@ class VolumeMount(msgspec.Struct, frozen=True, kw_only=True, tag="volume"):
 
 
 class ImageMount(msgspec.Struct, frozen=True, kw_only=True, tag="image"):
-    """The content of an image, read-only. *chain* is what *image* meant when the container was made."""
+    """The content of an image, read-only. *chain* is what *image* meant when the container was made.
+
+    With *container*, an id, it is what that container, which does not run, sees: its own changes over its image.
+    """
 
     image: str
+    container: str = ""
     destination: str
     chain: str = ""
     subpath: str = ""

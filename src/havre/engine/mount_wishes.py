@@ -117,7 +117,7 @@ def parse_mount(wish: MountWish, exists: PathExists) -> ResolvedMount:
             return _tmpfs(wish)
         if wish.type == "volume":
             return _volume(wish)
-        if wish.type == "image":
+        if wish.type in {"image", "container"}:
             return _image(wish)
     except InvalidInput as wrong:
         raise InvalidInput(f'invalid mount config for type "{wish.type}": {wrong.message}') from None
@@ -175,7 +175,8 @@ def _image(wish: MountWish) -> ImageMount:
     if not wish.source:
         raise InvalidInput("field Source must not be empty")
     options = wish.image_options or ImageOptions()
-    return ImageMount(image=wish.source, destination=inside, subpath=_subpath(options.subpath))
+    container = wish.source if wish.type == "container" else ""
+    return ImageMount(image=wish.source, container=container, destination=inside, subpath=_subpath(options.subpath))
 
 
 def _subpath(given: str) -> str:

@@ -30,7 +30,7 @@ async def join(parts: Parts, container: Container, network: Network, wish: Endpo
     async with container.lock:
         record = _present(container)
         _check_join(record, network, wish)
-        wanted = replace(record, endpoints={**wanted_networks(record), network.name: wish})
+        wanted = replace(record, endpoints={**_joined(record), network.name: wish})
         if not record.alive:
             await _keep(parts, container, wanted)
             return
@@ -104,9 +104,14 @@ def _present(container: Container) -> Record:
     return record
 
 
+def _joined(record: Record) -> dict[str, EndpointWish]:
+    """The networks that it is on; none, not that of its mode, when it was taken off all of them before its start."""
+    return wanted_networks(record) if record.endpoints else {}
+
+
 def _check_join(record: Record, network: Network, wish: EndpointWish) -> None:
     mode = record.host.network_mode
-    endpoints = wanted_networks(record)
+    endpoints = _joined(record)
     if network.name == HOST and mode != HOST:
         raise InvalidInput(_WITH_HOST)
     if mode == HOST or mode.startswith(SHARED):

@@ -47,7 +47,7 @@ def wanted_networks(record: Record) -> dict[str, EndpointWish]:
         return {}
     if record.config.network_disabled and mode != HOST:
         return {NONE: _NO_WISH}
-    wished = record.endpoints or ({} if record.alive else {mode: _NO_WISH})
+    wished = record.endpoints or ({} if record.alive else {BRIDGE if mode in DEFAULTS else mode: _NO_WISH})
     ordered = sorted(wished.items(), key=lambda item: (item[0] != BRIDGE, -item[1].gw_priority))
     main = main_network(record)
     mac = record.config.mac_address
@@ -59,7 +59,7 @@ def wanted_networks(record: Record) -> dict[str, EndpointWish]:
 
 def main_network(record: Record) -> str:
     """The network that the mode names; the first one where it names one that the container left."""
-    mode = record.host.network_mode
+    mode = BRIDGE if record.host.network_mode in DEFAULTS else record.host.network_mode
     return mode if mode in record.endpoints or not record.endpoints else next(iter(record.endpoints))
 
 

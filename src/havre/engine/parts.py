@@ -21,14 +21,25 @@ from havre.runtime.defaults import CGROUP_PARENT
 from havre.volumes.volumes import Volumes
 
 _DEFAULT_LOG = LogSettings(type="json-file")
+OWN_RUNTIME = "havre"
+RELOADED = (
+    "debug",
+    "default_runtime",
+    "insecure_registries",
+    "labels",
+    "live_restore",
+    "registry_mirrors",
+    "runtimes",
+)
 
 
-@dataclass(frozen=True, slots=True, kw_only=True)
+@dataclass(slots=True, kw_only=True)
 class Settings:
     """The daemon's wishes, named after dockerd's flags.
 
-    *seccomp* is `builtin`, `unconfined` or the JSON of a profile; *labels*, registries and *warnings* are shown by
-    `info` alone. Empty modes are Docker's own choice.
+    Those in RELOADED may become others while the engine runs. *seccomp* is `builtin`, `unconfined` or the JSON of a
+    profile; *labels*, registries and *warnings* are shown by `info` alone. Empty modes are Docker's own choice.
+    *runtimes* are the foreign ones, each with its command.
     """
 
     log: LogSettings = _DEFAULT_LOG
@@ -51,7 +62,31 @@ class Settings:
     debug: bool = False
     insecure_registries: tuple[str, ...] = ()
     registry_mirrors: tuple[str, ...] = ()
+    runtimes: dict[str, tuple[str, ...]] = field(default_factory=dict)
+    default_runtime: str = OWN_RUNTIME
+    cdi_folders: tuple[str, ...] = ()
     warnings: tuple[str, ...] = ()
+
+    def reload(self, other: "Settings") -> None:
+        """Take over from *other* what may change without a start."""
+        for name in RELOADED:
+            setattr(self, name, getattr(other, name))
+
+    def told(self) -> dict[str, str]:
+        """What may change, as the event of a reload tells it."""
+        return {
+            "debug": str(self.debug).lower(),
+            "default-runtime": self.default_runtime,
+            "insecure-registries": _shown(self.insecure_registries),
+            "labels": _shown(self.labels),
+            "live-restore": str(self.live_restore).lower(),
+            "registry-mirrors": _shown(self.registry_mirrors),
+            "runtimes": " ".join(f"{name}:{command[0]}" for name, command in sorted(self.runtimes.items())),
+        }
+
+
+def _shown(values: tuple[str, ...]) -> str:
+    return f"[{','.join(values)}]"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

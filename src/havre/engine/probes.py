@@ -13,7 +13,18 @@ from havre.base import clock
 from havre.base.errors import HavreError, NotFound
 from havre.base.tasks import in_thread
 from havre.engine.execs import Execs
-from havre.engine.health import MAX_OUTPUT, TIMED_OUT, Health, ProbeResult, interval_s, judged, probe_command, timeout_s
+from havre.engine.health import (
+    MAX_OUTPUT,
+    TIMED_OUT,
+    UNHEALTHY,
+    Health,
+    ProbeResult,
+    interval_s,
+    judged,
+    probe_command,
+    timeout_s,
+)
+from havre.engine.health_action import NONE, act_on_failure, action_of
 from havre.engine.lifecycle import State
 from havre.engine.parts import Parts
 from havre.engine.probe_family import Marks, kill_family, marks_of
@@ -70,6 +81,9 @@ class Probes:
         self._parts.change(container, replace(record, health=health))
         if health.status != before.status:
             self._parts.tell(container, f"health_status: {health.status}")
+            if health.status == UNHEALTHY and action_of(record) != NONE:
+                name = f"unhealthy {container.id[:12]}"
+                _ = self._parts.tasks.start(act_on_failure(self._parts, container), name=name)
 
     async def _run(self, container: Container, shim: Shim, limit_s: float, command: tuple[str, ...]) -> tuple[int, str]:
         exec_id = await self._execs.create(

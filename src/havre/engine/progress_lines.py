@@ -32,7 +32,7 @@ def bar(current: int, total: int) -> str:
     if total <= 0:
         return f"{human_size(current):>8}"
     done = min(current * _BAR // total, _BAR)
-    return f"[{('=' * done + '>')[: _BAR + (done < _BAR)]:<{_BAR}}] {human_size(current):>8}/{human_size(total)}"
+    return f"[{'=' * done}>{' ' * (_BAR - done)}] {human_size(current):>8}/{human_size(total)}"
 
 
 def human_size(count: int) -> str:

@@ -126,6 +126,9 @@ async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) ->
     if container.record.alive:
         unsettle(container)
         _ = record_end(parts, container, ending or _REBOOT)
+    elif ending is not None:
+        container.released.clear()
+        container.settled.clear()  # its end was written down, but what its run used was not given back
 
 
 def _take_over(parts: Parts, container: Container, shim: Shim) -> None:

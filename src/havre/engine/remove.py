@@ -16,6 +16,7 @@ from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.signals import KILL
+from havre.engine.steps import passed
 
 _DEADLINE_S: Final = 12.0
 _log = logging.getLogger(__name__)
@@ -48,12 +49,14 @@ async def erase(parts: Parts, container: Container, *, volumes: bool) -> None:
     """
     record = container.record
     parts.keep(container, replace(record, state=after(record.state, Verb.REMOVE)))
+    passed("remove.marked")
     try:
         await parts.records.forget(record.id, durable=volumes and bool(volume_mounts(record)))
     except HavreError as failed:
         parts.change(container, replace(container.record, state=after(State.REMOVING, Verb.FAIL_REMOVE)))
         container.endings.remove_failed(record.exit_code, failed.message)
         raise
+    passed("remove.forgotten")
     container.gone = True
     parts.clients.drop(record.id)
     await container.released.wait()
@@ -70,6 +73,7 @@ async def _clear(parts: Parts, container: Container) -> None:
     await container.settled.wait()
     await parts.records.flush()
     problem = await in_thread(_discard, parts, container.id)
+    passed("remove.files")
     if problem is not None:
         _log.error("files of container %s stay until the next start of the engine: %s", container.id, problem)
 
@@ -112,7 +116,10 @@ def _discard(parts: Parts, identifier: str) -> OSError | None:
 
 
 def remove_folder(folder: Path) -> None:
-    """Remove a folder of the engine's own, which no container can reach; what is gone already is no error."""
+    """Remove a folder of the engine's own, which no container can reach.
+
+    What is gone already is no error, so two removals of one folder may meet.
+    """
     try:
         entries = list(os.scandir(folder))
     except FileNotFoundError:
@@ -120,6 +127,8 @@ def remove_folder(folder: Path) -> None:
     for entry in entries:
         if entry.is_dir(follow_symlinks=False):
             remove_folder(Path(entry.path))  # the log driver's own
-        else:
+            continue
+        with contextlib.suppress(FileNotFoundError):
             os.unlink(entry.path)  # noqa: PTH108  one call a file on the way of each removal
-    os.rmdir(folder)  # noqa: PTH106
+    with contextlib.suppress(FileNotFoundError):
+        os.rmdir(folder)  # noqa: PTH106

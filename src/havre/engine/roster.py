@@ -39,10 +39,11 @@ class Container:
     The lock is held by verbs that change what it is, never by one that waits for its end. *record* is replaced,
     never changed; *row* is how the list shows it, encoded. *stopped* is set while no process exists, *released* once
     what others may want of its last run is given back (network, volumes), *settled* once all is. *delay_s* is how long
-    the last automatic start waited.
+    the last automatic start waited; with *again* its end is followed by one whatever its restart policy says.
     """
 
     __slots__ = (
+        "again",
         "delay_s",
         "endings",
         "execs",
@@ -71,6 +72,7 @@ class Container:
         self.execs: set[str] = set()
         self.row: Row | None = None
         self.delay_s = 0.0
+        self.again = False
 
     @property
     def id(self) -> str:

@@ -73,6 +73,14 @@ class Guests(Protocol):
         """The end of the stream that came with `exec`; whether by the detach keys."""
 
 
+class Past(Protocol):
+    """How the container came to be."""
+
+    @property
+    def steps(self) -> list[tuple[str, int]]:
+        """The steps of its birth with when each began (monotonic), where the bundle asked for them."""
+
+
 class Bounds(Protocol):
     """What a container may use."""
 
@@ -80,7 +88,7 @@ class Bounds(Protocol):
         """Change the limits that *resources* names."""
 
 
-class Shim(Life, Bounds, Doors, Guests, Protocol):
+class Shim(Life, Past, Bounds, Doors, Guests, Protocol):
     """A container that runs, or has run, and the process that holds it."""
 
 

@@ -4,6 +4,7 @@ from havre.base.errors import InvalidInput
 from havre.base.tasks import in_thread
 from havre.engine.host import HostFacts
 from havre.kernel.seccomp import compile_filter
+from havre.oci.runtime_spec import Seccomp
 from havre.runtime import defaults
 
 _KEPT = 256
@@ -36,11 +37,18 @@ class Filters:
             self._programs[key] = known
         return known
 
-    def _compile(self, profile: str, capabilities: list[str]) -> bytes:
+    def rules(self, profile: str, capabilities: list[str]) -> Seccomp | None:
+        """The same filter as a list of rules, for a runtime that compiles it itself; None is no filter."""
+        profile = profile or self._default
+        if profile == "unconfined":
+            return None
         parsed = defaults.default_profile() if profile == "builtin" else defaults.parse_profile(profile.encode())
-        resolved = defaults.resolve(parsed, capabilities, self._machine, self._kernel)
+        return defaults.resolve(parsed, capabilities, self._machine, self._kernel)
+
+    def _compile(self, profile: str, capabilities: list[str]) -> bytes:
+        rules = self.rules(profile, capabilities)
         try:
-            return compile_filter(resolved)
+            return compile_filter(rules) if rules is not None else b""
         except KeyError as unknown:
             raise InvalidInput(f"seccomp profile names something unknown: {unknown}") from unknown
 

@@ -1,9 +1,14 @@
 """From a container's record to what the runtime is handed: pure, and the one place where the API's words end."""
 
+import os
+from pathlib import Path
 from typing import Final
 
 import msgspec
 
+from havre.base.atomic import write_file
+from havre.engine.cdi import edited, group_numbers, node_of_host
+from havre.engine.cdi_files import Edits
 from havre.engine.device_nodes import Devices, block_number
 from havre.engine.host import HostFacts
 from havre.engine.limits_spec import DeviceNumber, resources
@@ -12,7 +17,7 @@ from havre.engine.model import HOST, SHARED, BindMount, Record
 from havre.engine.mounts_spec import mounts_of
 from havre.engine.places import Places
 from havre.engine.process_spec import container_process
-from havre.oci.runtime_spec import VERSION, Linux, Namespace, Root, Spec
+from havre.oci.runtime_spec import VERSION, Linux, Namespace, Root, Seccomp, Spec
 from havre.runtime.bundle import Bundle, Stdio
 from havre.runtime.defaults import CGROUP_PARENT
 
@@ -25,6 +30,7 @@ _PRIVATE_NETWORK_SYSCTLS: Final = {
 class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     """What the host adds to a record: facts, places, devices, a compiled filter (empty: none).
 
+    With *tool*, the command of a foreign runtime, the filter is *seccomp_rules*. *edits* are those of CDI devices.
     *link_environment* tells of the containers that it is linked to.
     """
 
@@ -32,7 +38,10 @@ class Surroundings(msgspec.Struct, frozen=True, kw_only=True):
     places: Places
     devices: Devices
     seccomp_program: bytes = b""
+    seccomp_rules: Seccomp | None = None
     cgroup_parent: str = CGROUP_PARENT
+    tool: tuple[str, ...] = ()
+    edits: tuple[Edits, ...] = ()
     link_environment: tuple[str, ...] = ()
 
 
@@ -42,7 +51,7 @@ def build_bundle(record: Record, around: Surroundings) -> Bundle:
     height, width = host.console_size
     return Bundle(
         id=record.id,
-        spec=build_spec(record, around),
+        spec=edited(build_spec(record, around), around.edits, node_of_host),
         run_dir=around.places.run_dir,
         rootfs_mounts=[
             msgspec.structs.replace(mount, destination=around.places.root) for mount in around.places.root_mounts
@@ -57,9 +66,16 @@ def build_bundle(record: Record, around: Surroundings) -> Bundle:
         log=log_target(record, around.places.log_path),
         seccomp_program=around.seccomp_program,
         user=config.user or "0",
-        groups=list(host.group_add or ()),
+        groups=[*(host.group_add or ()), *group_numbers(around.edits)],
         make_cwd=True,
+        tool=list(around.tool),
     )
+
+
+def write_config(bundle: Bundle) -> None:
+    """Write the spec where hooks look for it: in the folder that they are told is the bundle. Blocks."""
+    os.makedirs(bundle.run_dir, 0o700, exist_ok=True)  # noqa: PTH103  pathlib's has no mode for parents
+    write_file(Path(bundle.run_dir) / "config.json", msgspec.json.encode(bundle.spec), durable=False)
 
 
 def build_spec(record: Record, around: Surroundings, number_of: DeviceNumber = block_number) -> Spec:
@@ -82,6 +98,7 @@ def build_spec(record: Record, around: Surroundings, number_of: DeviceNumber = b
             rootfs_propagation=_root_propagation(record),
             masked_paths=list(host.masked_paths or ()) or None,
             readonly_paths=list(host.readonly_paths or ()) or None,
+            seccomp=around.seccomp_rules,
         ),
     )
 

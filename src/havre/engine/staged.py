@@ -8,7 +8,7 @@ import os
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from havre.base.errors import InvalidInput
+from havre.base.errors import Conflict, InvalidInput
 from havre.base.tasks import in_thread
 from havre.engine.model import BindMount, IdMap, ImageMount, Record, ResolvedMount, TmpfsMount
 from havre.engine.parts import Parts
@@ -109,7 +109,8 @@ def _stage_image(parts: Parts, key: str, mount: ImageMount, place: Path) -> None
     parts.snapshots.discard(key)
     (root,) = parts.snapshots.prepare(key, Digest.parse(mount.chain) if mount.chain else None)
     below = next(option for option in root.options or () if option.startswith("lowerdir="))
-    layers = [str(parts.snapshots.diff_path(key)), *below.removeprefix("lowerdir=").split(":")]
+    top = parts.snapshots.diff_path(_donor(parts, mount.container) if mount.container else key)
+    layers = [str(top), *below.removeprefix("lowerdir=").split(":")]
     whole = detached_overlay(layers, attributes=int(MountAttr.RDONLY | MountAttr.NODEV))
     if not mount.subpath:
         put_mount(whole, place)
@@ -125,6 +126,14 @@ def _stage_image(parts: Parts, key: str, mount: ImageMount, place: Path) -> None
             os.close(found)
     finally:
         os.close(folder)
+
+
+def _donor(parts: Parts, container: str) -> str:
+    """The container whose root is looked at, under what it runs on now: only one that rests can be seen so."""
+    record = parts.roster.get(container).record
+    if record.alive:
+        raise Conflict(f"the root of container {record.name} cannot be mounted while it runs: enter its namespaces")
+    return record.id
 
 
 def _inside(root: int, subpath: str, what: str) -> int:

@@ -15,14 +15,16 @@ from havre.engine.clients import on_closed
 from havre.engine.container_volumes import unmount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.model import Record
+from havre.engine.network_wishes import wanted_networks
 from havre.engine.parts import Parts
 from havre.engine.remove import erase
 from havre.engine.restart_policy import next_delay_s, starts_again
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
-from havre.engine.spec import build_bundle
+from havre.engine.spec import build_bundle, write_config
 from havre.engine.staged import unstage
+from havre.engine.steps import listened_to, passed, tell
 from havre.engine.surroundings import connect, prepare
 from havre.networks.model import Attachment, Endpoint
 from havre.runtime.bundle import Exit
@@ -96,8 +98,16 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         try:
             attachment = await connect(parts, record)
             undo.push_async_callback(parts.networks.detach, record.id)
+            passed("start.network")
             around = await prepare(parts, record, attachment, undo)
-            shim = await parts.runtime.launch(build_bundle(record, around), clients)
+            passed("start.prepared")
+            bundle = build_bundle(record, around)
+            if bundle.spec.hooks is not None:
+                await in_thread(write_config, bundle)
+            shim = await parts.runtime.launch(replace(bundle, explain=True) if listened_to() else bundle, clients)
+            for step, at_ns in shim.steps:
+                tell(f"birth: {step}", at_ns)
+            passed("start.launched")
         except StartFailed as failed:
             raise _translated(failed) from failed
         except OSError as failed:
@@ -116,6 +126,7 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         stopped_by_user=False,
         restart_count=restarts,
         health=None,
+        endpoints=record.endpoints or wanted_networks(record),
         attachment=attachment,
     )
     await _started(parts, container, started, shim)
@@ -139,6 +150,7 @@ async def _started(parts: Parts, container: Container, record: Record, shim: Shi
         serve(parts, container, shim, held)
     if durable:
         await saved
+    passed("start.recorded")
 
 
 def watch(parts: Parts, container: Container, shim: Shim) -> None:
@@ -162,6 +174,7 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
     saved = record_end(parts, container, ending)
     try:
         await give_back(parts, container, record, saved)
+        passed("stop.given-back")
     except (HavreError, OSError) as failed:
         parts.tell(container, "cleanup", error=str(failed))
         raise
@@ -198,8 +211,9 @@ def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Fut
     record = container.record
     finished = ending.finished_ns or clock.now_ns()
     state = after(record.state, Verb.EXIT)
-    if not parts.ending.is_set() and starts_again(record, ending.code):
+    if not parts.ending.is_set() and (container.again or starts_again(record, ending.code)):
         state = after(state, Verb.RETRY)
+    container.again = False
     over = replace(
         record,
         state=state,
@@ -232,6 +246,7 @@ async def give_back(
         try:
             if saved is not None:
                 await saved
+                passed("stop.recorded")
             await parts.runtime.remove(record.id)  # exit.json goes only now that the record says the same
         finally:
             container.settled.set()

@@ -15,6 +15,7 @@ from havre.engine.parts import Parts
 from havre.engine.restart_policy import counts_as_stop
 from havre.engine.roster import Container
 from havre.engine.signals import DEFAULT_STOP, KILL, is_deliverable, parse_signal
+from havre.engine.steps import passed
 
 DEFAULT_TIMEOUT_S: Final = 10
 _KILL_DEADLINE_S: Final = 12.0
@@ -105,9 +106,20 @@ async def kill(parts: Parts, container: Container, ref: str, number: int) -> Non
         await _wait_killed(container)
 
 
+async def end_by_engine(parts: Parts, container: Container, number: int | None, patience_s: int) -> None:
+    """End it as `stop` does, but not for the user: what follows is for its restart policy to say."""
+    own = container.record.config.stop_signal or str(int(DEFAULT_STOP))
+    await _end_politely(parts, container, parse_signal(own) if number is None else number, patience_s)
+
+
 async def _end(parts: Parts, container: Container, number: int, patience_s: int) -> None:
     _by_user(parts, container)
+    await _end_politely(parts, container, number, patience_s)
+
+
+async def _end_politely(parts: Parts, container: Container, number: int, patience_s: int) -> None:
     await _send(parts, container, number, resume=True)
+    passed("stop.signalled")
     try:
         async with asyncio.timeout(patience_s if patience_s >= 0 else None):
             await container.stopped.wait()

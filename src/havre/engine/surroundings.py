@@ -7,6 +7,8 @@ from msgspec.structs import replace
 
 from havre.base.errors import Conflict, InvalidInput, NotSupported
 from havre.base.tasks import in_thread
+from havre.engine.cdi import edits_of, wanted_devices
+from havre.engine.cdi_files import Edits, read_devices
 from havre.engine.container_volumes import mount_all
 from havre.engine.device_nodes import find_devices
 from havre.engine.links import link_environment
@@ -21,6 +23,7 @@ from havre.engine.security import parse_security
 from havre.engine.shared_memory import folder_of, mount_shared_memory, unmount_shared_memory
 from havre.engine.spec import Surroundings
 from havre.engine.staged import stage
+from havre.engine.validate import check_runtime
 from havre.networks.model import Attachment, Wishes
 from havre.runtime import defaults
 
@@ -47,14 +50,25 @@ async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: As
     simple = not (host.privileged or host.devices)
     devices = find_devices(host) if simple else await in_thread(find_devices, host)
     profile = parse_security(host.security_opt or (), privileged=host.privileged).seccomp
+    capabilities = capabilities_of(host, parts.facts)
+    check_runtime(host, parts.settings.runtimes)
+    tool = parts.settings.runtimes.get(host.runtime, ())
     return Surroundings(
         facts=parts.facts,
         places=replace(_places(parts, record, attachment, memory), staged=staged),
         devices=devices,
         link_environment=link_environment(parts, record),
-        seccomp_program=await parts.filters.program(profile, capabilities_of(host, parts.facts)),
+        seccomp_program=b"" if tool else await parts.filters.program(profile, capabilities),
+        seccomp_rules=parts.filters.rules(profile, capabilities) if tool else None,
+        tool=tool,
+        edits=await in_thread(_edits, parts, record) if host.device_requests else (),
         cgroup_parent=parts.settings.cgroup_parent,
     )
+
+
+def _edits(parts: Parts, record: Record) -> tuple[Edits, ...]:
+    known = read_devices(parts.settings.cdi_folders)
+    return tuple(edits_of(wanted_devices(record.host.device_requests or (), known), known))
 
 
 def _places(parts: Parts, record: Record, attachment: Attachment, memory: str) -> Places:

@@ -3,11 +3,14 @@
 import asyncio
 import os
 import platform
+from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from havre.base import clock
+from havre.base.tasks import in_thread
 from havre.base.version import VERSION
 from havre.engine.build_cache import BuildCache
+from havre.engine.cdi_files import read_devices
 from havre.engine.host import HostFacts
 from havre.engine.images import ImageService
 from havre.engine.lifecycle import State
@@ -17,7 +20,17 @@ from havre.engine.parts import Parts
 from havre.engine.validate import ALIASES, RUNTIME
 from havre.engine.volumes import VolumeService
 from havre.wire.containers import ContainerSummary
-from havre.wire.system import Commit, DiskUsage, Info, RegistryServiceConfig, SwarmInfo, Version
+from havre.wire.system import (
+    CheckLine,
+    Commit,
+    DeviceInfo,
+    DiskUsage,
+    Info,
+    RegistryServiceConfig,
+    RuntimeInfo,
+    SwarmInfo,
+    Version,
+)
 from havre.wire.versions import ENGINE_VERSION, MAX_API, MIN_API
 
 _PROXIES: Final = (("HttpProxy", "http_proxy"), ("HttpsProxy", "https_proxy"), ("NoProxy", "no_proxy"))
@@ -122,8 +135,8 @@ class System:
             "Labels": list(settings.labels),
             "ExperimentalBuild": False,
             "ServerVersion": ENGINE_VERSION,
-            "Runtimes": {name: {"path": "havre-runtime"} for name in sorted(ALIASES)},
-            "DefaultRuntime": RUNTIME,
+            "Runtimes": _runtimes(settings.runtimes),
+            "DefaultRuntime": settings.default_runtime,
             "Swarm": _NO_SWARM,
             "LiveRestoreEnabled": settings.live_restore,
             "Isolation": "",
@@ -133,9 +146,14 @@ class System:
             "InitCommit": _NO_COMMIT,
             "SecurityOptions": _security(parts),
             "FirewallBackend": {"Driver": "nftables"},
-            "CDISpecDirs": [],
+            "CDISpecDirs": list(settings.cdi_folders),
+            "DiscoveredDevices": await in_thread(_devices, settings.cdi_folders),
             "Warnings": _warnings(parts),
         }
+
+    def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
+        """Verify all that is stored; see `ImageService.check`."""
+        return self._images.check(repair=repair)
 
     async def df(self) -> DiskUsage:
         """What takes how much of the disk."""
@@ -188,6 +206,17 @@ def _registries(parts: Parts) -> RegistryServiceConfig:
         "IndexConfigs": {"docker.io": {"Name": "docker.io", "Mirrors": mirrors, "Secure": True, "Official": True}},
         "Mirrors": mirrors,
     }
+
+
+def _devices(folders: tuple[str, ...]) -> list[DeviceInfo]:
+    return [{"Source": "cdi", "ID": name} for name in sorted(read_devices(folders))]
+
+
+def _runtimes(foreign: Mapping[str, tuple[str, ...]]) -> dict[str, RuntimeInfo]:
+    own: dict[str, RuntimeInfo] = {name: {"path": "havre-runtime"} for name in sorted(ALIASES)}
+    for name, (path, *arguments) in sorted(foreign.items()):
+        own[name] = {"path": path, "runtimeArgs": arguments} if arguments else {"path": path}
+    return own
 
 
 def _security(parts: Parts) -> list[str]:

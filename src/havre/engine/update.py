@@ -12,6 +12,8 @@ from havre.engine.lifecycle import State
 from havre.engine.limits_check import check_limits
 from havre.engine.limits_spec import resources
 from havre.engine.parts import Parts
+from havre.engine.recreate import recreate
+from havre.engine.reshape import parse_shape
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.settings import HostConfig, parse_host
 from havre.engine.validate import check_policy
@@ -45,6 +47,7 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
     """
     given = parse_host({"HostConfig": {**wanted}})  # type: ignore[typeddict-item]  # a part of it
     wish = given if parts.facts.block_weight else replace(given, blkio_weight=0)
+    shape = parse_shape(wanted, wish)
     async with container.lock:
         if container.gone:
             raise NoSuchContainer(f"No such container: {container.id}")
@@ -66,6 +69,8 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
                 raise InternalError(f"Cannot update container {record.id}: {refused}") from refused
         parts.keep(container, replace(container.record, host=host))
         await parts.records.save(container.record)
+    if shape is not None:
+        warnings += await recreate(parts, container, shape)
     parts.tell(container, "update")
     return {"Warnings": warnings or None}
 

@@ -1,6 +1,7 @@
 """Everything that is refused before a container is made, in Docker's words, and what is filled in for the user."""
 
 import re
+from collections.abc import Collection
 from typing import Final
 
 from msgspec.structs import replace
@@ -39,6 +40,12 @@ def check_settings(config: Config, host: HostConfig, endpoints: dict[str, Endpoi
     warnings = check_limits(host, facts) + check_modes(config, host, endpoints)
     check_log(host.log_config)
     return warnings
+
+
+def check_runtime(host: HostConfig, runtimes: Collection[str]) -> None:
+    """Raises InvalidInput for a runtime that is neither ours nor one of *runtimes*, the foreign ones."""
+    if host.runtime and host.runtime not in ALIASES and host.runtime not in runtimes:
+        raise InvalidInput(f"Unknown runtime specified {host.runtime[:64]}")
 
 
 def check_command(config: Config) -> tuple[str, ...]:
@@ -109,8 +116,6 @@ def check_policy(host: HostConfig) -> None:
 
 
 def _check_kind(host: HostConfig) -> None:
-    if host.runtime and host.runtime not in ALIASES:
-        raise InvalidInput(f"Unknown runtime specified {host.runtime[:64]}")
     if host.isolation.lower() not in {"", "default"}:
         raise InvalidInput(f"Invalid isolation: \"{host.isolation[:64]}\" - linux only supports 'default'")
     if host.storage_opt:

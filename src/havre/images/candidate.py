@@ -71,8 +71,8 @@ class Arrival:
         return self._content.has(digest)
 
     def ingest(self, source: Readable, expected: Digest | None = None, size: int | None = None) -> Stored:
-        """See `Content.ingest`."""
-        stored = self._content.ingest(source, expected, size, lease=self.lease)
+        """See `Content.ingest`; it is on the disk after `flush`, which `ImageStore.add` calls before it publishes."""
+        stored = self._content.ingest(source, expected, size, lease=self.lease, durable=False)
         self.blobs.add(stored.digest)
         return stored
 

@@ -48,6 +48,8 @@ async def packed(store: ImageStore, image: Image, arrival: Arrival) -> Packed:
     if plain:
         calls = [partial(_compress, arrival, Digest.parse(one)) for one in sorted(plain)]
         done = dict(zip(sorted(plain), await all_in_threads(_go_on, calls, _AT_ONCE), strict=True))
+        # What the compressed ones replace goes with the arrival that holds it, unless another image needs it.
+        arrival.blobs.update((*map(Digest.parse, plain), image.manifest.parsed_digest()))
         known = await _replaced(store, image, arrival, [done.get(one.digest, one) for one in known.layers])
         image = store.catalogue.get(image.id) or image
     data = await in_thread(content.read_bytes, image.manifest.parsed_digest(), manifest.MAX_MANIFEST_BYTES)

@@ -30,6 +30,7 @@ from havre.oci.digest import Digest
 from havre.oci.reference import Reference
 from havre.snapshots.contract import LayerInUse
 from havre.snapshots.overlay import Overlay
+from havre.snapshots.verifying import used_chains
 
 _REF_NAME = "org.opencontainers.image.ref.name"
 _FULL_NAME = "io.containerd.image.name"
@@ -119,6 +120,8 @@ class ImageStore:
             await to_the_end(in_thread(arrival.store_documents, candidate))
             layers = await unpack_layers(self.content, self.snapshots, plans, report)
             layers = tuple(known.get(layer.chain, layer) for layer in layers)
+            if arrival.blobs:
+                await to_the_end(in_thread(arrival.flush))
             async with self._changing:
                 return await to_the_end(self._publish(candidate, layers, now_ns() if tagged else 0))
 
@@ -154,6 +157,42 @@ class ImageStore:
         """Remove the blobs and the layers that nothing needs; the bytes that came free."""
         async with self._changing:
             return await to_the_end(in_thread(self._sweep, self._needed_blobs(), self._needed_chains()))
+
+    async def forget_image(self, image: Image) -> None:
+        """Take a damaged image out of the records, whatever its names; its content goes as far as nobody needs it."""
+        async with self._changing:
+            chains = {layer.chain for layer in image.layers}
+            others = {layer.chain for one in self.catalogue.all() if one.id != image.id for layer in one.layers}
+            gone = Removal((), image.references, (image.id,), tuple(chains - others - set(+self._arriving)))
+            await to_the_end(self._forget(gone))
+
+    # -- checking
+
+    def blobs_of(self, image_id: str) -> frozenset[Digest]:
+        """The blobs that an image needs."""
+        return self._contents.get(image_id, frozenset())
+
+    def unlisted(self) -> list[str]:
+        """The images of the record that could not be read at the start; blocks."""
+        return [row.id for row in self._names.read().images if self.catalogue.get(row.id) is None]
+
+    async def forget_unlisted(self, image_id: str) -> None:
+        """Take one of those out of the record."""
+        async with self._changing:
+            record = await in_thread(self._names.read)
+            names = tuple(name for name, owner in record.names if owner == image_id)
+            await in_thread(self._names.remove, names, (image_id,), ())
+            self._contents.pop(image_id, None)
+
+    async def leftovers(self) -> list[str]:
+        """Blobs and layers that neither an image nor work in progress needs."""
+        async with self._changing:
+            blobs, chains = self._needed_blobs(), self._needed_chains()
+            stored = await in_thread(self.content.digests)
+            awaited = await in_thread(self.content.awaited.digests)
+            chains |= await in_thread(used_chains, self.snapshots)
+        lost = [str(one) for one in stored if one not in blobs and one not in awaited]
+        return lost + [str(layer.chain) for layer in self.snapshots.chains() if layer.chain not in chains]
 
     # -- how it is done
 
@@ -266,13 +305,13 @@ class ImageStore:
     async def _write_index(self) -> None:
         """`index.json` is for other tools; the record is what counts, so a full disk is no failure here."""
         try:
-            await in_thread(self.content.write_index, self._index())
+            await in_thread(self.content.index.write, self._index())
         except (ResourceExhausted, OSError):
             _log.warning("index.json of the image layout is behind", exc_info=True)
 
     def _read_index(self) -> list[Descriptor] | None:
         try:
-            return list(self.content.read_index())
+            return list(self.content.index.read())
         except (DamagedBlob, OSError):
             return None
 

@@ -17,6 +17,7 @@ Command = Mapping[str, JSON]
 
 _LIBRARY = "libnftables.so.1"
 _OUTPUT_JSON = 1 << 4
+_OUTPUT_STATELESS = 1 << 2
 _NO_SUCH = "No such file or directory"
 
 
@@ -36,7 +37,8 @@ class NftRefused(KernelError):
 class Nft:
     """A context in the network namespace of the thread that makes it, wherever it is used later.
 
-    For one thread at a time. Raises NftMissing.
+    For one thread at a time. The library waits by select(2), which ends a process whose descriptors are past 1,023: a
+    context is made early in a process, and kept. Raises NftMissing.
     """
 
     def __init__(self) -> None:
@@ -46,7 +48,6 @@ class Nft:
             raise NftMissing(errno.ENOMEM, f"{_LIBRARY} gives no context")
         for prepare in (self._library.nft_ctx_buffer_output, self._library.nft_ctx_buffer_error):
             prepare(self._context)
-        self._library.nft_ctx_output_set_flags(self._context, _OUTPUT_JSON)
 
     def __enter__(self) -> Self:
         return self
@@ -67,16 +68,27 @@ class Nft:
 
         Raises NftRefused with the library's words.
         """
+        answer = self._do(json.dumps({"nftables": list(commands)}, separators=(",", ":")).encode(), _OUTPUT_JSON)
+        return json.loads(answer)["nftables"] if answer else []
+
+    def text(self, commands: str) -> str:
+        """Do *commands*, in the words of nft(8), in one transaction; what they print, without what counters hold.
+
+        Rules that iptables made are printed in nft's own words, as far as there are some. Raises NftRefused.
+        """
+        return self._do(commands.encode(), _OUTPUT_STATELESS).decode(errors="replace")
+
+    def _do(self, commands: bytes, output: int) -> bytes:
         if not self._context:
             raise NftRefused(errno.EBADF, "nftables context is closed")
-        asked = json.dumps({"nftables": list(commands)}, separators=(",", ":")).encode()
-        failed = self._library.nft_run_cmd_from_buffer(self._context, asked)
+        self._library.nft_ctx_output_set_flags(self._context, output)
+        failed = self._library.nft_run_cmd_from_buffer(self._context, commands)
         said = self._library.nft_ctx_get_error_buffer(self._context).decode(errors="replace").strip()
-        answer = self._library.nft_ctx_get_output_buffer(self._context)
+        answer: bytes = self._library.nft_ctx_get_output_buffer(self._context)
         if failed:
             number = errno.ENOENT if _NO_SUCH in said else errno.EINVAL
             raise NftRefused(number, f"nftables: {said or 'refused without a word'}")
-        return json.loads(answer)["nftables"] if answer else []
+        return answer
 
 
 def _load() -> ctypes.CDLL:

@@ -63,8 +63,20 @@ class Cabling:
         """Lay cables that are gone anew. Raises KernelError, OSError."""
         with _opened(attachment) as sandbox, ExitStack() as undo:
             placed = self._lay(attachment, endpoints, sandbox, undo)
-            gateways = choose_gateways(attachment.endpoints)
-            inside.lead(sandbox, gateways, placed)
+            inside.align(sandbox, choose_gateways(attachment.endpoints), attachment.endpoints)
+            inside.announce(sandbox, placed)
+            undo.pop_all()
+
+    def settle(self, attachment: Attachment) -> None:
+        """Make a sandbox what its attachment says, however far a change had come. Raises KernelError, OSError."""
+        linked = [endpoint for endpoint in attachment.endpoints if endpoint.link]
+        with _opened(attachment) as sandbox, ExitStack() as undo:
+            unfit = inside.unfit(sandbox, linked)
+            inside.clear(sandbox, linked, unfit)
+            for endpoint in unfit:
+                self._plant.media.get(endpoint.network_id).unplug(endpoint)
+            placed = self._lay(attachment, unfit, sandbox, undo)
+            inside.align(sandbox, choose_gateways(attachment.endpoints), linked)
             inside.announce(sandbox, placed)
             undo.pop_all()
 
@@ -80,14 +92,20 @@ class Cabling:
             medium.silence(endpoint)
 
     def forward(self, attachment: Attachment) -> None:
-        """Lead the published ports; those led already are no error."""
+        """Lead the published ports, judged by the host's rules first; those led already are no error."""
+        forwards = list(self._plant.publisher.forwards(attachment))
+        if self._plant.host_firewall is not None:
+            self._plant.host_firewall.judge(forwards)
         if self._plant.firewall is not None:
-            self._plant.firewall.forward(self._plant.publisher.forwards(attachment))
+            self._plant.firewall.forward(forwards)
 
     def unforward(self, attachment: Attachment) -> None:
         """Lead them no more."""
+        forwards = list(self._plant.publisher.forwards(attachment))
         if self._plant.firewall is not None:
-            self._plant.firewall.unforward(self._plant.publisher.forwards(attachment))
+            self._plant.firewall.unforward(forwards)
+        if self._plant.host_firewall is not None:
+            self._plant.host_firewall.let_go(forwards)
 
     def unguard(self, attachment: Attachment, endpoints: Iterable[Endpoint]) -> None:
         """Forget who may send from the ports of these endpoints."""

@@ -103,7 +103,7 @@ def plan_network(wish: NetworkWish, identifier: str, created_ns: int, mac: str, 
 def from_config(wish: NetworkWish, config: Network) -> NetworkWish:
     """*wish* with the configuration that the config-only network holds. Raises InvalidInput."""
     if not config.config_only:
-        raise Forbidden(f"cannot create a network from network {config.name}: it is not a configuration network")
+        raise Forbidden(f'configuration network "{config.name}" does not exist')
     if wish.subnets or wish.options or wish.labels or wish.internal or wish.ipv6:
         raise InvalidInput(
             "user specified configurations are not supported if the network depends on a configuration network"

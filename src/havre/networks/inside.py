@@ -5,26 +5,31 @@ import socket
 from collections.abc import Callable, Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass
-from ipaddress import ip_address
+from ipaddress import IPv4Address, ip_address
 
 from havre.kernel.libc import KernelError
 from havre.kernel.netlink import links
-from havre.kernel.netlink.addresses import add_address
+from havre.kernel.netlink.addresses import add_address, list_addresses
 from havre.kernel.netlink.codec import Request
+from havre.kernel.netlink.connection import NETLINK_NETFILTER, Netlink
 from havre.kernel.netlink.links import LinkChange
-from havre.kernel.netlink.routes import add_default_link_route, add_default_route, delete_default_route
+from havre.kernel.netlink.port_redirect import Redirect, install
+from havre.kernel.netlink.routes import (
+    add_default_link_route,
+    add_default_route,
+    delete_default_route,
+    list_routes,
+)
 from havre.kernel.netns import run_in_netns
-from havre.kernel.nft import JSON, Command, Nft, NftMissing
 from havre.kernel.procfs import Proc
-from havre.networks import nft_words as words
 from havre.networks.model import RESOLVER, Endpoint
 from havre.networks.planning import Gateways
 from havre.networks.sandboxes import Sandbox
 
 _PORT = 53
-_TO_PORT = -100
-_TABLE = {"family": "ip", "table": "havre_names"}
+_TABLE = "havre_names"
 _BACKLOG = 64
+_CABLES = frozenset({"veth", "macvlan", "ipvlan"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -102,6 +107,47 @@ def lead(sandbox: Sandbox, gateways: Gateways, placed: Sequence[tuple[Endpoint, 
     sandbox.inside.send(requests)
 
 
+def align(sandbox: Sandbox, gateways: Gateways, endpoints: Iterable[Endpoint]) -> None:
+    """Let the default routes be by *gateways*, and by no other of *endpoints*; those that others made stay.
+
+    Raises KernelError.
+    """
+    ours = {index: endpoint for endpoint in endpoints if (index := _index(sandbox, endpoint))}
+    wanted = {
+        (index, ip_address(_gateway(endpoint, version)))
+        for index, endpoint in ours.items()
+        for version, gate in ((4, gateways.v4), (6, gateways.v6))
+        if gate == endpoint
+    }
+    present = {
+        (route.index, route.gateway)
+        for route in list_routes(sandbox.inside)
+        if route.destination.prefixlen == 0 and route.gateway is not None and route.index in ours
+    }
+    sandbox.inside.send([delete_default_route(gateway, index) for index, gateway in present - wanted])
+    sandbox.inside.send([add_default_route(gateway, index) for index, gateway in wanted - present])
+
+
+def unfit(sandbox: Sandbox, endpoints: Iterable[Endpoint]) -> list[Endpoint]:
+    """Those whose link is not there, is down, or lacks an address. Raises KernelError."""
+    present = list_addresses(sandbox.inside)
+    found = {link.name: link for link in links.list_links(sandbox.inside)}
+    missing = []
+    for endpoint in endpoints:
+        link = found.get(endpoint.link)
+        own = {each.interface for each in present if link is not None and each.index == link.index}
+        if link is None or not link.up or not own.issuperset(endpoint.interfaces):
+            missing.append(endpoint)
+    return missing
+
+
+def clear(sandbox: Sandbox, endpoints: Iterable[Endpoint], unfit_ones: Iterable[Endpoint]) -> None:
+    """Take the links of *unfit_ones* away, and cables that belong to none of *endpoints*. Raises KernelError."""
+    known = {endpoint.link for endpoint in endpoints} - {endpoint.link for endpoint in unfit_ones}
+    strays = [link for link in links.list_links(sandbox.inside) if link.kind in _CABLES and link.name not in known]
+    sandbox.inside.send([links.delete_link(link.index) for link in strays])
+
+
 def remove(sandbox: Sandbox, endpoint: Endpoint) -> None:
     """Take a link out of a sandbox; one that is gone is no error. Raises KernelError."""
     if endpoint.link:
@@ -120,56 +166,33 @@ def place(sandbox: Sandbox, endpoints: Iterable[Endpoint]) -> list[tuple[Endpoin
 
 
 def open_doors() -> Doors:
-    """Sockets at 127.0.0.11, to which port 53 leads; a program of the sandbox may still bind port 53. Raises OSError.
+    """Sockets at 127.0.0.11, to which port 53 leads; a program of the sandbox may still bind port 53.
 
-    Called inside the namespace. Where no rule can be written, port 53 itself is taken.
+    Called inside the namespace. Raises KernelError, OSError.
     """
-    try:
-        nft = Nft()
-    except NftMissing:
-        return Doors(*_bound(_PORT), _nothing)
+    netlink = Netlink(NETLINK_NETFILTER)
     with ExitStack() as undo:
-        undo.callback(nft.close)
-        doors = Doors(*_bound(0), nft.close)
+        undo.callback(netlink.close)
+        doors = Doors(*_bound(), netlink.close)
         undo.callback(doors.close)
-        nft.run(_leading(doors))
+        pairs = ((socket.IPPROTO_UDP, doors.datagrams), (socket.IPPROTO_TCP, doors.streams))
+        targets = {int(protocol): int(door.getsockname()[1]) for protocol, door in pairs}
+        install(netlink, Redirect(_TABLE, IPv4Address(RESOLVER), _PORT, targets))
         undo.pop_all()
     return doors
 
 
-def _nothing() -> None:
-    pass
-
-
-def _bound(port: int) -> tuple[socket.socket, socket.socket]:
+def _bound() -> tuple[socket.socket, socket.socket]:
     with ExitStack() as undo:
         made = []
         for kind in (socket.SOCK_DGRAM, socket.SOCK_STREAM):
             each = socket.socket(socket.AF_INET, kind)
             undo.callback(each.close)
-            each.bind((RESOLVER, port))
+            each.bind((RESOLVER, 0))
             made.append(each)
         made[1].listen(_BACKLOG)
         undo.pop_all()
     return made[0], made[1]
-
-
-def _leading(doors: Doors) -> list[Command]:
-    """The table that leads port 53 to *doors*, in place of an earlier one."""
-    table: JSON = {"table": {"family": _TABLE["family"], "name": _TABLE["table"]}}
-    chain: JSON = {**_TABLE, "name": "asking", "type": "nat", "hook": "output", "prio": _TO_PORT, "policy": "accept"}
-    rules: list[Command] = []
-    for protocol, door in (("udp", doors.datagrams), ("tcp", doors.streams)):
-        rules.append(
-            words.rule(
-                _TABLE,
-                "asking",
-                words.match(words.field("ip", "daddr"), RESOLVER),
-                words.match(words.field(protocol, "dport"), _PORT),
-                {"dnat": {"addr": RESOLVER, "port": door.getsockname()[1]}},
-            )
-        )
-    return [{"add": table}, {"delete": table}, {"add": table}, {"add": {"chain": chain}}, *rules]
 
 
 def _settle(proc: Proc, endpoint: Endpoint) -> None:

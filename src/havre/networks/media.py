@@ -1,20 +1,23 @@
 """The kernel's side of all networks, by their ids, and the rules that each asks for."""
 
 import ipaddress
+import logging
 from collections.abc import Iterator
 from dataclasses import dataclass
 from ipaddress import IPv4Interface, IPv6Interface
 from typing import Final
 
+from havre.base.errors import HavreError
 from havre.kernel.netlink.connection import Netlink
 from havre.kernel.procfs import Proc
 from havre.networks.bridge import Bridge, BridgePlan
 from havre.networks.bridge_rules import BridgeRules
 from havre.networks.medium import Medium
-from havre.networks.model import Network, Settings
+from havre.networks.model import Network, NetworkFailed, Settings
 from havre.networks.options import BridgeOptions, parse_options
 from havre.networks.sublink import SublinkMedium
 
+_log = logging.getLogger(__name__)
 _SUBLINKS: Final = frozenset({"macvlan", "ipvlan"})
 
 
@@ -56,8 +59,19 @@ class Media:
         return self._media.get(network_id)
 
     def get(self, network_id: str) -> Medium:
-        """The side of one network that has one."""
-        return self._media[network_id]
+        """The side of one network that has one. Raises NetworkFailed for one that could not be made."""
+        medium = self._media.get(network_id)
+        if medium is None:
+            raise NetworkFailed(f"network {network_id} is not up on this host; the daemon's log tells why")
+        return medium
+
+    def ensure(self) -> None:
+        """Make every side what its network says; what hinders one does not hinder the others, and is logged."""
+        for network_id, medium in self._media.items():
+            try:
+                medium.ensure()
+            except (HavreError, OSError) as failed:
+                _log.error("network %s is not as it should be: %s", network_id, failed)
 
 
 def _medium(workshop: Workshop, network: Network) -> Medium | None:

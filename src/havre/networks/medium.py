@@ -29,7 +29,7 @@ class Medium(Protocol):
     index: int
 
     def ensure(self) -> None:
-        """Make it what the network's record says; changes nothing where it is so already."""
+        """Make it what the network is to be; it changes nothing that is so already. Raises HavreError, OSError."""
 
     def remove(self) -> None:
         """Take away what was made here."""

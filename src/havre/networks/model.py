@@ -96,19 +96,32 @@ DEFAULT_POOLS = (
 
 
 @dataclass(frozen=True, slots=True)
+class OpenPorts:
+    """Ports that are published whatever the host's own rules say."""
+
+    protocol: str
+    first: int
+    last: int
+
+
+@dataclass(frozen=True, slots=True)
 class Settings:
     """The daemon's wishes, named after dockerd's flags.
 
-    *bridge_interface* is the default bridge with its own address (`bip`), None takes the first free pool;
-    *fixed_cidr* narrows what is handed out; *firewall* false (`--iptables=false`) writes no rule at all;
-    *spoof_guard* lets a sandbox send with its own addresses only; *warm* namespaces are made in advance.
-    *network_options* are the options of new networks, by driver.
+    *bridge_interface* is the default bridge with its own address (`bip`), None takes the first free pool; *ipv6* gives
+    it IPv6 too, as told or from a prefix of the host's own; *fixed_cidr* narrows what is handed out. *firewall* false
+    (`--iptables=false`) writes no rule at all; *spoof_guard* lets a sandbox send with its own addresses only; *warm*
+    namespaces are made in advance. *network_options* are the options of new networks, by driver. *past_firewall*
+    publishes ports whatever the host's own input rules say, as Docker does; without it only *open_ports* are.
     """
 
     bridge_name: str = "havre0"
     bridge_interface: IPv4Interface | None = None
     fixed_cidr: IPv4Network | None = None
     default_gateway: IPv4Address | None = None
+    ipv6: bool = False
+    bridge_interface6: IPv6Interface | None = None
+    fixed_cidr6: IPv6Network | None = None
     pools: tuple[AddressPool, ...] = DEFAULT_POOLS
     mtu: int = 1500
     icc: bool = True
@@ -119,6 +132,8 @@ class Settings:
     default_binding: str = "0.0.0.0"
     warm: int = 3
     network_options: Mapping[str, Mapping[str, str]] = field(default_factory=dict)
+    past_firewall: bool = False
+    open_ports: tuple[OpenPorts, ...] = ()
 
 
 class Subnet(msgspec.Struct, frozen=True):
@@ -234,7 +249,8 @@ class Attachment(msgspec.Struct, frozen=True):
 
     *namespace_id* is what the Engine API calls SandboxID, *netns_path* its SandboxKey: empty for the host's
     namespace. A sandbox that shares another's namespace has no endpoints of its own. *servers* are asked for the
-    names that no network knows.
+    names that no network knows. *unsettled* is kept while the kernel is told of a change: found at a start, that
+    was cut off.
     """
 
     sandbox_id: str
@@ -244,6 +260,7 @@ class Attachment(msgspec.Struct, frozen=True):
     any_source: bool = False
     ports: tuple[PublishedPort, ...] = ()
     servers: tuple[str, ...] = ()
+    unsettled: bool = False
 
     def find(self, network_id: str) -> Endpoint | None:
         """The endpoint on this network."""

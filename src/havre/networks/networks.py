@@ -49,7 +49,7 @@ class Networks:
         self._settings = settings
         self._thread = ThreadPoolExecutor(1, thread_name_prefix="networks")
         self._parts: _Parts | None = None
-        self._ours = Ours(frozenset(), "", 0)
+        self._ours = Ours(frozenset(), frozenset(), 0)
         self._watches: tuple[LinkWatch | RuleWatch, ...] = ()
         self._tasks = Tasks()
         self._repair_due = False
@@ -177,7 +177,8 @@ class Networks:
         return self._parts
 
     def _look_again(self) -> None:
-        self._ours = Ours(self._opened().upkeep.bridge_indexes(), TABLE, threading.get_native_id())
+        tables = frozenset({TABLE}) if self._settings.past_firewall else frozenset[str]()
+        self._ours = Ours(self._opened().upkeep.bridge_indexes(), tables, threading.get_native_id())
 
     async def _refreshing(self, function: Callable[_P, _T], *args: _P.args, **kwargs: _P.kwargs) -> _T:
         """As `_call`, for what may change which links are ours."""

@@ -74,7 +74,7 @@ def plan_endpoint(network: Network, join: Join, leases: Leases, links: Collectio
 
 def _check(network: Network, join: Join) -> None:
     if network.config_only:
-        raise Forbidden(f"container cannot be connected to configuration network {network.name}")
+        raise Forbidden("cannot create endpoint on configuration-only network")
     fixed = [text for text in (join.ip_address, join.ipv6_address) if text]
     if network.driver in {"host", "null"} and (fixed or join.mac_address):
         raise InvalidInput(f"conflicting options: addresses and the network mode {network.name}")

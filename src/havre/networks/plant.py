@@ -18,9 +18,10 @@ from havre.kernel.procfs import Proc, open_mounted_proc
 from havre.networks.catalogue import Catalogue
 from havre.networks.firewall import Firewall
 from havre.networks.forwarding import Forwarding
+from havre.networks.host_firewall import HostFirewall
 from havre.networks.ipam import AnyNetwork, Leases, check_range, choose_subnet, first_host
 from havre.networks.media import Media, Workshop
-from havre.networks.model import BRIDGE, HOST, NONE, Network, Settings, Subnet
+from havre.networks.model import BRIDGE, HOST, NONE, AddressPool, Network, Settings, Subnet
 from havre.networks.naming import Naming
 from havre.networks.publishing import Publisher
 from havre.networks.relay import Relay
@@ -45,6 +46,7 @@ class Plant:
     media: Media
     leases: Leases
     firewall: Firewall | None
+    host_firewall: HostFirewall | None
     pool: WarmPool
     undertaker: Undertaker
     publisher: Publisher
@@ -75,10 +77,14 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         media = Media(Workshop(netlink, proc, settings))
         media.add(catalogue.get(BRIDGE))
         forwarding = Forwarding(proc, exec_root / "network-forwarding", wanted=settings.ip_forward)
-        forwarding.enable(4)
+        for version in (4, 6) if settings.ipv6 else (4,):
+            forwarding.enable(version)
         firewall = Firewall(Nft()) if settings.firewall else None
         if firewall is not None:
             undo.callback(firewall.close)
+        host_firewall = _host_firewall(settings)
+        if host_firewall is not None:
+            undo.callback(host_firewall.close)
         undertaker = Undertaker()
         undo.callback(undertaker.close)
         pool = WarmPool(settings.warm)
@@ -99,6 +105,7 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         media=media,
         leases=Leases(),
         firewall=firewall,
+        host_firewall=host_firewall,
         pool=pool,
         undertaker=undertaker,
         publisher=Publisher(held, settings.default_binding, catalogue.by_id),
@@ -107,6 +114,11 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         netns_folder=netns_folder,
         closing=closing,
     )
+
+
+def _host_firewall(settings: Settings) -> HostFirewall | None:
+    followed = settings.firewall and not settings.past_firewall
+    return HostFirewall(Nft(), settings.open_ports) if followed else None
 
 
 def bridge_interface(
@@ -154,8 +166,9 @@ def _bridge_network(settings: Settings, everyone: Mapping[str, Network], netlink
     gateway = settings.default_gateway or interface.ip
     if gateway not in interface.network:
         raise InvalidInput(f"invalid default-gateway: {gateway} is not in the bridge's subnet {interface.network}")
+    identifier = kept.id if kept is not None else new_id()
     return Network(
-        id=kept.id if kept is not None else new_id(),
+        id=identifier,
         name=BRIDGE,
         driver="bridge",
         created_ns=kept.created_ns if kept is not None else now_ns(),
@@ -165,12 +178,32 @@ def _bridge_network(settings: Settings, everyone: Mapping[str, Network], netlink
                 ip_range=str(ip_range) if settings.fixed_cidr is not None else "",
                 gateway=str(gateway),
             ),
+            *_bridge_subnet6(settings, identifier, routed),
         ),
+        ipv6=settings.ipv6,
         bridge_address=str(interface.ip),
         bridge_name=settings.bridge_name,
         bridge_mac=kept.bridge_mac if kept is not None else random_mac(),
         options=_bridge_options(settings),
     )
+
+
+def _bridge_subnet6(settings: Settings, identifier: str, taken: Collection[AnyNetwork]) -> tuple[Subnet, ...]:
+    """The IPv6 half of the default bridge. Raises InvalidInput, NoFreeAddress."""
+    if not settings.ipv6:
+        return ()
+    told, part = settings.bridge_interface6, settings.fixed_cidr6
+    if told is None:
+        subnet = part or choose_subnet((own_pool(identifier),), taken, 6)
+        return (Subnet(str(subnet), gateway=str(subnet.network_address + 1)),)
+    if part is not None and not part.subnet_of(told.network):
+        raise InvalidInput(f"invalid fixed-cidr-v6: {part} is not a part of the bridge's subnet {told.network}")
+    return (Subnet(str(told.network), str(part) if part is not None else "", str(told.ip)),)
+
+
+def own_pool(bridge_id: str) -> AddressPool:
+    """Where IPv6 subnets come from when nobody says otherwise: a prefix of this host's own, RFC 4193."""
+    return AddressPool(IPv6Network((b"\xfd" + bytes.fromhex(bridge_id[:10]) + bytes(10), 48)), 64)
 
 
 def _bridge_options(settings: Settings) -> dict[str, str]:

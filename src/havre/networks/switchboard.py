@@ -85,6 +85,7 @@ class Switchboard:
             after = self._shift(before, replace(before, endpoints=(*before.endpoints, endpoint)), wishes, undo)
             self.cabling.join(before, after, endpoint, undo)
             undo.pop_all()
+        after = self._settled(after)
         self._know(after, [endpoint])
         self._plant.naming.change(after)
         return after
@@ -104,7 +105,12 @@ class Switchboard:
         self._attachments[sandbox_id] = after
         self._plant.naming.change(after)
         self.cabling.leave(before, after, endpoint)
-        return after
+        return self._settled(after)
+
+    def settle(self, attachment: Attachment) -> Attachment:
+        """Finish a change that an earlier process was cut off in. Raises KernelError, OSError."""
+        self.cabling.settle(attachment)
+        return self._settled(attachment)
 
     def rename(self, sandbox_id: str, names: Mapping[str, tuple[str, ...]]) -> Attachment:
         """Let a sandbox be found by other names: *names* by the id of the network."""
@@ -158,8 +164,15 @@ class Switchboard:
                 after = replace(after, ports=())
             publisher.retarget(after)
         undo.callback(self._plant.store.save_attachment, before)
-        self._plant.store.save_attachment(after)
+        self._plant.store.save_attachment(after := replace(after, unsettled=True))
         return after
+
+    def _settled(self, attachment: Attachment) -> Attachment:
+        """Note that the kernel has done what the store says."""
+        settled = replace(attachment, unsettled=False)
+        self._plant.store.save_attachment(settled)
+        self._attachments[settled.sandbox_id] = settled
+        return settled
 
     def _know(self, attachment: Attachment, endpoints: Iterable[Endpoint]) -> None:
         """Let it be found, its addresses be taken and its names be known."""

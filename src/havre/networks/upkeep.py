@@ -3,7 +3,6 @@
 import logging
 from collections.abc import Collection, Mapping
 from contextlib import ExitStack
-from ipaddress import IPv6Network
 
 from havre.base.clock import now_ns
 from havre.base.errors import Forbidden, HavreError
@@ -18,14 +17,13 @@ from havre.networks.media import rules_of
 from havre.networks.model import (
     BRIDGE,
     LINK_MARK,
-    AddressPool,
     Attachment,
     Endpoint,
     Network,
     NetworkInUse,
     Reconciled,
 )
-from havre.networks.plant import Plant, routed_elsewhere
+from havre.networks.plant import Plant, own_pool, routed_elsewhere
 from havre.networks.sandboxes import Remains
 from havre.networks.switchboard import Switchboard
 
@@ -52,7 +50,7 @@ class Upkeep:
         around = Surroundings(
             networks=tuple(plant.catalogue),
             routed=routed_elsewhere(plant.netlink, own),
-            pools=(*plant.settings.pools, *self._own_pools()),
+            pools=(*plant.settings.pools, own_pool(plant.catalogue.get(BRIDGE).id)),
             defaults=plant.settings.network_options,
         )
         network = plan_network(wish, new_id(), now_ns(), random_mac(), around)
@@ -77,7 +75,7 @@ class Upkeep:
             )
         users = [each.name for each in self._plant.catalogue if each.config_from == network.name]
         if network.config_only and users:
-            raise Forbidden(f"configuration network {network.name} is in use")
+            raise Forbidden(f'error while removing network: configuration network "{network.name}" is in use')
         self._plant.catalogue.drop(network)
         self._assert_rules()
         self._plant.media.drop(network)
@@ -85,13 +83,13 @@ class Upkeep:
 
     def repair(self) -> None:
         """Make bridges, ports and rules right again, whoever changed them."""
-        for medium in self._plant.media:
-            medium.ensure()
+        self._plant.media.ensure()
         present = {link.name: link for link in links.list_links(self._plant.netlink)}
         for attachment in self._board.attachments():
             self._replug(attachment, present)
-        firewall = self._plant.firewall
-        if firewall is not None and not firewall.is_intact(self._wanted()):
+        firewall, wanted = self._plant.firewall, self._wanted()
+        self._follow_host(wanted)
+        if firewall is not None and not firewall.is_intact(wanted):
             _log.warning("the firewall rules of table %s were changed by somebody else: made anew", TABLE)
             self._assert_rules()
 
@@ -101,11 +99,10 @@ class Upkeep:
         dead = [each.sandbox_id for each in board.attachments() if each.sandbox_id not in live]
         for sandbox_id in dead:
             board.detach(sandbox_id)
-        for medium in self._plant.media:
-            medium.ensure()
-        found = links.list_links(self._plant.netlink)
-        self._sweep(found)
-        present = {link.name for link in found}
+        self._plant.media.ensure()
+        self._sweep(links.list_links(self._plant.netlink))
+        self._finish_changes()
+        present = {link.name for link in links.list_links(self._plant.netlink)}
         cut = {
             each.sandbox_id: missing
             for each in board.attachments()
@@ -137,10 +134,14 @@ class Upkeep:
         except (HavreError, OSError) as failed:
             _log.error("network %s cannot be brought up: %s", network.name, failed)
 
-    def _own_pools(self) -> tuple[AddressPool, ...]:
-        """Where IPv6 subnets come from when nobody says otherwise: a prefix of this host's own, RFC 4193."""
-        drawn = bytes.fromhex(self._plant.catalogue.get(BRIDGE).id[:10])
-        return (AddressPool(IPv6Network((b"\xfd" + drawn + bytes(10), 48)), 64),)
+    def _finish_changes(self) -> None:
+        """What an earlier process was cut off in is done to its end."""
+        for attachment in self._board.attachments():
+            if attachment.unsettled:
+                try:
+                    self._board.settle(attachment)
+                except (OSError, HavreError) as error:
+                    _log.error("sandbox %s is not connected as it should be: %s", attachment.sandbox_id, error)
 
     def _replug(self, attachment: Attachment, present: Mapping[str, Link]) -> None:
         for endpoint in attachment.endpoints:
@@ -154,7 +155,7 @@ class Upkeep:
         try:
             if attachment is not None:
                 self._board.cabling.mend(attachment, endpoints)
-        except (OSError, KeyError) as error:
+        except (OSError, HavreError) as error:
             _log.error("cannot connect sandbox %s again: %s", sandbox_id, error)
             return False
         return True
@@ -201,5 +202,11 @@ class Upkeep:
         )
 
     def _assert_rules(self) -> None:
+        wanted = self._wanted()
+        self._follow_host(wanted)
         if self._plant.firewall is not None:
-            self._plant.firewall.assert_all(self._wanted())
+            self._plant.firewall.assert_all(wanted)
+
+    def _follow_host(self, wanted: Wanted) -> None:
+        if self._plant.host_firewall is not None:
+            self._plant.host_firewall.sync(wanted.forwards, [each.bridge_name for each in wanted.bridges])

@@ -21,10 +21,13 @@ _GENERIC_HEADER = struct.Struct("=BBH")  # struct nfgenmsg
 
 @dataclass(frozen=True, slots=True)
 class Ours:
-    """What to look out for: bridges, a table, and the thread whose own changes are no news."""
+    """What to look out for: bridges, tables, and the thread whose own changes are no news.
+
+    No *tables* means any: the rules of others are followed too.
+    """
 
     bridge_indexes: frozenset[int]
-    table: str
+    tables: frozenset[str]
     thread_id: int
 
 
@@ -50,12 +53,12 @@ class RuleWatch:
         self.netlink.join(_NFNLGRP_NFTABLES)
 
     def news(self, ours: Ours) -> bool:
-        """Read what arrived: whether somebody else's transaction touched our table."""
+        """Read what arrived: whether somebody else's transaction touched our tables."""
         return _heard(self.netlink, lambda messages: touches_table(messages, ours))
 
 
 def touches_table(messages: Iterable[Message], ours: Ours) -> bool:
-    """Whether these hold another thread's change of our table.
+    """Whether these hold another thread's change of our tables.
 
     The changes of a transaction come first, then the generation that they make, with the thread that made it.
     """
@@ -71,7 +74,7 @@ def touches_table(messages: Iterable[Message], ours: Ours) -> bool:
                 return True
             changed = False
         elif what in _CHANGES:
-            changed = changed or to_text(found.get(_TABLE_NAME, b"")) == ours.table
+            changed = changed or not ours.tables or to_text(found.get(_TABLE_NAME, b"")) in ours.tables
     return changed  # its generation is still to come: better one look too many
 
 

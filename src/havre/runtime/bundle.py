@@ -57,6 +57,8 @@ class Bundle(_Value, frozen=True):
     a home folder found so is put into an environment that has no HOME. *make_cwd* makes the working folder.
     *keep_fds* descriptors from 3 on are passed to the program; *keep_keyring* leaves it the caller's session keys;
     *on_ramdisk* is for a host whose root is the initial ramdisk, which pivot_root(2) refuses.
+    *tool* is the command of a foreign OCI runtime that makes the container instead of us; that one is given
+    `spec.linux.seccomp`. *explain* has every step of the birth told.
     """
 
     id: str
@@ -72,6 +74,8 @@ class Bundle(_Value, frozen=True):
     keep_fds: int = 0
     keep_keyring: bool = False
     on_ramdisk: bool = False
+    tool: list[str] = []
+    explain: bool = False
 
 
 class ExecRequest(_Value, frozen=True):

@@ -42,12 +42,16 @@ _RULES = list(DEVICE_RULES)
 
 
 class Place(NamedTuple):
-    """Where cradles are made: *group* is the cgroup that one has until its container gives it a name."""
+    """Where cradles are made: *group* is the cgroup that one has until its container gives it a name.
+
+    *empty* is a handle on a mount namespace with nothing in it.
+    """
 
     cgroups: Cgroups
     proc: Proc
     group: str
     reap: Callable[[int], int]
+    empty: int
     fail_at: str = ""
 
 
@@ -117,11 +121,12 @@ def make_cradle(place: Place) -> Cradle | None:
 
 
 def sweep(cgroups: Cgroups, parent: str) -> None:
-    """Take away what cradles in *parent* left whose launchers are no more."""
+    """Take away what cradles in *parent* left whose launchers are no more; who still waits there waits for nobody."""
     for path in children(cgroups, parent):
         number = path.rpartition("/")[2].removeprefix(_SPARE)
         if number.isdecimal() and start_time(int(number)) is None:
             with contextlib.suppress(OSError, HavreError):
+                cgroups.kill(path)
                 cgroups.remove(path)
 
 
@@ -138,7 +143,7 @@ def _fork(place: Place) -> Cradle:
         try:
             pid, pidfd = clone3(child.FLAGS | CLONE.PARENT | CLONE.CLEAR_SIGHAND)
             if pid == 0:
-                child.wait(child.Crib(theirs, progress, place.cgroups, place.group, place.proc))
+                child.wait(child.Crib(theirs, progress, place.cgroups, place.group, place.proc, place.empty))
         finally:
             theirs.close()
         undo.pop_all()
@@ -158,7 +163,7 @@ def fits(bundle: Bundle, parent: str) -> bool:
     return (
         linux is not None
         and linux.cgroups_path.rpartition("/")[0] == parent
-        and not (bundle.on_ramdisk or bundle.keep_fds or spec.hooks)
+        and not (bundle.on_ramdisk or bundle.keep_fds or spec.hooks or bundle.tool)
         and not (linux.uid_mappings or linux.gid_mappings or linux.rootfs_propagation)
         and (bool(bundle.seccomp_program) or linux.seccomp is None)
         and _namespaces_fit(linux)

@@ -116,12 +116,12 @@ class Link:
             self._loop.remove_writer(fd)
 
     def _readable(self) -> None:
-        """Read all there is: once the kernel has told of an error on a socket, libuv watches it no more."""
+        """Read all that is there: of an end that closed without reading our last words, uvloop tells only once."""
         while self._open and self._read_one():
             pass
 
     def _read_one(self) -> bool:
-        """Whether there was a message."""
+        """False when there is no more for now."""
         try:
             data, fds = self._channel.receive()
         except BlockingIOError:

@@ -37,6 +37,8 @@ class Head(_Part, frozen=True):
     cgroup: str
     own_pids: bool
     joins: int
+    tool: list[str] = []
+    explain: bool = False
 
 
 class Launch(_Message, frozen=True):
@@ -117,10 +119,11 @@ class ExecState(_Part, frozen=True):
 
 
 class Started(_Message, frozen=True):
-    """The user's program runs."""
+    """The user's program runs; *steps* of its birth, where that was asked for, with when each began (monotonic)."""
 
     pid: int
     started_ns: int
+    steps: list[tuple[str, int]] = []
 
 
 class NotStarted(_Message, frozen=True):
@@ -244,6 +247,16 @@ class GoOn(_Message, frozen=True):
     """The cgroup is made and limited, and the ids are mapped."""
 
 
+class Enter(_Message, frozen=True):
+    """A waiting child becomes an exec session: *request* is a packed ExecRequest, *bare* as in it.
+
+    Its three pipes come along unless it has a terminal.
+    """
+
+    request: msgspec.Raw
+    bare: bool
+
+
 class Bear(_Message, frozen=True):
     """A waiting child that has seen its Bundle becomes that container. *own* are its own namespaces, by type.
 
@@ -283,9 +296,15 @@ def decode_from_init(data: bytes) -> FromInit:
     return message
 
 
+_enter = msgspec.msgpack.Decoder(Enter)
 _bear = msgspec.msgpack.Decoder(Bear)
 _bundle = msgspec.msgpack.Decoder(Bundle)
 _exec_request = msgspec.msgpack.Decoder(ExecRequest)
+
+
+def decode_enter(data: bytes) -> Enter:
+    """Raises msgspec.MsgspecError for what is no message."""
+    return _enter.decode(data)
 
 
 def decode_bear(data: bytes) -> Bear:

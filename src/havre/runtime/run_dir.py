@@ -8,12 +8,15 @@ import msgspec
 
 from havre.base.atomic import write_file
 from havre.kernel.process import boot_id, start_time
+from havre.kernel.removing import remove_tree
 from havre.runtime.bundle import Exit
 
 SOCKET = "shim.sock"
 _T = TypeVar("_T")
 _STATE = "state.json"
 _EXIT = "exit.json"
+_CONFIG = "config.json"
+_FOREIGN = "oci"
 
 
 class Birthmark(msgspec.Struct, frozen=True):
@@ -46,6 +49,11 @@ class RunDir:
         except FileExistsError:
             self._clear((_EXIT, _STATE, SOCKET))
 
+    @property
+    def foreign(self) -> str:
+        """The folder of a foreign runtime: the bundle it is given, and its own state."""
+        return f"{self.path}/{_FOREIGN}"
+
     def write_state(self, pid: int, started_ns: int, cgroup: str) -> None:
         """Say who the container is."""
         mark = Birthmark(pid, start_time(pid) or 0, boot_id(), started_ns, cgroup)
@@ -66,14 +74,26 @@ class RunDir:
 
     def remove(self) -> None:
         """Take the folder away with what we put there; absent is done."""
-        self._clear((SOCKET, _STATE, _EXIT))
-        with contextlib.suppress(FileNotFoundError):
+        self._clear((SOCKET, _STATE, _EXIT, _CONFIG))
+        try:
+            os.rmdir(self.path)  # noqa: PTH106  the same
+        except FileNotFoundError:
+            return
+        except OSError:
+            self._remove_foreign()
             os.rmdir(self.path)  # noqa: PTH106  the same
 
     def _clear(self, names: "tuple[str, ...]") -> None:
         for name in names:
             with contextlib.suppress(FileNotFoundError):
                 os.unlink(f"{self.path}/{name}")  # noqa: PTH108  the same
+
+    def _remove_foreign(self) -> None:
+        handle = os.open(self.path, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC)
+        try:
+            remove_tree(handle, _FOREIGN)
+        finally:
+            os.close(handle)
 
     def _read(self, name: str, kind: "type[_T]") -> "_T | None":
         try:

@@ -7,7 +7,7 @@ import signal
 import socket
 import time
 import weakref
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 
 from msgspec import Raw
@@ -15,6 +15,7 @@ from msgspec import Raw
 from havre.base.errors import HavreError, InvalidInput
 from havre.base.tasks import in_thread
 from havre.kernel.cgroups import Cgroups, open_cgroups
+from havre.kernel.cgroups.naming import is_gone
 from havre.kernel.channel import Channel, ChannelClosed, connect
 from havre.kernel.libc import KernelError
 from havre.kernel.process import boot_id, pidfd_open, pidfd_send_signal, start_time
@@ -103,7 +104,8 @@ class Runtime:
         if bundle.run_dir != self.run_dir(bundle.id):
             raise InvalidInput(f"the run folder of {bundle.id} is {self.run_dir(bundle.id)}, not {bundle.run_dir}")
         shim = Shim(bundle.id)
-        link = self._bind(shim, await self._fresh_shim())
+        channel, taken = await self._fresh_shim()
+        link = self._bind(shim, channel)
         wishes = [Attach(link.number(), wish) for _, wish in attachments]
         shim.attachments = tuple(link.attached(wish.seq) for wish in wishes)
         fds = [connection.fileno() for connection, _ in attachments]
@@ -116,21 +118,31 @@ class Runtime:
         except BaseException:
             link.close()
             raise
+        finally:
+            taken()
         if isinstance(answer, Started):
-            shim.pid, shim.started_ns = answer.pid, answer.started_ns
+            shim.pid, shim.started_ns, shim.steps = answer.pid, answer.started_ns, answer.steps
         self._hold(shim)
         return shim
 
-    async def _fresh_shim(self) -> Channel:
-        """The channel of one that has nothing to do yet. Raises LauncherGone."""
+    async def _fresh_shim(self) -> "tuple[Channel, Callable[[], None]]":
+        """The channel of one that has nothing to do yet, and what to call once it has done it. Raises LauncherGone.
+
+        Only then may the launcher prepare the next one, whose cgroup has the name that this one's had.
+        """
         launcher = await self._ready_launcher()
         spare, self._spare = self._spare, None
+
+        def taken() -> None:
+            with contextlib.suppress(ChannelClosed, OSError):
+                launcher.send(b"taken")
+
         try:
             if spare is not None:
-                launcher.send(b"taken")
                 if _lives(spare):
-                    return spare
+                    return spare, taken
                 spare.close()
+                taken()
             ours, theirs = Channel.pair()
             try:
                 launcher.send(b"", [theirs.fileno()])
@@ -138,7 +150,7 @@ class Runtime:
                 theirs.close()
         except (ChannelClosed, BlockingIOError) as error:
             raise LauncherGone("the process that starts containers does not answer") from error
-        return ours
+        return ours, lambda: None
 
     async def adopt(self, container_id: str) -> Shim | None:
         """The shim of a container that an earlier havred started; None when there is none any more.
@@ -205,10 +217,17 @@ class Runtime:
     def _sweep(self, container_id: str) -> None:
         run_dir = RunDir(self.run_dir(container_id))
         mark = run_dir.state()
-        self._kill(mark)
-        if mark is not None and mark.cgroup and self._cgroups is not None:
-            self._cgroups.remove(mark.cgroup)
+        if not self._is_clear(mark, run_dir.exit()):
+            self._kill(mark)
+            if mark is not None and mark.cgroup and self._cgroups is not None:
+                self._cgroups.remove(mark.cgroup)
         run_dir.remove()
+
+    def _is_clear(self, mark: Birthmark | None, ending: Exit | None) -> bool:
+        """Whether a shim saw to it that nothing but the run folder is left."""
+        if mark is None or ending is None or self._cgroups is None:
+            return False
+        return not mark.cgroup or is_gone(self._cgroups, mark.cgroup)
 
     def _kill(self, mark: Birthmark | None) -> None:
         """End the container's processes, if they are still those that *mark* was written for."""
@@ -324,6 +343,9 @@ def _head(bundle: Bundle) -> Head:
         bundle.stdio,
         bundle.log,
         linux.cgroups_path if linux else "",
-        own_pids=pid is not None and not pid.path,
+        # What a foreign runtime makes is not the keeper's child: the worker stays and waits for it.
+        own_pids=pid is not None and not pid.path and not bundle.tool,
         joins=joined_flags(bundle.spec),
+        tool=bundle.tool,
+        explain=bundle.explain,
     )

@@ -42,6 +42,7 @@ class Shim:
         self.pid = 0
         self.started_ns = 0
         self.frozen = False
+        self.steps: list[tuple[str, int]] = []
         self.attachments: tuple[asyncio.Future[bool], ...] = ()
         self.on_lost: Callable[[], None] | None = None
         self._link: Link | None = None

@@ -82,6 +82,8 @@ class Birth:
         self.failed_step = ""
         self.outside_hooks: Callable[[], None] | None = None
         self.maker = 0
+        self.wants_steps = False
+        self.steps: list[tuple[str, int]] = []
         self._channel = channel
         self._progress = progress
         self._failing = failing
@@ -136,6 +138,8 @@ class Birth:
     def close(self) -> None:
         """Give back what the conversation took; the child lives on."""
         self._channel.close()
+        if self.wants_steps:
+            self.steps = self._progress.history()
         self._progress.close()
 
     def reap_maker(self) -> None:

@@ -48,12 +48,15 @@ _KEY_MODE = 0o710  # set-uid files of images stay out of reach of local users (s
 
 
 class Overlay:
-    """Implements `contract.Snapshots`; one process at a time owns *root*. *sealing* makes layers of trees in work."""
+    """Implements `contract.Snapshots`; one process at a time owns *root*. *sealing* makes layers of trees in work.
+
+    *layers* are for its own room alone.
+    """
 
     def __init__(self, root: Path) -> None:
         if _UNMOUNTABLE & set(str(root)):
             raise InvalidInput(f"{root}: a folder for overlay mounts cannot have ':', ',' or '\\' in its name")
-        self._root = root
+        self.root = root
         self._lock = threading.Lock()
         self._unpacking: dict[Digest, threading.Event] = {}
         self._keys: dict[str, Digest | None] = {}
@@ -63,9 +66,9 @@ class Overlay:
             for name in _OWN_FOLDERS:
                 (root / name).mkdir(mode=0o755 if name == "empty" else 0o700, exist_ok=True)
             self._bin = Bin(root / "trash")
-            self._layers = Lowers(root)
+            self.layers = Lowers(root)
             self._load()
-        self.sealing = Sealing(Shelves(root, self._lock, self._layers, self._keys, self._unpacking, self._bin))
+        self.sealing = Sealing(Shelves(root, self._lock, self.layers, self._keys, self._unpacking, self._bin))
 
     def close(self) -> None:
         """Wait until discarded trees are gone."""
@@ -73,13 +76,13 @@ class Overlay:
 
     def sweep(self) -> None:
         """At start: remove what a dead process left half-made. Its trees in work stay; see `keys`."""
-        for entry in list((self._root / "staging").iterdir()):
+        for entry in list((self.root / "staging").iterdir()):
             self._bin.put(entry)
-        known = {layer.chain.value for layer in self._layers.all()} | self._keys.keys() | set(_OWN_FOLDERS)
-        for entry in list(self._root.iterdir()):
+        known = {layer.chain.value for layer in self.layers.all()} | self._keys.keys() | set(_OWN_FOLDERS)
+        for entry in list(self.root.iterdir()):
             if entry.name not in known:
                 self._bin.put(entry)
-        self._layers.mend_links()
+        self.layers.mend_links()
         self._bin.empty()
 
     # -- sealed layers
@@ -88,7 +91,7 @@ class Overlay:
         """See `contract.Snapshots.unpack`."""
         while True:
             with self._lock:
-                if (known := self._layers.find(chain)) is not None:
+                if (known := self.layers.find(chain)) is not None:
                     return known
                 running = self._unpacking.get(chain)
                 if running is None:
@@ -105,29 +108,29 @@ class Overlay:
     def has(self, chain: Digest) -> bool:
         """See `contract.Snapshots.has`."""
         with self._lock:
-            return self._layers.stack(chain) is not None
+            return self.layers.stack(chain) is not None
 
     def find(self, chain: Digest) -> Layer | None:
         """The sealed layer on top of *chain*, whether or not all below it is there."""
         with self._lock:
-            return self._layers.find(chain)
+            return self.layers.find(chain)
 
     def chains(self) -> tuple[Layer, ...]:
         """All sealed layers, in no order."""
         with self._lock:
-            return self._layers.all()
+            return self.layers.all()
 
     def remove(self, chain: Digest) -> None:
         """See `contract.Snapshots.remove`."""
         with self._lock:
-            layer = self._layers.find(chain)
+            layer = self.layers.find(chain)
             if layer is None:
                 return
-            if chain in self._keys.values() or self._layers.has_children(chain):
+            if chain in self._keys.values() or self.layers.has_children(chain):
                 raise LayerInUse(f"layer {chain} is in use")
-            self._layers.forget(layer)
-            self._bin.put(self._root / chain.value)
-        sync_folder(self._root)
+            self.layers.forget(layer)
+            self._bin.put(self.root / chain.value)
+        sync_folder(self.root)
 
     # -- trees in work
 
@@ -138,7 +141,7 @@ class Overlay:
         with self._lock:
             if key in self._keys or key in self._released:
                 raise KeyTaken(f"a tree in work is called {key} already")
-            stack = self._layers.stack(chain)
+            stack = self.layers.stack(chain)
             if stack is None:
                 raise NoSuchLayer(f"no such layer: {chain}")
             self._keys[key] = chain
@@ -153,9 +156,9 @@ class Overlay:
 
     def mounts(self, key: str) -> tuple[Mount, ...]:
         """See `contract.Snapshots.mounts`. The one mount's options fit a page up to about 115 layers."""
-        own = self._root / key
+        own = self.root / key
         lower = ":".join(self._lowers(key))
-        options = [f"lowerdir={lower}", f"upperdir={own}/diff", f"workdir={own}/work", *self._layers.overrides]
+        options = [f"lowerdir={lower}", f"upperdir={own}/diff", f"workdir={own}/work", *self.layers.overrides]
         return (Mount(destination="/", type="overlay", source="overlay", options=options),)
 
     @contextmanager
@@ -182,7 +185,7 @@ class Overlay:
             if key not in self._keys and key not in self._released:
                 return
             with suppress(FileNotFoundError):
-                self._bin.put(self._root / key)
+                self._bin.put(self.root / key)
             self._keys.pop(key, None)
             self._released.discard(key)
 
@@ -193,33 +196,33 @@ class Overlay:
 
     def target(self, key: str) -> Path:
         """The folder where the user of *key* mounts it, inside a mount namespace of its own."""
-        return self._root / key / "merged"
+        return self.root / key / "merged"
 
     def diff_path(self, key: str) -> Path:
         """The folder that holds what *key*, or the layer of this chain's hexadecimal, changed; in overlayfs' form."""
-        return self._root / key / "diff"
+        return self.root / key / "diff"
 
     # -- how it is done
 
     def _load(self) -> None:
-        for folder in list(self._root.iterdir()):
+        for folder in list(self.root.iterdir()):
             if folder.name in _OWN_FOLDERS:
                 continue
             try:
                 layer = records.load(folder)
             except records.DamagedRecord as error:
                 _log.warning("set aside a damaged layer: %s", error)
-                folder.rename(self._root / "lost+found" / f"{folder.name}.{os.urandom(4).hex()}")
+                folder.rename(self.root / "lost+found" / f"{folder.name}.{os.urandom(4).hex()}")
                 continue
             if layer is not None:
-                self._layers.add(layer)
+                self.layers.add(layer)
                 continue
             with suppress(OSError, InvalidInput):
                 chain = str((folder / "chain").readlink())
                 self._keys[folder.name] = None if chain == _NO_CHAIN else Digest.parse(chain)
 
     def _make_key(self, key: str, chain: Digest | None, stack: tuple[Layer, ...]) -> None:
-        own = self._root / key
+        own = self.root / key
         own.mkdir(_KEY_MODE)
         try:
             upper = own / "diff"
@@ -230,7 +233,7 @@ class Overlay:
             if shape is None:
                 upper.chmod(_ROOT_MODE)
             else:
-                status = (self._root / shape.chain.value / "diff").stat()
+                status = (self.root / shape.chain.value / "diff").stat()
                 os.chown(upper, status.st_uid, status.st_gid)
                 upper.chmod(stat.S_IMODE(status.st_mode))
                 os.utime(upper, ns=(status.st_mtime_ns, status.st_mtime_ns))
@@ -252,7 +255,7 @@ class Overlay:
                 return os.open(upper, _FOLDER)
 
     def _mount_below(self, lowers: tuple[str, ...]) -> int:
-        empty = f"{self._root}/empty"
+        empty = f"{self.root}/empty"
         if lowers == (empty,):
             return os.open(empty, _FOLDER)
         return private_mount((*lowers, empty))  # overlayfs wants two folders where nothing can be written
@@ -262,10 +265,10 @@ class Overlay:
             if key not in self._keys:
                 raise NoSuchKey(f"no such tree in work: {key[:_MAX_KEY]}")
             chain = self._keys[key]
-            return self._layers.paths(chain)
+            return self.layers.paths(chain)
 
     def _unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Layer:
-        staged = self._root / "staging" / os.urandom(16).hex()
+        staged = self.root / "staging" / os.urandom(16).hex()
         with ExitStack() as undo:
             staged.mkdir(mode=0o700)
             undo.callback(self._abandon, staged)
@@ -286,21 +289,21 @@ class Overlay:
             parent=parent,
             diff_id=applied.diff_id,
             size=applied.size,
-            link=self._layers.make_link(chain),
+            link=self.layers.make_link(chain),
             own_root=applied.own_root,
             opaque=applied.opaque,
         )
         try:
             records.save(staged, layer)
             with suppress(FileNotFoundError):  # what stands there has no record, or it would be known
-                self._bin.put(self._root / chain.value)
-            staged.rename(self._root / chain.value)
-            sync_folder(self._root)
+                self._bin.put(self.root / chain.value)
+            staged.rename(self.root / chain.value)
+            sync_folder(self.root)
         except BaseException:
-            self._layers.drop_link(layer.link)
+            self.layers.drop_link(layer.link)
             raise
         with self._lock:
-            self._layers.add(layer)
+            self.layers.add(layer)
         return layer
 
     def _below(self, parent: Digest | None, handles: ExitStack) -> Callable[[], int] | None:
@@ -315,7 +318,7 @@ class Overlay:
         if not self.has(parent):
             raise ParentMissing(f"layer {parent} must be unpacked first")
         with self._lock:
-            paths = self._layers.paths(parent)
+            paths = self.layers.paths(parent)
         handle = self._mount_below(paths)
         handles.callback(os.close, handle)
         return handle

@@ -50,6 +50,7 @@ class Sealing:
 
     shelves: Shelves
     _pending: list[Layer] = field(default_factory=list)
+    _flushing: threading.Lock = field(default_factory=threading.Lock)
 
     def seal(self, key: str, seal: Seal) -> Layer:
         """Make the tree in work *key*, which nobody uses any more, the layer that *seal* tells; *key* is gone then.
@@ -77,10 +78,13 @@ class Sealing:
 
     def flush(self) -> None:
         """Return when all that was sealed is on the disk, first the files, then the records that tell of them."""
-        with self.shelves.lock:
-            pending, self._pending = self._pending, []
-        if not pending:
-            return
+        with self._flushing:  # whoever finds nothing to do must not go on before it is done
+            with self.shelves.lock:
+                pending, self._pending = self._pending, []
+            if pending:
+                self._flush(pending)
+
+    def _flush(self, pending: list[Layer]) -> None:
         root = os.open(self.shelves.root, _FOLDER)
         try:
             with exhaustion("writing layers to the disk"):

@@ -8,7 +8,7 @@ removed becomes `.wh.` entries (image-spec, layer.md).
 import errno
 import os
 import stat
-from collections.abc import Callable, Iterable, Iterator
+from collections.abc import Callable, Generator, Iterable, Iterator
 from contextlib import suppress
 from dataclasses import dataclass
 
@@ -45,8 +45,11 @@ class WriteWishes:
     end: bool = True
 
 
-def write_tar(root: int, wishes: WriteWishes | None = None) -> Iterator[bytes]:
-    """The archive of the open folder *root* in pieces of a quarter of a megabyte; blocks, and leaves *root* open."""
+def write_tar(root: int, wishes: WriteWishes | None = None) -> Generator[bytes, None, None]:
+    """The archive of the open folder *root* in pieces of a quarter of a megabyte; blocks, and leaves *root* open.
+
+    Close it when it is not read to its end: it may hold a file open.
+    """
     return _gathered(_Writer(root, wishes or WriteWishes()).members())
 
 
@@ -150,7 +153,7 @@ class _Writer:
         return whole if self._wishes.nanoseconds else whole - whole % _NS
 
 
-def _gathered(pieces: Iterable[bytes]) -> Iterator[bytes]:
+def _gathered(pieces: Iterable[bytes]) -> Generator[bytes, None, None]:
     """The same bytes in larger pieces."""
     waiting: list[bytes] = []
     size = 0

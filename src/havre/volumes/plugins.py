@@ -4,15 +4,11 @@ A driver is found by the files that plugins leave: `NAME.sock` or `NAME/NAME.soc
 address) or `NAME.json` in the others. Every call blocks.
 """
 
-import http.client
-import json
 import re
-import socket
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Final
-from urllib.parse import urlsplit
 
 import msgspec
 
@@ -20,9 +16,7 @@ from havre.base.errors import InternalError, NotFound
 
 FOLDERS: Final = (Path("/run/docker/plugins"), Path("/etc/docker/plugins"), Path("/usr/lib/docker/plugins"))
 _NAME: Final = re.compile(r"[a-zA-Z0-9][a-zA-Z0-9_.-]{0,254}\Z", re.ASCII)
-_MEDIA_TYPE: Final = "application/vnd.docker.plugins.v1.1+json"
-_PATIENCE_S: Final = 30.0
-_ANSWER_BYTES: Final = 1 << 20
+_OK: Final = 200
 
 
 class NoSuchDriver(NotFound):
@@ -80,27 +74,20 @@ class Driver:
             raise _no_driver(self.name)
 
     def _ask(self, call: str, body: object) -> _Answer:
+        from havre.volumes.plugin_call import exchange
+
         try:
-            status, said = self._exchange(call, b"" if body is None else json.dumps(body).encode())
+            status, said = exchange(self.address, call, b"" if body is None else msgspec.json.encode(body))
             answer = msgspec.json.decode(said, type=_Answer) if said.strip() else _Answer()
-        except (OSError, http.client.HTTPException) as failed:
+        except OSError as failed:
             raise InternalError(
                 f"{call}: the plugin {self.name} does not answer at {self.address}: {failed}"
             ) from failed
         except (msgspec.MsgspecError, UnicodeDecodeError) as broken:
             raise InternalError(f"{call}: the plugin {self.name} answers no JSON: {broken}") from broken
-        if answer.err or status != http.client.OK:
+        if answer.err or status != _OK:
             raise InternalError(f"{call}: {answer.err or f'status {status}'}")
         return answer
-
-    def _exchange(self, call: str, body: bytes) -> tuple[int, bytes]:
-        connection = _Connection(self.address)
-        try:
-            connection.request("POST", f"/{call}", body, {"Accept": _MEDIA_TYPE, "Content-Type": _MEDIA_TYPE})
-            response = connection.getresponse()
-            return response.status, response.read(_ANSWER_BYTES)
-        finally:
-            connection.close()
 
 
 class Plugins:
@@ -135,24 +122,6 @@ class Plugins:
             if address.partition("://")[0] in {"unix", "tcp"}:
                 return address
         raise _no_driver(name)
-
-
-class _Connection(http.client.HTTPConnection):
-    """HTTP to where a plugin listens."""
-
-    def __init__(self, address: str) -> None:
-        super().__init__("plugin", timeout=_PATIENCE_S)
-        self._address = address
-
-    def connect(self) -> None:
-        """Connect by the plugin's own address instead of a host's name."""
-        parts = urlsplit(self._address)
-        if parts.scheme == "tcp":
-            self.sock = socket.create_connection((parts.hostname or "", parts.port or 80), _PATIENCE_S)
-            return
-        self.sock = socket.socket(socket.AF_UNIX, socket.SOCK_STREAM)
-        self.sock.settimeout(_PATIENCE_S)
-        self.sock.connect(parts.path)
 
 
 def _written(path: Path) -> str:

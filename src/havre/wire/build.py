@@ -30,18 +30,18 @@ class BuildStep(TypedDict, total=False):
     done: Step, Cached, Image. failed: Step, Message, Line. noticed: Message, Check, Line. tagged: Text.
     """
 
-    Event: str
-    Step: int
-    Total: int
-    Stage: int
-    StageName: str
-    Position: int
-    StageSteps: int
-    Text: str
-    Data: str
-    Error: bool
-    Cached: bool
-    Image: str
-    Message: str
-    Check: str
-    Line: int
+    Event: str | None
+    Step: int | None
+    Total: int | None
+    Stage: int | None
+    StageName: str | None
+    Position: int | None
+    StageSteps: int | None
+    Text: str | None
+    Data: str | None
+    Error: bool | None
+    Cached: bool | None
+    Image: str | None
+    Message: str | None
+    Check: str | None
+    Line: int | None

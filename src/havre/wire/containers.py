@@ -2,7 +2,7 @@
 
 from typing import TypedDict
 
-from havre.wire.container_config import Config, HostConfig, PortBinding, Resources, RestartPolicy
+from havre.wire.container_config import Config, HostConfig, Mount, PortBinding, Resources, RestartPolicy
 from havre.wire.images import Descriptor, GraphDriver
 from havre.wire.networks import EndpointSettings, NetworkingConfig
 
@@ -21,10 +21,28 @@ class CreateResponse(TypedDict, total=False):
     Warnings: list[str] | None
 
 
+class BirthStep(TypedDict, total=False):
+    """One step of a start, in nanoseconds since the engine began it; Havre's own."""
+
+    Step: str | None
+    Start: int | None
+    Duration: int | None
+
+
 class UpdateContainer(Resources, total=False):
-    """What POST /containers/{id}/update takes."""
+    """What POST /containers/{id}/update takes; from Env on, Havre's own.
+
+    Variables and mounts take the place of those of the same name or place. A variable without `=`, a label that is
+    null, a port without bindings and what stands at RemovedMounts go.
+    """
 
     RestartPolicy: RestartPolicy | None
+    Env: list[str] | None
+    Labels: dict[str, str | None] | None
+    PortBindings: dict[str, list[PortBinding] | None] | None
+    Binds: list[str] | None
+    Mounts: list[Mount] | None
+    RemovedMounts: list[str] | None
 
 
 class UpdateResponse(TypedDict, total=False):

@@ -238,3 +238,12 @@ class PruneBuildReport(TypedDict, total=False):
 
     CachesDeleted: list[str] | None
     SpaceReclaimed: int | None
+
+
+class CheckLine(TypedDict, total=False):
+    """What POST /system/check streams, a line for each problem; *Kind* is blob, layer, image or leftover."""
+
+    Kind: str | None
+    Name: str | None
+    Problem: str | None
+    Repaired: bool | None

@@ -98,6 +98,7 @@ def test_a_blob_comes_as_it_went(registry: Registry) -> None:
     got = registry.request("GET", path)
     assert (got.status, got.body) == (200, data)
     assert got.header("Docker-Content-Digest") == digest(data)
+    assert got.header("Docker-Distribution-Api-Version") == "registry/2.0"
     head = registry.request("HEAD", path)
     assert (head.status, head.header("Content-Length")) == (200, str(len(data)))
     assert registry.request("GET", path, If_None_Match=got.header("ETag")).status == 304

@@ -126,6 +126,25 @@ def test_the_id_of_a_cache_is_a_name(havre: Havre, identifier: str) -> None:
     assert " 0\n" in said(done)
 
 
+def test_a_cache_may_be_a_volume(havre: Havre) -> None:
+    text = "FROM busybox\nARG N\nRUN --mount=type=cache,target=/c,id=volume:pips echo $N >> /c/log && wc -l < /c/log\n"
+    build(havre, text, "--build-arg", "N=1")
+    assert "pips" in havre.out("volume", "ls", "-q").split()
+    havre.out("run", "--rm", "--network", "none", "-v", "pips:/v", "busybox", "sh", "-c", "echo more >> /v/log")
+    assert " 3\n" in said(build(havre, text, "--build-arg", "N=2"))
+    havre.docker("volume", "rm", "pips", check=True)
+    refused = build(havre, "FROM busybox\nRUN --mount=type=cache,target=/c,id=volume:../x true\n", code=1)
+    assert "volume name" in said(refused)
+
+
+def test_include(havre: Havre, context: Path) -> None:
+    (context / "common.inc").write_text("RUN echo included > /i\nENV FROM_INCLUDE=1\n")
+    text = "# syntax=havre/dockerfile:1\nFROM busybox\nARG WHAT=common\nINCLUDE $WHAT.inc\nCOPY a.txt /\n"
+    build(havre, text, "-t", "including", context=context)
+    assert inside(havre, "including", "cat", "/i") == "included"
+    assert "unknown instruction: INCLUDE" in said(build(havre, text.partition("\n")[2], context=context, code=1))
+
+
 def test_private_and_locked_caches(havre: Havre) -> None:
     step = (
         "RUN --mount=type=cache,target=/c,id={id},sharing={how} "

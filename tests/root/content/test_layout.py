@@ -55,7 +55,7 @@ def layout(tmp_path: Path) -> Path:
         content.ingest(io.BytesIO(blob))
     name = {"org.opencontainers.image.ref.name": "hello"}
     descriptor = Descriptor(media_type=OCI_MANIFEST, digest=sha(manifest), size=len(manifest), annotations=name)
-    content.write_index([descriptor])
+    content.index.write([descriptor])
     return tmp_path / "content"
 
 

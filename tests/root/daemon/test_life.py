@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import json
 import os
 import re
 import signal
@@ -133,6 +134,16 @@ def test_sighup_reads_the_file_again(host: Host, tmp_path: Path) -> None:
         _hang_up(engine, "Reloaded configuration", 2)
         engine.api().get("/containers/nosuch/json")
         assert "Calling GET /v1.41/containers/nosuch/json" in engine.log.read_text()
+        file.write_text('{"debug": true, "labels": ["a=b"], "runtimes": {"crun": {"path": "crun"}}}')
+        _hang_up(engine, "Reloaded configuration", 3)
+        info = engine.api().get("/info").json
+        assert info["Labels"] == ["a=b"]
+        assert "crun" in info["Runtimes"]
+        past = ("--since", "1h", "--until", f"{time.time():.9f}")
+        told = engine.out("events", *past, "--filter", "type=daemon", "--format", "{{json .}}")
+        event = json.loads(told.splitlines()[-1])
+        assert (event["Action"], event["Actor"]["ID"]) == ("reload", info["ID"])
+        assert event["Actor"]["Attributes"]["labels"] == "[a=b]"
         file.write_text('{"nosuch": true}')
         _hang_up(engine, "cannot reload the configuration", 1)
         assert engine.api().get("/_ping").status == 200

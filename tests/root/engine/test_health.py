@@ -99,3 +99,34 @@ def test_no_check_no_health(havre: Havre) -> None:
     havre.docker("run", "-d", "--name", "probed", "--no-healthcheck", "busybox", "sleep", "300", check=True)
     assert havre.out("inspect", "-f", "{{json .State.Health}}", "probed") == "null"
     assert havre.out("ps", "-aq", "--filter", "health=none") != ""
+
+
+@pytest.mark.parametrize(
+    ("action", "policy", "expected"),
+    [
+        ("restart", "no", ("running", 1)),
+        ("kill", "no", ("exited", 0)),
+        ("kill", "on-failure", ("running", 1)),
+        ("stop", "always", ("exited", 0)),
+    ],
+)
+def test_what_is_unhealthy_is_dealt_with(havre: Havre, action: str, policy: str, expected: tuple[str, int]) -> None:
+    words = ("--health-cmd", "test ! -e /sick", *QUICK, "--health-retries", "1", "--health-on-failure", action)
+    command = ("sh", "-c", "rm -f /sick; trap 'exit 3' TERM; while true; do sleep 0.05; done")
+    havre.havre("run", "-d", "--name", "probed", *words, "--restart", policy, "busybox", *command, check=True)
+    until(havre, lambda health: health["Status"] == "healthy")
+    havre.docker("exec", "probed", "touch", "/sick", check=True)
+    deadline = time.monotonic() + _DEADLINE_S
+    line = "{{.State.Status}} {{.RestartCount}}"
+    while havre.out("inspect", "-f", line, "probed") != f"{expected[0]} {expected[1]}":
+        assert time.monotonic() < deadline, havre.out("inspect", "-f", line, "probed")
+        time.sleep(0.05)
+    if expected[0] == "running":
+        until(havre, lambda health: health["Status"] == "healthy")
+
+
+def test_an_action_that_cannot_be_is_refused(havre: Havre) -> None:
+    label = ("--label", "havre.health-on-failure=dance")
+    assert b"is none of none, restart, stop, kill" in havre.docker("create", *label, "busybox", "true").stderr
+    done = havre.havre("create", "--rm", "--health-on-failure", "restart", "busybox", "true")
+    assert b"cannot be started again when it is unhealthy" in done.stderr

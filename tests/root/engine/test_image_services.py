@@ -10,11 +10,11 @@ from typing import Any, cast
 import pytest
 
 from havre.base.errors import InvalidInput
+from havre.build.cache import Cache
+from havre.build.mounts import CacheFolders
 from havre.content.store import Content
 from havre.engine.archives import Archives
 from havre.engine.build_cache import BuildCache
-from havre.engine.builder_rooms import open_builder
-from havre.engine.builds import LocalImages
 from havre.engine.containers import Containers
 from havre.engine.images import ImageService
 from havre.engine.lives import Lives
@@ -71,9 +71,13 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
     images = Images(Content(tmp_path / "content"), snapshots, Names(tmp_path / "images.db"))
     await images.open()
     async with open_rooms(tmp_path / "rooms") as rooms:
-        workplace = await open_builder(rooms.parts, images, snapshots, LocalImages(images))
-        yield Bench(rooms, images, snapshots, workplace.cache)
-        await workplace.close()
+        steps, folders = (
+            Cache(tmp_path / "cache.db", lambda _: True),
+            CacheFolders(tmp_path / "mounts", rooms.parts.volumes),
+        )
+        steps.open()
+        folders.open()
+        yield Bench(rooms, images, snapshots, BuildCache(images, steps, folders))
     await images.close()
     snapshots.close()
 

@@ -202,5 +202,81 @@ def test_skopeo_and_buildah_bring_and_take(havre: Havre, plain: Registry, tmp_pa
     assert havre.out("inspect", "-f", "{{.Config.Labels.by}}", f"{plain.name}/tools/built:1") == "buildah"
 
 
+def test_images_of_many_repositories_are_collected(havre: Havre, plain: Registry, rootfs_tar: bytes) -> None:
+    names = [f"{plain.name}/old/{part}:1" for part in "abc"]
+    havre.docker("import", "-c", "LABEL old=yes", "-", names[0], stdin=rootfs_tar, check=True)
+    for name in names:
+        havre.docker("tag", names[0], name, check=True)
+        havre.out("push", name)
+    image = havre.out("inspect", "-f", "{{.Id}}", names[0])
+    keep = ["image", "prune", "-f", "--keep-days"]
+    assert image not in havre.havre(*keep, "1", check=True).stdout.decode()
+    told = havre.havre(*keep, "0", "--dry-run", check=True).stdout.decode()
+    assert f"deleted: {image}" in told
+    assert havre.out("inspect", "-f", "{{.Id}}", names[2]) == image
+    container = havre.out("create", "busybox", "true")
+    try:
+        havre.havre(*keep, "0", check=True)
+        assert havre.docker("inspect", image).returncode == 1
+        assert havre.docker("inspect", "busybox").returncode == 0
+    finally:
+        havre.docker("rm", "-f", container)
+
+
+def test_what_takes_how_much_in_detail(havre: Havre, plain: Registry) -> None:
+    havre.out("tag", "busybox", f"{plain.name}/sized:1")
+    container = havre.out(
+        "create", "-v", "sized:/x", "-v", "/tmp:/y", "--name", "sized", "busybox", "sleep", "1000000000"
+    )
+    try:
+        told = [start("system", "df", "-v", check=True).stdout.decode() for start in (havre.docker, havre.havre)]
+        ages = re.compile(
+            r"(Less than a|About an?|[0-9]+) \w+ ago"
+        )  # which may have passed on, with their column's width
+        theirs, ours = (re.sub(" +", " ", ages.sub("", one)) for one in told)
+        assert ours == theirs
+    finally:
+        havre.docker("rm", "-f", container)
+        havre.docker("volume", "rm", "sized")
+
+
+def test_manifest_lists_are_made_as_docker_makes_them(
+    havre: Havre, plain: Registry, rootfs_tar: bytes, tmp_path: Path
+) -> None:
+    names = [f"{plain.name}/lists/{part}:1" for part in ("a", "b")]
+    for name in names:
+        havre.docker("import", "-c", f"LABEL of={name}", "-", name, stdin=rootfs_tar, check=True)
+        havre.out("push", name)
+    target = f"{plain.name}/lists/both:1"
+    script = [
+        ["inspect", names[0]],
+        ["inspect", "-v", names[0]],
+        ["inspect", f"{plain.name}/lists/nosuch:1"],
+        ["create", target, *names],
+        ["create", target, *names],
+        ["annotate", "--arch", "arm64", "--variant", "v8", target, names[1]],
+        ["annotate", "--arch", "arm64", target, f"{plain.name}/lists/nosuch:1"],
+        ["inspect", target],
+        ["inspect", target, names[0]],
+        ["push", target],
+        ["rm", target],
+        ["rm", target],
+        ["inspect", target],
+        ["push", target],
+    ]
+    told: dict[str, list[tuple[int, str, str]]] = {}
+    for program, start in (("docker", ["docker"]), ("havre", havre_words())):
+        environment = {**havre.environment(), "DOCKER_CONFIG": str(tmp_path / program)}
+        for words in script:
+            insecure = ["--insecure"] if words[0] in {"inspect", "create", "push"} else []
+            line = havre.host.enter(*start, "manifest", words[0], *insecure, *words[1:])
+            done = run_client(line, environment, check=False, stdin=None, timeout_s=60)
+            told.setdefault(program, []).append((done.returncode, done.stdout.decode(), done.stderr.decode()))
+    for words, theirs, ours in zip(script, told["docker"], told["havre"], strict=True):
+        assert ours == theirs, words
+    havre.out("pull", target)
+    assert havre.out("inspect", "-f", '{{index .Config.Labels "of"}}', target) == names[0]
+
+
 def havre_words() -> list[str]:
     return [sys.executable, "-m", "havre.cli.main"]

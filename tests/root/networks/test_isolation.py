@@ -7,7 +7,7 @@ import socket
 
 import pytest
 
-from havre.base.errors import Forbidden
+from havre.base.errors import Forbidden, HavreError
 from havre.base.ids import new_id
 from havre.networks.creation import NetworkWish, PoolOverlap, SubnetWish
 from havre.networks.model import Join, NetworkInUse, NetworkTaken, PortWish, Settings, Wishes
@@ -148,6 +148,18 @@ async def test_ipv6(open_networks: Open, join: JoinOne, here: Place) -> None:
     assert "default via fd00:77::1" in two.sh("ip", "-6", "route")
 
 
+async def test_ipv6_on_the_default_bridge(open_networks: Open, join: JoinOne, here: Place) -> None:
+    networks = await open_networks(Settings(ipv6=True))
+    first, one = await join(networks)
+    _, two = await join(networks)
+    address = first.endpoints[0].ipv6_address
+    server = one.run(lambda: socket.create_server(("::", 80), family=socket.AF_INET6))
+    one.opened.callback(server.close)
+    assert address.startswith("fd")
+    assert _reaches6(two, address)
+    assert _reaches6(here, address)
+
+
 def _reaches6(place: Place, address: str, patience_s: float = 5) -> bool:
     client: socket.socket = place.run(lambda: socket.socket(socket.AF_INET6))
     with client:
@@ -214,6 +226,25 @@ async def test_macvlan_hangs_on_a_link_of_the_host(open_networks: Open, join: Jo
     assert not near.reaches("198.51.100.77", 80)
     assert [name for name in place.addresses() if name != "lo"] == ["eth1"]
     assert alone.parent == ""
+
+
+async def test_a_parent_that_is_gone_hinders_no_other_network(open_networks: Open, join: JoinOne, here: Place) -> None:
+    sh("ip", "link", "add", "up-gone", "type", "ifb")
+    networks = await open_networks()
+    await networks.create(NetworkWish("wire", "macvlan", (SubnetWish("10.67.0.0/24"),), options={"parent": "up-gone"}))
+    await networks.create(NetworkWish("mine"))
+    sh("ip", "link", "delete", "up-gone")
+    sh("ip", "link", "delete", networks.get("mine").bridge_name)
+    await until(lambda: networks.get("mine").bridge_name in sh("ip", "-o", "link"))
+    await networks.close()
+    again = await open_networks()
+    attachment, place = await join(again, wish("mine"))
+    place.serve(80)
+    assert here.reaches(attachment.ip_address, 80)
+    with pytest.raises(HavreError, match="is not up on this host"):
+        await again.attach(new_id(), wish("wire"))
+    assert len(again.attachments()) == 1
+    await again.remove(again.get("wire"))
 
 
 async def test_many_networks_fit_beyond_dockers_pools(open_networks: Open) -> None:

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+import os
+import resource
 import socket
 import threading
 from collections.abc import Iterator
@@ -135,3 +137,20 @@ async def test_the_default_bridge_has_no_names(open_networks: Open, join: JoinOn
     assert place.sh("nft", "list", "ruleset") == ""
     await networks.attach(new_id(), wish("bridge", names=("other",)))
     assert "havre_names" not in before
+
+
+async def test_many_descriptors_are_no_hindrance(open_networks: Open, join: JoinOne) -> None:
+    """A library that waits by select(2) would end the whole process here."""
+    networks = await open_networks()
+    await networks.create(NetworkWish("red"))
+    soft, hard = resource.getrlimit(resource.RLIMIT_NOFILE)
+    resource.setrlimit(resource.RLIMIT_NOFILE, (min(4096, hard), hard))
+    taken = [os.open("/dev/null", os.O_RDONLY) for _ in range(1100)]
+    try:
+        web, place = await join(networks, wish("red", names=("web",)))
+        assert ask(place, "web") == (0, [web.ip_address])
+        await networks.detach(web.sandbox_id)
+    finally:
+        for each in taken:
+            os.close(each)
+        resource.setrlimit(resource.RLIMIT_NOFILE, (soft, hard))

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import json
 import os
+import re
 import tempfile
 import time
 from collections.abc import Iterator, Mapping
@@ -14,10 +15,11 @@ from pathlib import Path
 import pytest
 
 from tests.fakes.certificates import Authority
-from tests.support.engines import Reference, running
+from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import Host
 from tests.support.oci_images import digest, image, index, write_layout
-from tests.support.registries import HavreRegistry, htpasswd, run
+from tests.support.registries import DockerRegistry, HavreRegistry, htpasswd, run
+from tests.support.registries import running as running_registry
 
 ADDRESS = "198.51.100.7"
 USERS = {"alice": "secret-a"}
@@ -37,6 +39,7 @@ class World:
 
     host: Host
     docker: Reference
+    havre: Havre
     plain: HavreRegistry
     secure: HavreRegistry
     authority: Path
@@ -46,7 +49,11 @@ class World:
         return run(line, self.folder, host=self.host, check=check)
 
     def dock(self, *words: str, check: bool = True) -> str:
-        return self.run("docker", "-H", f"unix://{self.docker.socket}", *words, check=check)
+        return self.on(self.docker, *words, check=check)
+
+    def on(self, engine: Engine, *words: str, check: bool = True) -> str:
+        """The docker command on *engine*."""
+        return self.run("docker", "-H", f"unix://{engine.socket}", *words, check=check)
 
 
 @pytest.fixture(scope="module")
@@ -70,7 +77,7 @@ def world(module_host: Host, tmp_path_factory: pytest.TempPathFactory, rootfs_ta
         Here(folder / "plain", {}, module_host, "127.0.0.1"),
         Here(folder / "tls", secured, module_host, ADDRESS),
     )
-    docker = Reference(module_host, folder / "dockerd")
+    docker, havre = Reference(module_host, folder / "dockerd"), Havre(module_host, folder / "havred")
     plain.start()
     try:
         secure.start()
@@ -78,9 +85,10 @@ def world(module_host: Host, tmp_path_factory: pytest.TempPathFactory, rootfs_ta
         certs.mkdir(parents=True)
         (certs / "ca.crt").write_bytes(authority.certificate.read_bytes())
         try:
-            with running(docker):
-                docker.docker("import", "-", "busybox", stdin=rootfs_tar, check=True)
-                yield World(module_host, docker, plain, secure, authority.certificate, folder)
+            with running(docker), running(havre):
+                for engine in (docker, havre):
+                    engine.docker("import", "-", "busybox", stdin=rootfs_tar, check=True)
+                yield World(module_host, docker, havre, plain, secure, authority.certificate, folder)
         finally:
             (certs / "ca.crt").unlink()
             certs.rmdir()
@@ -97,7 +105,8 @@ def test_docker_pushes_and_pulls(world: World) -> None:
     world.dock("tag", "busybox", f"{name}:2")
     pushed = world.dock("push", "-a", name)
     assert pushed.count("digest: sha256:") == 2
-    by_digest = world.dock("inspect", "-f", "{{index .RepoDigests 0}}", f"{name}:1").strip()
+    known = json.loads(world.dock("inspect", "-f", "{{json .RepoDigests}}", f"{name}:1"))
+    by_digest = next(each for each in known if each.startswith(f"{name}@"))
     identity = world.dock("inspect", "-f", "{{.Id}}", f"{name}:1")
     world.dock("rmi", f"{name}:1", f"{name}:2", "busybox")
     try:
@@ -145,27 +154,74 @@ def test_docker_logs_in_and_out_over_tls(world: World) -> None:
     world.dock("pull", public)
 
 
-def test_the_exercise_of_the_course(world: World) -> None:
+@pytest.mark.parametrize("kind", ["docker", "havre"])
+def test_passwords_alone(world: World, kind: str, tmp_path: Path) -> None:
+    """Without public repositories the registry asks for HTTP Basic."""
+    engine = world.havre if kind == "havre" else world.docker
+    settings = {"auth": {"htpasswd": {"path": str(world.folder / "users")}}}
+    with running_registry(Here(tmp_path / "basic", settings, world.host, "127.0.0.1")) as registry:
+        name = f"{registry.domain}/any/app:1"
+        world.on(engine, "tag", "busybox", name)
+        assert "no basic auth credentials" in world.on(engine, "push", name, check=False)
+        world.on(engine, "login", "-u", "alice", "-p", USERS["alice"], registry.domain)
+        sent = digest_in(world.on(engine, "push", name))
+        world.on(engine, "rmi", name)
+        assert digest_in(world.on(engine, "pull", name)) == sent
+        world.on(engine, "logout", registry.domain)
+        assert "no basic auth credentials" in world.on(engine, "pull", name, check=False)
+        world.on(engine, "rmi", name)
+
+
+@pytest.mark.parametrize("kind", ["docker", "havre"])
+def test_the_exercise_of_the_course(world: World, kind: str) -> None:
     """An account, a public repository, a small web server pushed to it, found there, and used by someone else."""
+    engine = world.havre if kind == "havre" else world.docker
     name = f"{world.secure.domain}/alice/webserv:1.0"
     page = "mkdir /www && echo PONG > /www/ping"
-    world.dock("run", "--name", "making", "--net", "none", "busybox", "sh", "-c", page)
-    world.dock("commit", "-c", 'CMD ["httpd", "-f", "-p", "80", "-h", "/www"]', "making", "webserv")
-    world.dock("rm", "making")
-    world.dock("login", "-u", "alice", "-p", USERS["alice"], world.secure.domain)
-    world.dock("image", "tag", "webserv", name)
-    world.dock("image", "push", name)
-    world.dock("logout", world.secure.domain)
-    world.dock("image", "rm", name, "webserv")
-    world.dock("image", "pull", name)
-    world.dock("run", "-d", "--name", "webserv", "--net", "none", name)
+    world.on(engine, "run", "--name", "making", "--net", "none", "busybox", "sh", "-c", page)
+    world.on(engine, "commit", "-c", 'CMD ["httpd", "-f", "-p", "80", "-h", "/www"]', "making", "webserv")
+    world.on(engine, "rm", "making")
+    world.on(engine, "login", "-u", "alice", "-p", USERS["alice"], world.secure.domain)
+    world.on(engine, "image", "tag", "webserv", name)
+    world.on(engine, "image", "push", name)
+    world.on(engine, "logout", world.secure.domain)
+    world.on(engine, "image", "rm", name, "webserv")
+    world.on(engine, "image", "pull", name)
+    world.on(engine, "run", "-d", "--name", "webserv", "--net", "none", name)
     try:
         got, deadline = "", time.monotonic() + 30
         while got != "PONG\n":
             assert time.monotonic() < deadline, got
-            got = world.dock("exec", "webserv", "wget", "-qO-", "http://127.0.0.1/ping", check=False)
+            got = world.on(engine, "exec", "webserv", "wget", "-qO-", "http://127.0.0.1/ping", check=False)
     finally:
-        world.dock("rm", "-f", "webserv")
+        world.on(engine, "rm", "-f", "webserv")
+
+
+def test_images_travel_with_their_digests(world: World, tmp_path: Path) -> None:
+    """docker → our registry → Havre → Debian's registry → docker."""
+    debian = DockerRegistry(tmp_path / "debian", host=world.host)
+    with running_registry(debian):
+        first, second = f"{world.plain.domain}/travel/app:1", f"{debian.domain}/travel/app:1"
+        world.dock("tag", "busybox", first)
+        sent = digest_in(world.dock("push", first))
+        assert digest_in(world.on(world.havre, "pull", first)) == sent
+        world.on(world.havre, "tag", first, second)
+        assert digest_in(world.on(world.havre, "push", second)) == sent
+        assert digest_in(world.dock("pull", second)) == sent
+
+
+def digest_in(text: str) -> str:
+    found = re.search(r"digest: (sha256:[0-9a-f]{64})", text, re.IGNORECASE)
+    assert found is not None, text
+    return found[1]
+
+
+def test_havre_searches(world: World) -> None:
+    name = f"{world.plain.domain}/find/thread"
+    world.on(world.havre, "tag", "busybox", name)
+    world.on(world.havre, "push", name)
+    found = world.on(world.havre, "search", "--format", "{{.Name}}", f"{world.plain.domain}/thread")
+    assert found.split() == ["find/thread"]
 
 
 def test_docker_makes_a_manifest_list(world: World) -> None:
@@ -261,6 +317,23 @@ def test_podman_and_buildah(world: World, program: str, tmp_path: Path, short: P
             program, "search", "--tls-verify=false", "--format", "{{.Name}}", f"{world.plain.domain}/podman"
         )
         assert f"{world.plain.domain}/podman/app" in found.split()
+
+
+def test_a_mirror_for_docker(world: World, rootfs_tar: bytes, tmp_path: Path) -> None:
+    """What `registry-mirrors` names is a cache; its upstream is a registry with Docker Hub's names."""
+    world.dock("tag", "busybox", f"{world.plain.domain}/library/mirrored:1")
+    world.dock("push", f"{world.plain.domain}/library/mirrored:1")
+    settings = {"proxy": {"remoteurl": f"http://{world.plain.domain}"}}
+    mirror = Here(tmp_path / "mirror", settings, world.host, "127.0.0.1")
+    with running_registry(mirror):
+        docker = Reference(
+            world.host, tmp_path / "dockerd", ["--registry-mirror", f"http://{mirror.domain}", "--bridge", "none"]
+        )
+        with running(docker):
+            assert "Downloaded newer image for mirrored:1" in docker.out("pull", "mirrored:1")
+            identity = docker.out("inspect", "-f", "{{.Id}}", "mirrored:1")
+        assert identity == world.dock("inspect", "-f", "{{.Id}}", "busybox").strip()
+        assert "library/mirrored" in mirror.log.read_text()
 
 
 def test_nothing_failed_inside(world: World) -> None:

@@ -5,6 +5,7 @@ from __future__ import annotations
 import gzip
 import os
 import socket
+import time
 from pathlib import Path
 
 import pytest
@@ -93,6 +94,14 @@ def test_a_manifest_without_end_is_cut_off(serve: Serve) -> None:
     assert registry.request("GET", "/v2/").status == 200
 
 
+def test_made_up_methods_make_no_metrics(serve: Serve) -> None:
+    registry = serve()
+    for number in range(20):
+        answer = raw(registry, f"METHOD{number} /v2/a/tags/list HTTP/1.1\r\nHost: a\r\n\r\n".encode())
+        assert answer.split(b" ", 2)[1] in (b"400", b"405")
+    assert b"METHOD" not in registry.request("GET", "/metrics").body
+
+
 def test_a_body_that_is_held_back_is_asked_for_only_when_it_is_wanted(serve: Serve) -> None:
     registry = serve(config={"storage": {"maxblobsize": 100}})
     place = registry.request("POST", "/v2/a/blobs/uploads/").header("Location")
@@ -109,7 +118,7 @@ def test_a_blob_larger_than_allowed(serve: Serve) -> None:
     answer = registry.request("POST", f"/v2/a/blobs/uploads/?digest={digest(data)}", data)
     assert (answer.status, answer.code) == (413, "SIZE_INVALID")
     registry.stop()
-    assert os.listdir(registry.root / "content" / "uploads") == []
+    assert os.listdir(registry.root / "content" / "drafts") == []
     assert_store_is_sound(registry)
 
 
@@ -138,10 +147,28 @@ def test_a_full_disk_is_told_and_left_clean(tmp_path: Path) -> None:
         assert registry.request("GET", f"/v2/a/b/manifests/{made.digest}").body == made.manifest
         push(registry, "a/b", image(1, 1000), "v2")
         assert registry.request("DELETE", "/v2/a/b/manifests/v1").status == 202
-        assert os.listdir(folder / "content" / "uploads") == []
+        assert os.listdir(folder / "content" / "drafts") == []
     finally:
         registry.stop()
         subprocess.run(["umount", str(folder)], check=True)
+
+
+def test_a_damaged_blob_is_found_and_healed_by_the_next_push(serve: Serve) -> None:
+    registry = serve(config={"storage": {"maintenance": {"scrubbing": {"interval": "100ms"}}}})
+    made, kept = push(registry, "a/b", image(1, 300_000), "v1"), push(registry, "a/b", image(1, 300_000), "v2")
+    layer = digest(made.blobs[1])
+    path = registry.root / "content/blobs/sha256" / layer.partition(":")[2]
+    with path.open("r+b") as file:
+        file.seek(100_000)
+        file.write(b"damaged")
+    deadline = time.monotonic() + 30
+    while registry.request("HEAD", f"/v2/a/b/blobs/{layer}").status != 404:
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
+    assert registry.request("GET", f"/v2/a/b/blobs/{digest(kept.blobs[1])}").body == kept.blobs[1]
+    assert "is damaged" in registry.tail()
+    push(registry, "a/b", made, "v1")
+    assert registry.request("GET", f"/v2/a/b/blobs/{layer}").body == made.blobs[1]
 
 
 def test_a_damaged_manifest_is_not_served(serve: Serve) -> None:

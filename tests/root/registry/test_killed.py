@@ -15,7 +15,7 @@ import pytest
 
 from tests.root.registry.conftest import Serve
 from tests.support.oci_images import Image, digest, image
-from tests.support.pushing import push
+from tests.support.pushing import push, push_blob
 from tests.support.registries import Registry, ask
 
 BYTES = "application/octet-stream"
@@ -113,6 +113,20 @@ def test_what_arrived_before_a_connection_broke_is_kept(serve: Serve) -> None:
     assert 0 < arrived <= 3_000_000
     done = registry.request("PUT", f"{place}?digest={digest(data)}", data[arrived:], Content_Type=BYTES)
     assert done.status == 201
+    assert "level=error" not in registry.log.read_text()
+
+
+def test_a_client_that_leaves_in_mid_pull_is_no_error(serve: Serve) -> None:
+    registry = serve()
+    data = os.urandom(20_000_000)
+    push_blob(registry, "a/b", data)
+    for _ in range(3):
+        connection = registry.connect()
+        connection.request("GET", f"/v2/a/b/blobs/{digest(data)}")
+        assert len(connection.getresponse().read(1000)) == 1000
+        connection.close()
+    assert registry.request("GET", f"/v2/a/b/blobs/{digest(data)}").body == data
+    assert "level=error" not in registry.log.read_text()
 
 
 def test_two_registries_never_share_a_folder(serve: Serve) -> None:

@@ -5,12 +5,13 @@ from __future__ import annotations
 import os
 import threading
 from concurrent.futures import ThreadPoolExecutor
+from contextlib import closing
 
 from tests.root.registry.conftest import Serve
 from tests.root.registry.test_killed import assert_store_is_sound, pull_and_verify
 from tests.support.oci_images import Image, digest, image
 from tests.support.pushing import push, push_blob, push_manifest
-from tests.support.registries import Registry
+from tests.support.registries import Registry, ask
 
 KEEN = {"storage": {"maintenance": {"garbagecollection": {"interval": "20ms", "grace": "3s"}}}}
 RUSHED = {"storage": {"maintenance": {"garbagecollection": {"interval": "10ms", "grace": "0s"}}}}
@@ -103,6 +104,21 @@ def test_a_pull_is_whole_or_refused_while_its_blob_is_deleted(serve: Serve) -> N
         counts = [each.result() for each in pulls]
     assert sum(whole for whole, _ in counts) > 0
     assert "failed" not in registry.tail()
+
+
+def test_more_uploads_than_are_kept_open(serve: Serve) -> None:
+    """The oldest go back to the disk, and go on where they were."""
+    registry = serve()
+    with closing(registry.connect()) as connection:
+        places = [ask(connection, "POST", "/v2/many/blobs/uploads/").header("Location") for _ in range(600)]
+        for number, place in enumerate(places):
+            assert ask(connection, "PATCH", place, b"first %d" % number).status == 202
+        assert registry.process is not None
+        assert len(os.listdir(f"/proc/{registry.process.pid}/fd")) < 560
+        for number, place in enumerate(places):
+            data = b"first %d, last" % number
+            assert ask(connection, "PUT", f"{place}?digest={digest(data)}", b", last").status == 201
+    assert os.listdir(registry.root / "content" / "drafts") == []
 
 
 def test_many_clients_push_the_same_image(serve: Serve) -> None:

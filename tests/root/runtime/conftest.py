@@ -44,13 +44,16 @@ async def new_place(tmp_path: Path, image: Path, fail_at: str, *, way: str) -> A
         folders = os.listdir(tmp_path / "run")
         groups = [group for group in _groups(cgroup) if "/spare-" not in group]
     finally:
+        shims = _children(launcher)
         await runtime.close()
+        living = [pid for pid in shims if _name(pid) == "havre-shim"]
         spares = _groups(cgroup)
         remove_cgroups(cgroup)
     assert not left
     assert not folders
     assert not groups
     assert not spares
+    assert not living
     assert _mounts(tmp_path) == mounts
     assert _descriptors() <= fds
 

@@ -5,6 +5,7 @@ from __future__ import annotations
 import asyncio
 import os
 import signal
+import subprocess
 from collections.abc import AsyncIterator
 from pathlib import Path
 
@@ -74,6 +75,30 @@ async def test_who_waits_holds_no_mount_of_the_host(place: Place) -> None:
     assert kinds <= {"tmpfs", "proc", "devpts", "mqueue", "cgroup"}
 
 
+async def test_many_at_once_each_in_its_own_group(place: Place) -> None:
+    for _ in range(5):
+        show = "cat /proc/self/cgroup; echo end"
+        done = await asyncio.gather(*(place.run("sh", "-c", show) for _ in range(8)))
+        assert [(one.code, one.words[-1]) for one in done] == [(0, "end")] * 8
+        await waits(place.runtime.launcher_pid)
+
+
+async def test_who_waits_for_a_dead_launcher_is_swept(tmp_path: Path, image: Path) -> None:
+    cgroup = f"{CGROUP_TOP}/{os.urandom(4).hex()}"
+    stale = subprocess.Popen(["sleep", "1000"])  # noqa: ASYNC220  it only has to be there
+    for tree in {path.resolve() for path in Path("/sys/fs/cgroup").iterdir() if (path / "cgroup.procs").exists()}:
+        group = tree / cgroup.strip("/") / f"spare-{2**22 - 1}"
+        group.mkdir(parents=True)
+        for file in ("cpuset.cpus", "cpuset.mems"):
+            for folder in (group.parent.parent, group.parent, group):
+                if (folder / file).exists() and not (folder / file).read_text().strip():
+                    (folder / file).write_text((folder.parent / file).read_text())
+        (group / "cgroup.procs").write_text(str(stale.pid))
+    await _swept(tmp_path, cgroup)
+    assert await asyncio.to_thread(stale.wait, 20) == -signal.SIGKILL
+    remove_cgroups(cgroup)
+
+
 @pytest.mark.parametrize("whom", ["launcher", "shim", "worker", "cradle"])
 async def test_death_of_who_takes_part(tmp_path: Path, image: Path, whom: str) -> None:
     cgroup = f"{CGROUP_TOP}/{os.urandom(4).hex()}"
@@ -87,7 +112,7 @@ async def test_death_of_who_takes_part(tmp_path: Path, image: Path, whom: str) -
     worker = next(pid for pid in _children(shim) if pid != waiting)
     os.kill({"launcher": launcher, "shim": shim, "worker": worker, "cradle": waiting}[whom], signal.SIGKILL)
     async with asyncio.timeout(20):
-        while Path(f"/proc/{waiting}/root/.").exists():
+        while not all(map(_ended, (waiting, *([worker] if whom != "cradle" else [])))):
             await asyncio.sleep(0.01)
     outcome = await place.run("echo", "born")
     assert outcome.output == "born\n"
@@ -95,6 +120,14 @@ async def test_death_of_who_takes_part(tmp_path: Path, image: Path, whom: str) -
     assert whom == "launcher" or not _groups(cgroup, "spare-*")
     await _swept(tmp_path, cgroup)
     remove_cgroups(cgroup)
+
+
+def _ended(pid: int) -> bool:
+    """Dead, and everything that it held is given back."""
+    try:
+        return Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0] in "ZX"
+    except (FileNotFoundError, ProcessLookupError):
+        return True
 
 
 async def _swept(tmp_path: Path, cgroup: str) -> None:

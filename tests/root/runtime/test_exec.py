@@ -186,3 +186,28 @@ async def test_many_at_once(place: Place) -> None:
     assert [one.output for one in done] == [f"{number}\n" for number in range(8)]
     client.close()
     await place.end(shim)
+
+
+async def test_sessions_that_follow_one_another(place: Place) -> None:
+    """The second is run by a child that waited for it, which nobody takes for a part of the container."""
+    shim, client = await place.launch(place.bundle("sleep", "100"))
+    for number in range(5):
+        done = await place.execute(shim, "sh", "-c", f"echo {number}; exit {number}")
+        assert (done.words, done.code) == ([str(number)], number)
+        await asyncio.sleep(0)
+        assert await shim.pids() == [shim.pid]
+    with pytest.raises(StartFailed):
+        await place.execute(shim, "nosuch")
+    assert (await place.execute(shim, "id", "-u", user="ann")).words == ["1000"]
+    client.close()
+    async with asyncio.timeout(20):
+        while _children_of(shim.pid):
+            await asyncio.sleep(0.01)
+    await place.end(shim)
+
+
+def _children_of(first: int) -> list[str]:
+    """What the keeper has beside the container's first process once all is quiet: nothing."""
+    keeper = Path(f"/proc/{first}/stat").read_text().rpartition(")")[2].split()[1]
+    children = Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split()
+    return [child for child in children if child != str(first)]

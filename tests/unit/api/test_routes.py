@@ -392,6 +392,24 @@ def test_save(world: World) -> None:
     assert world.ask("GET", "/images/get").status == 400
 
 
+@pytest.mark.parametrize(
+    ("platform", "status"),
+    [
+        ('{"os":"linux","architecture":"arm64","variant":"v8"}', 200),
+        ("x", 400),
+        ('{"os":1}', 400),
+        ("{}&platform={}", 501),
+    ],
+)
+def test_one_platform_of_an_archive(world: World, platform: str, status: int) -> None:
+    target = quote(platform, safe="&=")
+    answer = world.ask("GET", f"/images/get?names=a&platform={target}")
+    assert answer.status == status
+    if status == 200:
+        assert world.last == ("save", ["a"], "linux/arm64/v8")
+    assert world.ask("POST", f"/images/load?platform={target}", b"x").status == status
+
+
 def test_import(world: World) -> None:
     target = "/images/create?fromSrc=-&repo=imp:1&changes=CMD+sh&changes=ENV+A=1&message=m&platform=linux"
     answer = world.ask("POST", target, b"tar", Content_Type="text/plain")
@@ -489,6 +507,7 @@ def test_networks_are_made_and_joined(world: World, target: str, body: object, s
         ("POST", "/build/cancel", 501),
         ("POST", "/session", 501),
         ("POST", "/auth", 400),
+        ("POST", "/system/check?repair=1", 200),
         ("GET", "/images/search?term=x", 200),
         ("GET", "/images/search?term=x&limit=y", 400),
         ("GET", "/distribution/a/b/json", 200),

@@ -25,7 +25,6 @@ FLAGS_NOT_YET = {
     "image history": {"platform"},
     "image inspect": {"platform"},
     "image ls": {"tree"},
-    "system df": {"verbose"},
     "volume create": {  # of cluster volumes, which need a swarm
         *("availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing", "type"),
         *("topology-preferred", "topology-required"),
@@ -33,7 +32,7 @@ FLAGS_NOT_YET = {
     "volume ls": {"cluster"},
 }
 ROOMS_NOT_YET = (
-    "build", "builder", "buildx", "checkpoint", "compose", "config", "context", "image build", "manifest",
+    "buildx", "checkpoint", "compose", "config", "context", "image build",
     "network connect", "network create", "network disconnect", "network prune", "network rm", "node", "plugin",
     "secret", "service", "stack", "swarm", "trust",
 )  # fmt: skip

@@ -121,3 +121,10 @@ volumes: {v: null, e: {external: true}}
         "own": "p_own", "unused": "p_unused", "default": "p_default",
     }  # fmt: skip
     assert {key: one.name for key, one in project.volumes.items()} == {"v": "p_v", "e": "e"}
+
+
+def test_a_file_of_variables_may_name_the_files(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "own.yaml").write_text(WEB)
+    (tmp_path / ".env").write_text("COMPOSE_FILE=own.yaml\nCOMPOSE_PROJECT_NAME=named\n")
+    monkeypatch.chdir(tmp_path)
+    assert load(Wishes(), {}).project.name == "named"

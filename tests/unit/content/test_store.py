@@ -210,12 +210,12 @@ def test_the_folder_is_an_image_layout(content: Content, tmp_path: Path) -> None
             annotations={"org.opencontainers.image.ref.name": "x"},
         ),
     )
-    content.write_index(manifests)
-    assert content.read_index() == manifests
-    assert Content(root).read_index() == manifests
+    content.index.write(manifests)
+    assert content.index.read() == manifests
+    assert Content(root).index.read() == manifests
     (root / "index.json").write_text("{")
     with pytest.raises(DamagedBlob):
-        content.read_index()
+        content.index.read()
 
 
 def test_other_tools_files_are_not_ours(content: Content, tmp_path: Path) -> None:
@@ -234,7 +234,7 @@ def test_file_then_name_then_folder(content: Content, tmp_path: Path, monkeypatc
         calls.append(f"fsync {Path(os.readlink(f'/proc/self/fd/{handle}')).parent.name}")
         real_fsync(handle)
 
-    def rename(source: str | Path, target: str | Path) -> None:
+    def rename(source: Path, target: Path) -> None:
         calls.append(f"rename {Path(target).parent.name}")
         real_rename(source, target)
 
@@ -243,5 +243,5 @@ def test_file_then_name_then_folder(content: Content, tmp_path: Path, monkeypatc
     content.ingest(io.BytesIO(DATA))
     assert calls == ["fsync ingest", "rename sha256", "fsync blobs"]
     calls.clear()
-    content.write_index([])
+    content.index.write([])
     assert calls == ["fsync content", "rename content", f"fsync {tmp_path.name}"]

@@ -10,6 +10,7 @@ from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.daemon import config as config_module
 from havre.daemon.config import Config, load_config
 from havre.daemon.options import BY_FLAG, BY_KEY
+from havre.daemon.settings import network_settings
 from havre.daemon.values import Pool, Ulimit
 
 SPEC = Path("/work/shared/spec")
@@ -151,11 +152,9 @@ def test_wrong_values(words: list[str]) -> None:
         ["--storage-driver", "btrfs"],
         ["--exec-opt", "native.cgroupdriver=systemd"],
         ["--userns-remap", "default"],
-        ["--default-runtime", "kata"],
-        ["--add-runtime", "kata=/bin/kata"],
         ["--metrics-addr", "127.0.0.1:1"],
         ["--selinux-enabled"],
-        ["--ipv6"],
+        ["--default-gateway-v6", "fd00::1"],
         ["--rootless"],
     ],
 )
@@ -178,6 +177,31 @@ def test_what_is_accepted() -> None:
             "--ip6tables=false",
         ]
     )
+
+
+def test_networks_of_users(tmp_path: Path) -> None:
+    said = ["--default-network-opt=bridge=a=b", "--default-network-opt=bridge=c=d=e", "--publish-allowed=80"]
+    network = load_config([*said, "--publish-allowed", "8000-8100/udp", "--publish-past-firewall"]).network
+    assert network.options == {"bridge": {"a": "b", "c": "d=e"}}
+    assert [(each.protocol, each.first, each.last) for each in network.allowed] == [
+        ("tcp", 80, 80),
+        ("udp", 8000, 8100),
+    ]
+    assert network.past_firewall
+    assert load(tmp_path, {"default-network-opts": {"bridge": {"a": "b"}}}).network.options == {"bridge": {"a": "b"}}
+    assert not load(tmp_path, {}).network.past_firewall
+    pools = load(tmp_path, {"default-address-pools": [{"base": "fd00::/48", "size": 64}]}).network.pools
+    assert network_settings(
+        load(tmp_path, {"default-address-pools": [{"base": "fd00::/48", "size": 64}]}).network
+    ).pools
+    assert pools[0].size == 64
+    for wrong in (["--publish-allowed=0"], ["--publish-allowed=9-8"], ["--publish-allowed=80/icmp"]):
+        with pytest.raises(InvalidInput):
+            load_config(wrong)
+    with pytest.raises(InvalidInput, match="default-network-opt"):
+        load_config(["--default-network-opt=bridge"])
+    with pytest.raises(InvalidInput, match="pairs of strings"):
+        load(tmp_path, {"default-network-opts": {"bridge": {"a": 5}}})
 
 
 def test_tls() -> None:

@@ -10,7 +10,7 @@ import pytest
 from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.engine.model import Record
 from havre.engine.settings import HostConfig, LogSettings, parse_config, parse_endpoints, parse_host
-from havre.engine.validate import check_command, check_settings, settled_host
+from havre.engine.validate import check_command, check_runtime, check_settings, settled_host
 from havre.wire.containers import CreateContainer
 from tests.fakes.rooms import FACTS
 
@@ -93,7 +93,6 @@ HOST_REFUSALS = [
         {"LogConfig": {"Type": "json-file", "Config": {"max-file": "0"}}},
         "failed to initialize logging driver: max-file cannot be less than 1",
     ),
-    ({"Runtime": "zz"}, "Unknown runtime specified zz"),
     ({"Isolation": "hyperv"}, "Invalid isolation: \"hyperv\" - linux only supports 'default'"),
     ({"DeviceCgroupRules": ["zz"]}, "invalid device cgroup rule format: 'zz'"),
     (
@@ -172,7 +171,6 @@ def test_settings_are_refused_in_dockers_words(config: dict[str, object], messag
     "host",
     [
         {"StorageOpt": {"size": "1G"}},
-        {"DeviceRequests": [{"Driver": "nvidia"}]},
         {"LogConfig": {"Type": "fluentd"}},
         {"CpuRealtimeRuntime": 5},
     ],
@@ -302,3 +300,10 @@ def test_a_record_survives_its_json() -> None:
         args=("sh",),
     )
     assert msgspec.json.decode(msgspec.json.encode(record), type=Record) == record
+
+
+def test_runtimes_are_ours_or_of_the_configuration() -> None:
+    for name in ("", "havre", "runc", "crun"):
+        check_runtime(HostConfig(runtime=name), {"crun": ("crun",)})
+    with pytest.raises(InvalidInput, match="Unknown runtime specified zz"):
+        check_runtime(HostConfig(runtime="zz"), {"crun": ("crun",)})

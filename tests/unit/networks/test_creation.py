@@ -121,7 +121,7 @@ def test_a_configuration_is_borrowed() -> None:
     assert (config.config_only, config.bridge_name) == (True, "")
     borrowed = plan(from_config(NetworkWish("x", config_from="conf"), config))
     assert (borrowed.subnet, borrowed.labels, borrowed.config_from) == ("10.9.0.0/16", {"a": "b"}, "conf")
-    with pytest.raises(Forbidden, match="not a configuration network"):
+    with pytest.raises(Forbidden, match='configuration network "bridge" does not exist'):
         from_config(NetworkWish("x"), _BRIDGE)
     with pytest.raises(InvalidInput, match="configurations are not supported"):
         from_config(NetworkWish("x", internal=True), config)

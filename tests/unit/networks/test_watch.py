@@ -7,7 +7,7 @@ import pytest
 from havre.kernel.netlink.codec import Message, attribute, text
 from havre.networks.watch import Ours, concerns_bridge, touches_table
 
-_OURS = Ours(bridge_indexes=frozenset({4}), table="havre", thread_id=77)
+_OURS = Ours(bridge_indexes=frozenset({4}), tables=frozenset({"havre"}), thread_id=77)
 _LINK = struct.Struct("=BxHiII")
 
 

@@ -1,12 +1,9 @@
-"""The channel to a shim, on both kinds of loop."""
-
 from __future__ import annotations
 
 import asyncio
 from collections.abc import Callable
 
 import pytest
-import uvloop
 
 from havre.kernel.channel import Channel
 from havre.runtime.bundle import Exit
@@ -15,24 +12,34 @@ from havre.runtime.link import Link
 from havre.runtime.messages import ExecExited, Exited, Signal, encode
 
 
-@pytest.mark.parametrize("new_loop", [asyncio.new_event_loop, uvloop.new_event_loop])
-def test_who_ends_with_a_request_unread_and_a_last_word_has_ended(
-    new_loop: Callable[[], asyncio.AbstractEventLoop],
-) -> None:
-    """The kernel tells of an unread request by an error, before the last word and before the end."""
-    news: list[Exited | ExecExited | None] = []
+def loops() -> list[Callable[[], asyncio.AbstractEventLoop]]:
+    made: list[Callable[[], asyncio.AbstractEventLoop]] = [asyncio.new_event_loop]
+    try:
+        import uvloop
+    except ImportError:
+        return made
+    return [*made, uvloop.new_event_loop]
 
-    async def live() -> None:
-        ours, theirs = Channel.pair()
-        link = Link(ours, news.append)
-        asking = asyncio.get_running_loop().create_task(link.ask(Signal(1, 9), seq=1))
-        await asyncio.sleep(0)
-        theirs.send(encode(Exited(Exit(code=7))), [])
-        theirs.close()
-        with pytest.raises(ShimGone):
-            await asyncio.wait_for(asking, 20)
-        assert not link.open
 
-    with asyncio.Runner(loop_factory=new_loop) as runner:
-        runner.run(live())
-    assert [type(one) for one in news] == [Exited, type(None)]
+async def ask_one_that_goes() -> list[object]:
+    """The shim tells its end, and closes with our question unread."""
+    ours, theirs = Channel.pair()
+    heard: list[Exited | ExecExited | None] = []
+    link = Link(ours, heard.append)
+    seq = link.number()
+    asking = asyncio.gather(link.ask(Signal(seq, 9), seq=seq), return_exceptions=True)
+    await asyncio.sleep(0)
+    theirs.send(encode(Exited(Exit(code=3))))
+    theirs.close()
+    async with asyncio.timeout(10):
+        answers = await asking
+    return [*heard, *answers]
+
+
+@pytest.mark.parametrize("make", loops(), ids=lambda make: make.__module__)
+def test_a_question_that_nobody_read_is_answered_by_the_end(make: Callable[[], asyncio.AbstractEventLoop]) -> None:
+    with asyncio.Runner(loop_factory=make) as runner:
+        told, gone, answer = runner.run(ask_one_that_goes())
+    assert told == Exited(Exit(code=3))
+    assert gone is None
+    assert isinstance(answer, ShimGone)

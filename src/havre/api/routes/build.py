@@ -2,10 +2,12 @@
 
 from collections.abc import AsyncIterator
 from contextlib import aclosing
+from dataclasses import replace
 from typing import Final, Protocol, TypeVar
 
 import msgspec
 
+from havre.api.credentials import registry_config_of
 from havre.api.request import Query, Request
 from havre.api.response import Answer, Stream, as_json, encoded
 from havre.api.router import Route
@@ -15,6 +17,8 @@ from havre.base.numbers import parse_int
 from havre.build.looking import Report
 from havre.build.model import BuildFailed, BuildWishes, StepLimits
 from havre.engine.build_lines import ClassicLines, Lines, QuietLines, StepLines
+from havre.engine.transfers import credentials_of
+from havre.registry.client.keyring import Credentials
 from havre.wire.filters import Filters, parse_filters
 from havre.wire.progress import LINE_END, ProgressLine
 from havre.wire.system import PruneBuildReport
@@ -55,7 +59,7 @@ def routes(builds: Builds, cache: BuildCache) -> list[Route]:
         query = request.query
         if query.text("version") == _BUILDKIT:
             raise NotSupported("BuildKit's own protocol is not spoken here: use DOCKER_BUILDKIT=0, or `havre build`")
-        wishes = parse_wishes(query)
+        wishes = replace(parse_wishes(query), credentials=_credentials(request))
         if (call := query.text("call")) not in {"", "build"}:
             report = await builds.look(aiter(request.body), wishes, call)
             return as_json({"Text": report.text, "Findings": report.findings})
@@ -68,6 +72,11 @@ def routes(builds: Builds, cache: BuildCache) -> list[Route]:
         return as_json(await cache.prune(filters, every=query.flag("all"), keep_bytes=keep_bytes))
 
     return [Route("POST", "/build", build, endless=True), Route("POST", "/build/prune", prune)]
+
+
+def _credentials(request: Request) -> dict[str, Credentials]:
+    """X-Registry-Config: who asks which registry."""
+    return {server: credentials_of(auth) for server, auth in registry_config_of(request).items()}
 
 
 def parse_wishes(query: Query) -> BuildWishes:

@@ -10,6 +10,7 @@ from havre.api.router import Route
 from havre.base.errors import InvalidInput, NotSupported
 from havre.base.numbers import parse_int
 from havre.wire.containers import (
+    BirthStep,
     ContainerInspect,
     ContainerSummary,
     CreateContainer,
@@ -55,6 +56,9 @@ class Lives(Protocol):
 
     async def start(self, ref: str, detach_keys: str = "") -> None:
         """Start it."""
+
+    async def start_told(self, ref: str) -> list[BirthStep]:
+        """Start it, and tell what took how long."""
 
     async def stop(self, ref: str, timeout_s: int | None, signal: str | None) -> None:
         """Ask it to end, then make it."""
@@ -141,6 +145,8 @@ def life_routes(lives: Lives) -> list[Route]:
             )
         if request.query.find("checkpoint") is not None:
             raise NotSupported("starting from a checkpoint is not available in this version of Havre")
+        if request.query.flag("explain"):
+            return as_json({"Steps": await lives.start_told(request.parameters["id"])})
         await lives.start(request.parameters["id"], request.query.text("detachKeys"))
         return Response(204)
 

@@ -4,14 +4,25 @@ from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from typing import Protocol
 
+import msgspec
+
 from havre.api.credentials import auth_of
 from havre.api.lines import started
 from havre.api.request import Request
 from havre.api.response import TAR, Answer, Response, Stream, as_json
 from havre.api.router import Route
 from havre.base.errors import InvalidInput, NotSupported
+from havre.base.numbers import parse_int
 from havre.wire.filters import Filters, parse_filters
-from havre.wire.images import AuthConfig, DeleteItem, HistoryItem, ImageInspect, ImageSummary, PruneImagesReport
+from havre.wire.images import (
+    AuthConfig,
+    DeleteItem,
+    HistoryItem,
+    ImageInspect,
+    ImageSummary,
+    Platform,
+    PruneImagesReport,
+)
 from havre.wire.progress import ProgressLine
 
 
@@ -67,11 +78,11 @@ class Images(Protocol):
 class Archives(Protocol):
     """What is asked of the engine about archives of images."""
 
-    def load(self, archive: AsyncIterator[bytes], *, quiet: bool) -> AsyncIterator[ProgressLine]:
-        """Take in every image of an archive."""
+    def load(self, archive: AsyncIterator[bytes], *, quiet: bool, platform: str) -> AsyncIterator[ProgressLine]:
+        """Take in every image of an archive, or those for *platform*."""
 
-    async def save(self, refs: list[str]) -> AsyncIterator[bytes]:
-        """An archive of images. Raises before the first byte when one is unknown."""
+    async def save(self, refs: list[str], platform: str) -> AsyncIterator[bytes]:
+        """An archive of images. Raises before the first byte when one is unknown, or not for *platform*."""
 
     async def import_tree(self, archive: AsyncIterator[bytes], wishes: ImportWishes) -> str:
         """Make an image of one layer; gives its id."""
@@ -122,17 +133,37 @@ def routes(images: Images) -> list[Route]:
     ]
 
 
+class Collections(Protocol):
+    """What is asked of the engine about disk growth: Havre's own."""
+
+    async def collect(self, keep_days: int, keep_free_bytes: int, *, dry_run: bool) -> PruneImagesReport:
+        """Remove images that nobody used for long, until enough is free."""
+
+
+def collection_routes(collections: Collections) -> list[Route]:
+    """The route that asks *collections*."""
+
+    async def collect(request: Request) -> Answer:
+        query = request.query
+        days = parse_int(query.text("keep-days", "0"), what="keep-days", high=36500)
+        free = parse_int(query.text("keep-free", "0"), what="keep-free")
+        return as_json(await collections.collect(days, free, dry_run=query.flag("dry-run")))
+
+    return [Route("POST", "/images/collect", collect)]
+
+
 def archive_routes(archives: Archives, transfers: Transfers) -> list[Route]:
     """The routes that move whole images."""
 
     async def load(request: Request) -> Answer:
-        return await started(archives.load(aiter(request.body), quiet=request.query.flag("quiet", default=True)))
+        quiet, platform = request.query.flag("quiet", default=True), _platform(request)
+        return await started(archives.load(aiter(request.body), quiet=quiet, platform=platform))
 
     async def save(request: Request) -> Answer:
         names = [request.parameters["name"]] if "name" in request.parameters else request.query.all("names")
         if not names:
             raise InvalidInput("no image name given")
-        return Stream(await archives.save(names), TAR)
+        return Stream(await archives.save(names, _platform(request)), TAR)
 
     async def create(request: Request) -> Answer:
         query = request.query
@@ -146,11 +177,11 @@ def archive_routes(archives: Archives, transfers: Transfers) -> list[Route]:
         return await started(transfers.push(asked))
 
     return [
-        Route("POST", "/images/{name:*}/push", push),
+        Route("POST", "/images/{name:*}/push", push, endless=True),
         Route("GET", "/images/get", save),
         Route("GET", "/images/{name:*}/get", save),
         Route("POST", "/images/load", load),
-        Route("POST", "/images/create", create),
+        Route("POST", "/images/create", create, endless=True),
     ]
 
 
@@ -168,6 +199,21 @@ async def _import(archives: Archives, request: Request) -> AsyncIterator[Progres
         query.text("platform"),
     )
     yield {"status": await archives.import_tree(aiter(request.body), wishes)}
+
+
+def _platform(request: Request) -> str:
+    """The one platform that the query names, as `os/architecture[/variant]`; empty for none. Raises InvalidInput."""
+    given = request.query.all("platform")
+    if len(given) > 1:
+        raise NotSupported("several platforms at once are not available in this version of Havre")
+    if not given or not given[0]:
+        return ""
+    try:
+        asked = msgspec.json.decode(given[0], type=Platform)
+    except (msgspec.MsgspecError, RecursionError):
+        raise InvalidInput(f"failed to parse platform: {given[0][:128]}") from None
+    parts = (asked.get("os"), asked.get("architecture"), asked.get("variant"))
+    return "/".join(part for part in parts if part)
 
 
 def _joined(repository: str, tag: str) -> str:

@@ -46,7 +46,7 @@ def routes(registries: Registries) -> list[Route]:
         return as_json(await registries.distribution(request.parameters["name"], auth_of(request)))
 
     return [
-        Route("POST", "/auth", login),
-        Route("GET", "/images/search", search),
-        Route("GET", "/distribution/{name:*}/json", distribution),
+        Route("POST", "/auth", login, endless=True),
+        Route("GET", "/images/search", search, endless=True),
+        Route("GET", "/distribution/{name:*}/json", distribution, endless=True),
     ]

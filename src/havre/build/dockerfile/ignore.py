@@ -4,7 +4,7 @@ A path is ignored as well where a folder above it is.
 """
 
 import re
-from collections.abc import Iterable, Sequence
+from collections.abc import Iterable
 from dataclasses import dataclass, field
 from typing import Final, Self
 
@@ -89,11 +89,6 @@ class Ignore:
         """Whether a line with `!` could speak of something below an ignored *folder*; if not, it need not be read."""
         return any(rule.keeps and _reaches(rule.glob.pattern, folder) for rule in self.rules)
 
-    def without(self, paths: Sequence[str]) -> "Ignore":
-        """The same rules, but *paths* are kept: the Dockerfile and the ignore file, which the builder itself reads."""
-        kept = [Rule(Glob(path, path.__eq__), keeps=True) for path in map(clean, paths)]
-        return Ignore((*self.rules, *kept))
-
 
 class _Index:
     """Which rules a path has to be tried with: those of its first name, and those that begin with a wildcard."""
@@ -117,11 +112,6 @@ class _Index:
         if self._any_wild is not None and self._any_wild.fullmatch(path) is None:
             return named
         return [*named, *self._wild]
-
-
-def ignore_files(dockerfile: str) -> tuple[str, str]:
-    """Where the rules for *dockerfile* are looked for; the first file that exists counts."""
-    return dockerfile + IGNORE_FILE, IGNORE_FILE
 
 
 def _lines(text: str) -> Iterable[str]:

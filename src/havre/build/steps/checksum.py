@@ -4,6 +4,7 @@ import hashlib
 import os
 import stat
 from collections.abc import Callable, Iterable
+from dataclasses import dataclass
 
 from havre.build.steps.picking import Picked
 from havre.kernel.inroot import open_in_root
@@ -17,22 +18,33 @@ Leaves = Callable[[str], bool]
 """Whether a path below a source is to be left out."""
 
 
-def checksum(root: int, picked: Iterable[Picked], leaves_out: Leaves | None = None, *, owners: bool = False) -> str:
-    """The digest of all that *picked* name below *root*, sources in their order; *owners* count only if asked for."""
-    return _Sum(root, leaves_out, owners=owners).of(picked)
+@dataclass(frozen=True, slots=True)
+class SumWishes:
+    """What counts besides: *owners* where they are kept, whole *paths* of sources where they are repeated."""
+
+    leaves_out: Leaves | None = None
+    owners: bool = False
+    paths: bool = False
+
+
+def checksum(root: int, picked: Iterable[Picked], wishes: SumWishes | None = None) -> str:
+    """The digest of all that *picked* name below *root*, sources in their order."""
+    return _Sum(root, wishes or SumWishes()).of(picked)
 
 
 class _Sum:
-    def __init__(self, root: int, leaves_out: Leaves | None, *, owners: bool) -> None:
+    def __init__(self, root: int, wishes: SumWishes) -> None:
         self._root = root
-        self._leaves_out = leaves_out
-        self._owners = owners
+        self._paths = wishes.paths
+        self._leaves_out = wishes.leaves_out
+        self._owners = wishes.owners
         self._total = hashlib.sha256()
         self._buffer = bytearray(_PIECE_BYTES)
 
     def of(self, picked: Iterable[Picked]) -> str:
         for one in picked:
-            self._total.update(b"S%s\0%d\0" % (os.fsencode(one.path if one.pivot else one.name), one.is_folder))
+            name = os.fsencode(one.path if self._paths else one.name)
+            self._total.update(b"S%s\0%d\0%d\0" % (name, one.pivot, one.is_folder))
             if one.is_folder:
                 self._folder(one.path)
             else:

@@ -50,6 +50,9 @@ class Running:
     async def make(self, key: str, tree: Tree, output: Output, times_ns: int | None) -> LayerMade | None:
         """Run it in the new tree in work *key* on *tree*; what it changed. Raises CommandFailed, BuildFailed."""
         trees = self.workshop.trees
+        missing = [device.name for device in self.operation.devices if device.required]
+        if missing:
+            raise BuildFailed(f"RUN --device={missing[0]}: devices are not given to builds by this version of Havre")
         async with AsyncExitStack() as undo:
             await in_thread(trees.prepare, key, tree.chain)
             undo.push_async_callback(_discarded, self.workshop, key)

@@ -10,7 +10,7 @@ from havre.build.context import Context
 from havre.build.graph import CopyOperation
 from havre.build.layers import Workshop
 from havre.build.model import BuildFailed, LayerMade, Tree
-from havre.build.steps.checksum import checksum
+from havre.build.steps.checksum import SumWishes, checksum
 from havre.build.steps.copying import CopyWishes, Sources, copy_all
 from havre.build.steps.modes import parse_mode
 from havre.build.steps.owners import find_owner
@@ -38,7 +38,8 @@ class Copying:
         operation = self.operation
         with opened(self.workshop, self.place) as root:
             picked = pick(root, operation.sources, word=self._word)
-            local = checksum(root, picked, leaver(operation.excludes), owners=self._keeps_owners)
+            wishes = SumWishes(leaver(operation.excludes), owners=self._keeps_owners, paths=operation.parents)
+            local = checksum(root, picked, wishes)
         if self.fetched is None:
             return local
         return f"{local} {checksum(self.fetched.root, pick(self.fetched.root, self._fetched_names()))}"

@@ -12,6 +12,7 @@ from havre.cli.each import shown_error
 from havre.cli.flags import Given, UsageError, parse, switch
 from havre.cli.global_flags import GLOBAL_FLAGS
 from havre.cli.screen import Screen
+from havre.cli.tables import clean
 from havre.client.client import Client
 from havre.client.errors import ClientError
 
@@ -24,6 +25,8 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     """Find the verb, read its flags, and do it."""
     if any(given.changed(flag.name) for flag in _ENGINE_FLAGS):
         client = client_for(given)
+    if given.many("insecure-registry"):
+        raise ClientError("--insecure-registry: the engine decides; name it in insecure-registries of daemon.json")
     if given.switch("version"):
         given.args = ["version"]
     if given.switch("help") or not given.args or given.args[0] == "help":
@@ -66,7 +69,7 @@ def _act(command: Verb, given: Given, line: tuple[Given, Client, Screen]) -> int
         return command.act(given, session)
     except ComposeError as error:
         session.progress.close()
-        line[2].error(str(error))
+        line[2].error("\n".join(map(clean, str(error).splitlines())))
         return error.exit_code
     except ClientError as error:
         session.progress.close()

@@ -40,7 +40,7 @@ def act(given: Given, session: Session) -> int:
         return 0
     builder = ContextBuilder(session, project, memory=parse_bytes(given.text("memory") or "0"))
     images = Images(project, session.clients, session.progress, builder)
-    images.build(services.values())
+    images.build(services.values(), quiet=given.switch("quiet"))
     if given.switch("quiet"):
         for service in services.values():
             session.screen.line(project.image_of(service))

@@ -57,7 +57,8 @@ def _whole(given: Given, session: Session, loaded: Loaded) -> int:
         document = plain(loaded.tree)
         document = {"name": project.name, **document} if isinstance(document, dict) else document
     else:
-        document = shown_project(_chosen(project, given.args))
+        everything = session.top.switch("all-resources") and not given.args
+        document = shown_project(project if everything else _chosen(project, given.args))
         if given.switch("resolve-image-digests") or given.switch("lock-image-digests"):
             _pin(document, project, session, only=given.switch("lock-image-digests"))
     form = given.text("format") or "yaml"

@@ -19,7 +19,7 @@ def act(given: Given, session: Session) -> int:
     found = [one for one in session.containers(given.args) if index in (0, one.number)]
     style = Style(not given.switch("no-log-prefix"), session.colours() and not given.switch("no-color"))
     printer = Printer(style)
-    speakers = [speaker(session.client, one.id, one.name.removeprefix(f"{name}-")) for one in found]
+    speakers = [speaker(session.client, one.id, one.name.removeprefix(name).lstrip("-_")) for one in found]
     printer.know([one.name for one in speakers])
     query: dict[str, str | int | None] = {
         "since": moment(given.text("since")),

@@ -19,6 +19,7 @@ _LISTING = Listing(
         "Name": "NAME", "Image": "IMAGE", "Command": "COMMAND", "Service": "SERVICE", "RunningFor": "CREATED",
         "Status": "STATUS", "Ports": "PORTS", "ID": "CONTAINER ID", "State": "STATE", "Project": "PROJECT",
         "Names": "NAMES", "Labels": "LABELS", "CreatedAt": "CREATED AT", "ExitCode": "EXIT CODE", "Health": "HEALTH",
+        "Publishers": "PUBLISHERS",
     },
     ("Name", "Image", "Command", "Service", "RunningFor", "Status", "Ports"),
     "api.ContainerSummary",
@@ -85,10 +86,23 @@ def _row(one: Container, *, whole: bool) -> Row:
             "Health": health,
             "ExitCode": code,
             "Ports": ports,
+            "Publishers": lambda: _publishers(one),
             "Labels": ",".join(f"{key}={value}" for key, value in sorted(one.labels.items())),
         },
         "api.ContainerSummary",
     )
+
+
+def _publishers(one: Container) -> list[dict[str, object]]:
+    return [
+        {
+            "URL": port.get("IP") or "",
+            "TargetPort": port.get("PrivatePort") or 0,
+            "PublishedPort": port.get("PublicPort") or 0,
+            "Protocol": port.get("Type") or "",
+        }
+        for port in one.summary.get("Ports") or ()
+    ]
 
 
 VERB = Verb(

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import contextlib
 import os
 import secrets
 import shlex
@@ -15,6 +16,7 @@ from havre.cli.compose.same_verb import run_for_container
 from havre.cli.compose.session import Session, with_dependencies
 from havre.cli.flags import Given, UsageError, many, switch, text
 from havre.cli.screen import STDIN, STDOUT
+from havre.client.errors import ApiError
 from havre.compose.body.around import OneOff
 from havre.compose.document.dotenv import parse_dotenv
 from havre.compose.document.files import read_text
@@ -28,12 +30,17 @@ from havre.compose.plan.images import ImageWishes
 
 def act(given: Given, session: Session) -> int:
     """The exit code of the command; what the service depends on is started before."""
+    if given.switch("quiet"):
+        session.silence()
     name = given.args[0]
     project = session.project([name])
     if given.switch("service-ports") and given.many("publish"):
         raise UsageError("--service-ports and --publish are incompatible")
     images = ImageWishes(
-        pull=pull_policy(given.text("pull")), build=given.switch("build"), quiet=given.switch("quiet-pull")
+        pull=pull_policy(given.text("pull")),
+        build=given.switch("build"),
+        quiet=given.switch("quiet-pull"),
+        quiet_build=given.switch("quiet-build"),
     )
     service = _changed(project.services[name], given, project)
     dependencies = [one for one in with_dependencies(project, [name]) if one != name]
@@ -56,7 +63,11 @@ def act(given: Given, session: Session) -> int:
         session.screen.line(made.name)
         return 0
     words = ["-a", *(["-i"] if given.switch("interactive") else []), made.id]
-    return run_for_container(session, "start", words)
+    code = run_for_container(session, "start", words)
+    if given.switch("rm"):
+        with contextlib.suppress(ApiError):  # it is gone already
+            session.client.another().act("POST", f"/containers/{made.id}/wait", {"condition": "removed"})
+    return code
 
 
 def _changed(service: Service, given: Given, project: Project) -> Service:

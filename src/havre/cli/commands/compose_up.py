@@ -11,6 +11,7 @@ from havre.cli.compose.create_flags import CREATE_FLAGS, create_wishes, refuse_t
 from havre.cli.compose.printer import Style
 from havre.cli.compose.ready import await_ready
 from havre.cli.compose.session import Session
+from havre.cli.compose.watching import Watching
 from havre.cli.flags import Given, UsageError, many, number, switch, text
 from havre.compose.errors import ComposeError
 from havre.compose.model.project import Project
@@ -44,6 +45,8 @@ def act(given: Given, session: Session) -> int:
     colours = session.colours() and not given.switch("no-color")
     style = Style(not given.switch("no-log-prefix"), colours, given.switch("timestamps"))
     attached = Attached(session, project, _shown(given, project, wishes), ending, style)
+    if given.switch("watch"):
+        return attached.run(wishes, Watching(session, project, given.args or project.services).run)
     return attached.run(wishes)
 
 
@@ -57,6 +60,7 @@ def _wishes(given: Given, project: Project) -> Wishes:
         wishes = replace(wishes, recreate_dependencies=ALWAYS)
     return replace(
         wishes,
+        images=replace(wishes.images, quiet_build=given.switch("quiet-build")),
         start=not given.switch("no-start"),
         timeout_s=timeout_of(given),
         renew_volumes=given.switch("renew-anon-volumes"),

@@ -14,6 +14,10 @@ from havre.client.client import Client
 from havre.client.connection import Response
 from havre.client.errors import ApiError, ClientError
 
+TYPE_CHECKING = False
+if TYPE_CHECKING:
+    from havre.cli.explain import Explanation
+
 
 def run(given: Given, client: Client, screen: Screen) -> int:
     """The container's exit code; 125 when it was not made, 126 or 127 when its command did not start."""
@@ -23,16 +27,28 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     attach = wished_streams(given, default=frozenset() if detach else frozenset({"stdout", "stderr"}))
     check_tty(stdin="stdin" in attach, tty=given.switch("tty"))
     keys = parse_detach_keys(given.text("detach-keys"))
+    explanation = _explanation(given)
     container = create(given, client, screen, attach=attach)
-    run_it = _Run(given, client, container, attach)
+    run_it = _Run(given, client, container, attach, explanation)
     try:
-        return run_it.detached(screen) if detach else run_it.attached(keys)
+        code = run_it.detached(screen) if detach else run_it.attached(keys)
+        if explanation is not None:
+            explanation.show(screen, as_json=given.text("explain-format") == "json")
+        return code
     except ApiError as error:
         shown = f"{screen.program} run"
         screen.error(
             f"{screen.program}: Error response from daemon: {error}\n\nRun '{shown} --help' for more information"
         )
         return start_failure_code(str(error))
+
+
+def _explanation(given: Given) -> Explanation | None:
+    if not given.switch("explain"):
+        return None
+    from havre.cli.explain import Explanation
+
+    return Explanation()
 
 
 def start_failure_code(message: str) -> int:
@@ -47,17 +63,33 @@ def start_failure_code(message: str) -> int:
 
 
 class _Run:
-    def __init__(self, given: Given, client: Client, container: str, attach: frozenset[str]) -> None:
+    def __init__(
+        self,
+        given: Given,
+        client: Client,
+        container: str,
+        attach: frozenset[str],
+        explanation: Explanation | None,
+    ) -> None:
         self._client, self._container, self._attach = client, container, attach
+        self._explanation = explanation
+        if explanation is not None:
+            explanation.phase("create")
         self._tty = given.switch("tty")
         self._sig_proxy = given.switch("sig-proxy")
         self._detach_keys = given.text("detach-keys")
         self._removed = given.switch("rm")
 
     def detached(self, screen: Screen) -> int:
-        self._client.act("POST", f"/containers/{self._container}/start")
+        self._start(self._client)
         screen.line(self._container)
         return 0
+
+    def _start(self, client: Client) -> None:
+        if self._explanation is not None:
+            self._explanation.start(client, self._container)
+        else:
+            client.act("POST", f"/containers/{self._container}/start")
 
     def attached(self, keys: bytes) -> int:
         """Attach and wait come before start: no byte and no exit can be missed."""
@@ -70,7 +102,9 @@ class _Run:
         waiting = self._client.send("POST", f"/containers/{self._container}/wait", {"condition": condition})
         side = self._client.another()
         with forwarded_signals(self._client, self._container, wanted=self._sig_proxy):
-            side.act("POST", f"/containers/{self._container}/start")
+            if self._explanation is not None:
+                self._explanation.phase("attach and wait")
+            self._start(side)
             attached = Attached(stream, ahead, raw=self._tty)
             try:
                 hold(
@@ -103,6 +137,8 @@ COMMAND = Command(
         *CREATE_FLAGS,
         switch("detach", "Run container in background and print container ID", short="d"),
         text("detach-keys", "Override the key sequence for detaching a container", default=DEFAULT_DETACH_KEYS),
+        switch("explain", "Show each step of the start with its time"),
+        text("explain-format", "How --explain shows it: table or json", default="table"),
         switch("sig-proxy", "Proxy received signals to the process", default=True),
     ),
     at_least=1,

@@ -2,11 +2,13 @@
 
 from __future__ import annotations
 
+from havre.cli import option_values
 from havre.cli.command import Command
-from havre.cli.create_body import restart_policy
+from havre.cli.create_body import bind, environment, pairs, restart_policy
 from havre.cli.create_flags import byte_count
 from havre.cli.each import each
-from havre.cli.flags import Flag, Given, number, text
+from havre.cli.flags import Flag, Given, many, number, text
+from havre.cli.network_options import published
 from havre.cli.screen import Screen
 from havre.cli.units import parse_bytes, parse_cpus, parse_swap_bytes
 from havre.client.client import Client
@@ -48,7 +50,26 @@ def update_body(given: Given) -> UpdateContainer:
         body["PidsLimit"] = given.number("pids-limit")
     if given.text("restart"):
         body["RestartPolicy"] = restart_policy(given.text("restart"))
+    _reshape(given, body)
     return body
+
+
+def _reshape(given: Given, body: UpdateContainer) -> None:
+    """What Docker cannot change: environment, labels, mounts, published ports."""
+    if env := [*environment(given), *given.many("env-rm")]:
+        body["Env"] = env
+    labels: dict[str, str | None] = {**pairs(given.many("label")), **dict.fromkeys(given.many("label-rm"))}
+    if labels:
+        body["Labels"] = labels
+    ports = {**published(given.many("publish")), **dict.fromkeys(given.many("publish-rm"))}
+    if ports:
+        body["PortBindings"] = ports
+    if binds := [bind(volume) if ":" in volume else volume for volume in given.many("volume")]:
+        body["Binds"] = binds
+    if mounts := [option_values.mount(entry) for entry in given.many("mount")]:
+        body["Mounts"] = mounts
+    if removed := given.many("mount-rm"):
+        body["RemovedMounts"] = removed
 
 
 COMMAND = Command(
@@ -70,6 +91,18 @@ COMMAND = Command(
         byte_count("memory-swap", "Swap limit equal to memory plus swap: -1 to enable unlimited swap", swap=True),
         number("pids-limit", "Tune container pids limit (set -1 for unlimited)"),
         text("restart", "Restart policy to apply when a container exits"),
+        many("env", "Set environment variables (starts the container again)", short="e"),
+        many("env-file", "Read in a file of environment variables"),
+        many("env-rm", "Take environment variables away"),
+        many("label", "Set metadata", short="l"),
+        many("label-rm", "Take labels away"),
+        many(
+            "mount", "Attach a filesystem mount (starts the container again)", kind="mount", check=option_values.mount
+        ),
+        many("mount-rm", "Take away what is mounted at a path"),
+        many("publish", "Publish a port to the host (starts the container again)", short="p"),
+        many("publish-rm", "Publish a port no more"),
+        many("volume", "Bind mount a volume", short="v"),
     ),
     at_least=1,
     run=run,

@@ -81,8 +81,11 @@ class _Build:
         """The exit code and the image's id."""
         from urllib.parse import urlencode
 
+        from havre.cli.build_lending import registry_config
+
         try:
-            response = self._client.send("POST", f"/build?{urlencode(query)}", stream=self._context.pieces)
+            target = f"/build?{urlencode(query)}"
+            response = self._client.send("POST", target, stream=self._context.pieces, headers=registry_config())
         except ApiError as error:
             self._told(str(error), _line_in(str(error)))
             return 1, ""

@@ -5,6 +5,7 @@ from __future__ import annotations
 from havre.cli.command import Command
 from havre.cli.files import write_whole
 from havre.cli.flags import Given, many, text
+from havre.cli.platforms import platform_query
 from havre.cli.screen import Screen
 from havre.client.client import Client
 from havre.client.errors import ClientError
@@ -17,7 +18,9 @@ def run(given: Given, client: Client, screen: Screen) -> int:
         raise ClientError("cowardly refusing to save to a terminal. Use the -o flag or redirect")
     from urllib.parse import urlencode
 
-    names = urlencode([("names", name) for name in given.args])
+    platforms = given.many("platform")
+    pairs = [("platform", platform_query(platforms))] if platforms else []
+    names = urlencode([("names", name) for name in given.args] + pairs)
     response = client.send("GET", f"/images/get?{names}")
     write_whole(path, response.chunks())
     return 0

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 from havre.cli.command import Command
-from havre.cli.flags import Given, text
+from havre.cli.flags import Given, switch, text
 from havre.cli.listing import Listing, Row
 from havre.cli.screen import Screen
 from havre.cli.units import show_size
@@ -21,6 +21,11 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     """A line for each kind of thing."""
     usage = client.get("/system/df", DiskUsage)
     form = given.text("format")
+    if given.switch("verbose") and form in ("", "table"):
+        from havre.cli.usage_details import print_details
+
+        print_details(usage, screen)
+        return 0
     rows = [images_row(usage), containers_row(usage), volumes_row(usage), cache_row(usage)]
     listing = Listing(_HEADERS, tuple(_HEADERS), "*formatter.diskUsageContext")
     listing.print(rows, _RAW if form == "raw" else form, screen)
@@ -86,7 +91,10 @@ def _row(kind: str, total: int, active: int, whole: int, free: int, *, percent: 
 COMMAND = Command(
     summary="Show docker disk usage",
     usage="[OPTIONS]",
-    flags=(text("format", "Format output using a custom template: table, 'table TEMPLATE', json or TEMPLATE"),),
+    flags=(
+        text("format", "Format output using a custom template: table, 'table TEMPLATE', json or TEMPLATE"),
+        switch("verbose", "Show detailed information on space usage", short="v"),
+    ),
     at_most=0,
     run=run,
 )

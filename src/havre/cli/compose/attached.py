@@ -53,6 +53,7 @@ class Attached:
         self._events: queue.SimpleQueue[_Event | None] = queue.SimpleQueue()
         self._threads: dict[str, threading.Thread] = {}
         self._alive: set[str] = set()
+        self._own_starts: set[str] = set()
         self._code = 0
 
     def run(self, wishes: Wishes, meanwhile: Callable[[], None] | None = None) -> int:
@@ -66,8 +67,9 @@ class Attached:
             self._take_up(doer, wishes)
             if meanwhile is not None:
                 threading.Thread(target=meanwhile, daemon=True).start()
-            return self._until_the_end()
+            return self._until_the_end(set(wishes.services), watching=meanwhile is not None)
         except KeyboardInterrupt:
+            self._session.progress.close()
             self._printer.release()
             self._stop_gracefully()
             return 130
@@ -94,6 +96,7 @@ class Attached:
 
     def _before_start(self, container: str, name: str) -> None:
         """Attach before the container says its first word."""
+        self._own_starts.add(container)
         client = self._session.client.another()
         found = client.get(f"/containers/{container}/json", ContainerInspect)
         config = found.get("Config") or {}
@@ -123,13 +126,14 @@ class Attached:
         self._session.screen.line(f"Attaching to {', '.join(names)}")
         self._printer.release()
 
-    def _until_the_end(self) -> int:
-        while self._alive:
+    def _until_the_end(self, services: set[str], *, watching: bool) -> int:
+        """Until every container has ended; while files are watched, until ctrl-C."""
+        while self._alive or watching:
             event = self._events.get()
             if event is None:
                 raise ClientError("the engine ended the stream of events")
-            if event.action == "start":
-                self._restarted(event)
+            if event.action == "start" and event.service in services:
+                self._started(event)
             elif event.action == "destroy":
                 self._alive.discard(event.id)
             elif event.id in self._alive and self._ended(event):
@@ -138,18 +142,17 @@ class Attached:
             thread.join(5)
         return self._code
 
-    def _restarted(self, event: _Event) -> None:
-        """A container that its policy started again: its new words come from its log."""
-        if event.id in self._alive and not self._threads_alive(event.id) and event.service in self._shown:
+    def _started(self, event: _Event) -> None:
+        """A container that was started again, or made anew: its words come from its log."""
+        if event.id in self._own_starts:
+            self._own_starts.discard(event.id)
+            return
+        self._alive.add(event.id)
+        thread = self._threads.get(event.id)
+        if event.service in self._shown and not (thread and thread.is_alive()):
             since = f"{event.time_ns // 10**9}.{event.time_ns % 10**9:09d}"
             who = Speaker(event.id, self._short(event.name), self._project.services[event.service].tty)
             self._threads[event.id] = follow(self._session.client, who, {"since": since}, self._printer)
-
-    def _threads_alive(self, container: str) -> bool:
-        thread = self._threads.get(container)
-        if thread is not None:
-            thread.join(0.5)
-        return thread is not None and thread.is_alive()
 
     def _ended(self, event: _Event) -> bool:
         """Take notice of a container's end; whether it ends everything."""
@@ -201,7 +204,7 @@ class Attached:
         return [one for one in find_containers(client, self._project.name) if not one.oneoff]
 
     def _short(self, name: str) -> str:
-        return name.removeprefix(f"{self._project.name}-")
+        return name.removeprefix(f"{self._project.name}{self._project.separator}")
 
 
 def _event(line: dict[str, object]) -> _Event:

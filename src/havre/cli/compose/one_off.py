@@ -28,7 +28,7 @@ def make_one_off(
     """A container of *service* that `up` does not know; *who* is its slug and the name that was asked for."""
     refuse_unsupported([service])
     oneoff, name = who
-    name = name or f"{project.name}-{service.name}-run-{oneoff.slug}"
+    name = name or project.separator.join((project.name, service.name, "run", oneoff.slug))
     changed = replace(project, services={**project.services, service.name: service})
     # No container of the service itself is wanted: networks, volumes and its image are.
     doer = converge(

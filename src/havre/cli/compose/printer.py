@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import threading
 from dataclasses import dataclass
+from datetime import UTC, datetime
 
 from havre.cli.screen import STDERR, STDOUT, write_all
 
@@ -13,7 +14,7 @@ _LONGEST_LINE = 1 << 16
 
 @dataclass(frozen=True, slots=True)
 class Style:
-    """How lines are shown."""
+    """How lines are shown; *timestamps* are the moments at which they came."""
 
     prefix: bool = True
     colours: bool = False
@@ -72,6 +73,8 @@ class Printer:
 
     def _line(self, name: str, line: bytes) -> bytes:
         line = line.removesuffix(b"\r")
+        if self._style.timestamps:
+            line = f"{datetime.now(UTC):%Y-%m-%dT%H:%M:%S.%fZ} ".encode() + line
         if not self._style.prefix:
             return line + b"\n"
         return self._paint(name, f"{name:<{self._width}}  | ").encode() + line + b"\n"

@@ -183,9 +183,6 @@ class Terminal:
         return f"{colour}{text}{_END}" if self._colours else text
 
 
-NO_PROGRESS = Plain(silent=True)
-
-
 def progress_for(mode: str, screen: Screen, *, colours: bool, dry: bool) -> Plain | Terminal:
     """The progress of `--progress` *mode*. Raises ClientError for an unknown one."""
     match mode:

@@ -9,10 +9,20 @@ from havre.compose.carry_out.doer import Doer
 from havre.compose.carry_out.health import RUNNING_OR_HEALTHY, wait_ready
 from havre.compose.carry_out.run import Cancel, Cancelled
 from havre.compose.errors import ComposeError, Failed
+from havre.compose.model.parts import COMPLETED
 
 
 def await_ready(session: Session, doer: Doer, services: tuple[str, ...], timeout_s: int) -> None:
-    """Until every container of *services* is ready; after *timeout_s* (0: for ever) and on failures raises Failed."""
+    """Until every container of *services* is ready; after *timeout_s* (0: for ever) and on failures raises Failed.
+
+    A service whose completion others wait for is ready when it has ended well, not already while it runs.
+    """
+    jobs = {
+        name
+        for service in doer.around.project.services.values()
+        for name, dependency in service.depends_on.items()
+        if dependency.condition == COMPLETED
+    }
     cancel = Cancel()
     timer = threading.Timer(timeout_s, cancel.give_up) if timeout_s > 0 else None
     if timer is not None:
@@ -24,7 +34,8 @@ def await_ready(session: Session, doer: Doer, services: tuple[str, ...], timeout
                 subject = f"Container {name}"
                 session.progress.begin(subject, "Waiting")
                 try:
-                    said = wait_ready(session.client, [(identifier, name)], RUNNING_OR_HEALTHY, cancel)
+                    condition = COMPLETED if service in jobs else RUNNING_OR_HEALTHY
+                    said = wait_ready(session.client, [(identifier, name)], condition, cancel)
                 except ComposeError as error:
                     session.progress.failed(subject, str(error))
                     raise

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import os
 
-from havre.cli.compose.progress import NO_PROGRESS, Plain, Terminal, progress_for
+from havre.cli.compose.progress import Plain, Terminal, progress_for
 from havre.cli.flags import Given
 from havre.cli.screen import STDERR, STDOUT, Screen
 from havre.client.client import Client
@@ -57,9 +57,8 @@ class Session:
     def loaded(self, **changes: object) -> Loaded:
         """The application as its files tell it, its warnings told. Raises ComposeError."""
         made = load(self._wishes(**changes), os.environ)
-        if self.progress is not NO_PROGRESS:
-            for warning in made.project.warnings:
-                self.progress.note(warning)
+        for warning in made.project.warnings:
+            self.progress.note(warning)
         return made
 
     def project(self, services: tuple[str, ...] | list[str] = ()) -> Project:
@@ -99,6 +98,15 @@ class Session:
             raise ComposeError(f'service "{service}" is not running')
         return next((one for one in found if one.is_running), found[0])
 
+    def silence(self) -> None:
+        """Tell failures only."""
+        self._progress = Plain(silent=True)
+
+    def _compatible(self) -> bool:
+        """Whether names are those of the first Compose."""
+        wish = os.environ.get("COMPOSE_COMPATIBILITY", "").lower() in ("1", "true")
+        return self.top.switch("compatibility") if self.top.changed("compatibility") else wish
+
     def _wishes(self, **changes: object) -> Wishes:
         top = self.top
         given: dict[str, object] = {
@@ -107,6 +115,7 @@ class Session:
             "project_directory": top.text("project-directory") or top.text("workdir"),
             "env_files": tuple(top.many("env-file")),
             "profiles": tuple(top.many("profile")),
+            "separator": "_" if self._compatible() else "-",
         }
         return Wishes(**{**given, **changes})  # type: ignore[arg-type]  # by name, as Wishes has them
 

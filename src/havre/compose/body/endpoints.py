@@ -7,7 +7,6 @@ from dataclasses import dataclass, field
 
 from havre.compose.body.around import Surroundings
 from havre.compose.body.versions import ENDPOINT_MAC, SEVERAL_ENDPOINTS, ApiVersion
-from havre.compose.model.names import container_name
 from havre.compose.model.parts import Attachment
 from havre.compose.model.service import Service
 from havre.wire.networks import EndpointSettings
@@ -35,7 +34,7 @@ def endpoints(service: Service, number: int, around: Surroundings) -> Endpoints:
         return Endpoints(mode, host_links=links)
     if not service.networks:
         return Endpoints("none")
-    aliases = [service.container_name or container_name(project.name, service.name, number), service.name]
+    aliases = [project.container_name(service, number), service.name]
     links = _links(service, containers)
     wished = sorted(service.networks.items(), key=lambda one: -(one[1].priority if one[1] else 0))
     made: dict[str, EndpointSettings] = {}

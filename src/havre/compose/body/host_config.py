@@ -26,7 +26,6 @@ _CONDITIONS = {"none": "no", "on-failure": "on-failure", "any": "always", "alway
 
 def host_config(service: Service, containers: Mapping[str, str]) -> HostConfig:
     """Everything but networks and mounts. *containers* are ids by service, for shared namespaces."""
-    options = [_security(option) for option in service.security_opt]
     config: HostConfig = {
         "PortBindings": _port_bindings(service),
         "RestartPolicy": restart_policy(service),
@@ -45,7 +44,6 @@ def host_config(service: Service, containers: Mapping[str, str]) -> HostConfig:
         "OomScoreAdj": service.oom_score_adj,
         "Privileged": service.privileged,
         "ReadonlyRootfs": service.read_only,
-        "SecurityOpt": [option for option in options if option != "systempaths=unconfined"],
         "StorageOpt": dict(service.storage_opt),
         "Sysctls": dict(service.sysctls),
         "Tmpfs": dict(entry.partition(":")[::2] for entry in service.tmpfs),
@@ -54,14 +52,13 @@ def host_config(service: Service, containers: Mapping[str, str]) -> HostConfig:
         "ShmSize": int(service.shm_size),
         "VolumesFrom": [_volumes_from(entry, containers) for entry in service.volumes_from],
     }
-    if "systempaths=unconfined" in options:
-        config["MaskedPaths"], config["ReadonlyPaths"] = [], []
-    if service.logging:
-        config["LogConfig"] = {"Type": service.logging.driver, "Config": dict(service.logging.options)}
     if service.annotations:
         config["Annotations"] = dict(service.annotations)
     if service.init is not None:
         config["Init"] = service.init
+    if service.logging:
+        config["LogConfig"] = {"Type": service.logging.driver, "Config": dict(service.logging.options)}
+    _security(service, config)
     _resources(service, config)
     _devices(service, config)
     return config
@@ -99,7 +96,14 @@ def _volumes_from(entry: str, containers: Mapping[str, str]) -> str:
     return f"{containers[name]}{colon}{mode}"
 
 
-def _security(option: str) -> str:
+def _security(service: Service, config: HostConfig) -> None:
+    options = [_security_option(option) for option in service.security_opt]
+    if "systempaths=unconfined" in options:  # it travels as two empty lists
+        config["MaskedPaths"], config["ReadonlyPaths"] = [], []
+    config["SecurityOpt"] = [option for option in options if option != "systempaths=unconfined"]
+
+
+def _security_option(option: str) -> str:
     """A seccomp profile travels as its content."""
     name, sign, value = option.partition("=")
     if not sign:

@@ -18,7 +18,6 @@ from havre.compose.carry_out.progress import Progress
 from havre.compose.carry_out.run import Cancel
 from havre.compose.carry_out.shared import SharedDoer
 from havre.compose.errors import ComposeError, Failed
-from havre.compose.model.names import container_name
 from havre.compose.model.parts import HEALTHY
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
@@ -91,7 +90,7 @@ class Doer:
         return self._project.services[name]
 
     def _name(self, service: Service, number: int) -> str:
-        return service.container_name or container_name(self._project.name, service.name, number)
+        return self._project.container_name(service, number)
 
     def _create(self, client: Client, service: Service, number: int, old: Container | None) -> None:
         name = self._name(service, number)
@@ -132,8 +131,7 @@ class Doer:
         return identifier
 
     def _replace(self, client: Client, old: Container, made: str, name: str) -> None:
-        if old.is_running:
-            client.act("POST", f"/containers/{old.id}/stop", {"t": self.settings.timeout_s})
+        self._end(client, old)
         try:
             client.act("DELETE", f"/containers/{old.id}", {"force": True})
         except ApiError as error:
@@ -155,16 +153,21 @@ class Doer:
     def _stop(self, client: Client, container: Container) -> None:
         subject = f"Container {container.name}"
         self._progress.begin(subject, "Stopping")
+        self._end(client, container)
+        self._progress.done(subject, "Stopped")
+
+    def _end(self, client: Client, container: Container) -> None:
+        """Run the hooks of its end and stop it; what does not run, or is gone, is no error."""
         service = self._project.services.get(container.service)
         if service is not None and container.state == "running":
             for hook in service.pre_stop:
                 run_hook(client, container.id, hook, service.name)
-        try:
-            client.act("POST", f"/containers/{container.id}/stop", {"t": self.settings.timeout_s})
-        except ApiError as error:
-            if error.status != 404:
-                raise
-        self._progress.done(subject, "Stopped")
+        if container.is_running:
+            try:
+                client.act("POST", f"/containers/{container.id}/stop", {"t": self.settings.timeout_s})
+            except ApiError as error:
+                if error.status != 404:
+                    raise
 
     def _remove(self, client: Client, container: Container, *, volumes: bool, force: bool) -> None:
         subject = f"Container {container.name}"
@@ -206,8 +209,7 @@ def _subject(step: Step, project: Project) -> str:
     """As the progress names it."""
     match step.act:
         case act.Create(service, number) | act.Start(service, number):
-            name = project.services[service].container_name if service in project.services else ""
-            return f"Container {name or container_name(project.name, service, number)}"
+            return f"Container {project.container_name(project.services[service], number)}"
         case act.Stop(container) | act.Remove(container) | act.Rename(container):
             return f"Container {container.name}"
         case act.CreateNetwork(key):

@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import threading
-from collections.abc import Callable, Iterable
+from collections.abc import Callable, Iterable, Mapping
 from datetime import UTC, datetime
 from typing import Protocol
 
@@ -20,18 +20,21 @@ from havre.compose.plan.images import ImageWishes, Local, building_order, decide
 from havre.wire.images import ImageInspect
 
 
-class Builder(Protocol):
-    """Builds the image of a service."""
+class Supplier(Protocol):
+    """What the command line knows and the engine does not: how a context is sent, and who asks a registry."""
 
-    def build(self, client: Client, service: Service, image: str) -> None:
-        """Build and tag *image*. Raises ComposeError or ClientError."""
+    def build(self, client: Client, service: Service, image: str, *, quiet: bool) -> None:
+        """Build and tag *image*, telling what the engine says unless *quiet*. Raises ComposeError or ClientError."""
+
+    def credentials(self, image: str) -> Mapping[str, str]:
+        """The header that tells the engine who asks the registry of *image*."""
 
 
 class Images:
     """The images of one application in one engine."""
 
-    def __init__(self, project: Project, clients: Clients, progress: Progress, builder: Builder) -> None:
-        self._project, self._clients, self._progress, self._builder = project, clients, progress, builder
+    def __init__(self, project: Project, clients: Clients, progress: Progress, supplier: Supplier) -> None:
+        self._project, self._clients, self._progress, self._supplier = project, clients, progress, supplier
 
     def ensure(self, services: Iterable[Service], wishes: ImageWishes) -> dict[str, str]:
         """The id of each service's image by service. Raises ComposeError when one cannot be had."""
@@ -50,7 +53,7 @@ class Images:
             elif wanted_act == "pull":
                 pulls.setdefault(image, service)
         self.pull(list(pulls.values()), quiet=wishes.quiet)
-        self.build(builds)
+        self.build(builds, quiet=wishes.quiet_build)
         if builds or pulls:
             there = self._look([self._project.image_of(service) for service in wanted])
         return {
@@ -59,13 +62,13 @@ class Images:
             if (local := there.get(self._project.image_of(service))) is not None
         }
 
-    def build(self, services: Iterable[Service]) -> None:
+    def build(self, services: Iterable[Service], *, quiet: bool = False) -> None:
         """Build, one after the other, those first whose images others build on."""
         for service in building_order(list(services), self._project):
             image = self._project.image_of(service)
             self._progress.begin(f"Image {image}", "Building")
             with self._clients.lent() as client:
-                self._builder.build(client, service, image)
+                self._supplier.build(client, service, image, quiet=quiet)
             self._progress.done(f"Image {image}", "Built")
 
     def pull(self, services: list[Service], *, quiet: bool = False, ignore_failures: bool = False) -> None:
@@ -74,7 +77,11 @@ class Images:
         def one(service: Service) -> None:
             image = self._project.image_of(service)
             with self._clients.lent() as client:
-                pull_image(client, image, service.platform, lambda line: self._told(f"Image {image}", line, quiet))
+                name, tag = split_image(image)
+                query = {"fromImage": name, "tag": tag, "platform": service.platform}
+                response = client.send("POST", "/images/create", query, headers=self._supplier.credentials(image))
+                for line in json_lines(response):
+                    self._told(f"Image {image}", line, quiet)
 
         self._each(services, one, ("Pulling", "Pulled"), ignore_failures=ignore_failures)
 
@@ -86,7 +93,7 @@ class Images:
             name, tag = split_image(image)
             with self._clients.lent() as client:
                 response = client.send(
-                    "POST", f"/images/{name}/push", {"tag": tag}, headers={"X-Registry-Auth": "e30="}
+                    "POST", f"/images/{name}/push", {"tag": tag}, headers=self._supplier.credentials(image)
                 )
                 for line in json_lines(response):
                     self._told(f"Image {image}", line, quiet)
@@ -139,15 +146,6 @@ def look(client: Client, name: str) -> Local | None:
         raise
     tagged = (found.get("Metadata") or {}).get("LastTagTime") or ""
     return Local(str(found.get("Id")), _age(tagged))
-
-
-def pull_image(client: Client, image: str, platform: str, told: Callable[[dict[str, object]], None]) -> None:
-    """Pull one image. Raises ClientError."""
-    name, tag = split_image(image)
-    query = {"fromImage": name, "tag": tag, "platform": platform}
-    response = client.send("POST", "/images/create", query, headers={"X-Registry-Auth": "e30="})
-    for line in json_lines(response):
-        told(line)
 
 
 def split_image(image: str) -> tuple[str, str]:

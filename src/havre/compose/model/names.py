@@ -41,8 +41,3 @@ def is_project_name(name: str) -> bool:
 def is_service_name(name: str) -> bool:
     """Whether *name* may be a service's (or a network's, volume's, secret's or config's key)."""
     return len(name) <= 200 and _SERVICE.match(name) is not None
-
-
-def container_name(project: str, service: str, number: int) -> str:
-    """`project-service-1`."""
-    return f"{project}-{service}-{number}"

@@ -14,7 +14,8 @@ class Project:
     """A named set of services and what they share.
 
     *services* are those that the active profiles turn on; *disabled* the others. *environment* is what variables
-    meant, *files* the compose files that were read, *places* the file and line of each service.
+    meant, *files* the compose files that were read, *places* the file and line of each service,
+    *separator* what stands between the parts of a name.
     """
 
     name: str
@@ -32,6 +33,7 @@ class Project:
     environment: Mapping[str, str] = field(default_factory=dict)
     warnings: tuple[str, ...] = ()
     places: Mapping[str, str] = field(default_factory=dict)
+    separator: str = "-"
 
     def about(self, service: str) -> str:
         """How an error about *service* begins: where it stands, and its name."""
@@ -40,4 +42,8 @@ class Project:
 
     def image_of(self, service: Service) -> str:
         """The image of a service: its own, or the name that its build gets."""
-        return service.image or f"{self.name}-{service.name}"
+        return service.image or f"{self.name}{self.separator}{service.name}"
+
+    def container_name(self, service: Service, number: int) -> str:
+        """Its own name, or `project-service-1`."""
+        return service.container_name or self.separator.join((self.name, service.name, str(number)))

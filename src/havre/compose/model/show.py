@@ -20,7 +20,6 @@ _ALWAYS: Final[Mapping[type, frozenset[str]]] = {
 }
 _NEVER: Final[Mapping[type, frozenset[str]]] = {Service: frozenset({"name"})}
 _SECTIONS = ("networks", "volumes", "secrets", "configs", "models")
-_RATIONAL = frozenset({"cpus"})
 
 
 def shown_project(project: Project) -> dict[str, object]:

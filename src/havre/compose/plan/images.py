@@ -25,6 +25,7 @@ class ImageWishes:
     build: bool = False
     no_build: bool = False
     quiet: bool = False
+    quiet_build: bool = False
 
 
 @dataclass(frozen=True, slots=True)

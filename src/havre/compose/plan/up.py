@@ -8,7 +8,6 @@ from dataclasses import dataclass, field
 from havre.compose.check import sharing
 from havre.compose.errors import ComposeError
 from havre.compose.hashes import resource_hash
-from havre.compose.model.names import container_name
 from havre.compose.model.parts import STARTED
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
@@ -53,6 +52,7 @@ class _Up:
         self._steps = Steps()
         self._renewed: set[str] = set()
         self._renewed_networks: set[str] = set()
+        self._freeing: list[str] = []  # what gives ports and addresses back that a start may need
 
     def plan(self) -> tuple[Step, ...]:
         self._networks()
@@ -126,6 +126,8 @@ class _Up:
                 self._renewed.add(service.name)
                 self._stop_dependants(service.name, one)
                 self._steps.add(self._made(service.name, one.number), act.Create(service.name, one.number, one), needs)
+                if one.is_running:
+                    self._freeing.append(self._made(service.name, one.number))
         following = max((one.number for one in settled), default=0)
         for number in range(following + 1, following + 1 + wanted - len(kept)):
             self._steps.add(self._made(service.name, number), act.Create(service.name, number), needs)
@@ -141,7 +143,7 @@ class _Up:
             elif one.number in numbers:
                 self._steps.add(f"remove {one.name}", act.Remove(one, force=True))
             else:
-                name = service.container_name or container_name(self._project.name, service.name, one.number)
+                name = self._project.container_name(service, one.number)
                 self._steps.add(f"rename {one.name}", act.Rename(one, name))
                 settled.append(one)
         return settled
@@ -218,7 +220,7 @@ class _Up:
             stopped = there is not None and f"stop {there.name}" in self._steps
             if there is not None and there.is_running and made not in self._steps and not stopped:
                 continue
-            after = [made, *self._conditions(service)]
+            after = [made, *self._freeing, *self._conditions(service)]
             if there is not None:
                 after += [f"stop {there.name}", f"rename {there.name}"]
             self._steps.add(
@@ -249,6 +251,7 @@ class _Up:
     def _discard(self, one: Container) -> None:
         before = [self._steps.add(f"stop {one.name}", act.Stop(one))] if one.is_running else []
         self._steps.add(f"remove {one.name}", act.Remove(one), before)
+        self._freeing += before
 
     @staticmethod
     def _made(service: str, number: int) -> str:

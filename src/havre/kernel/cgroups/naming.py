@@ -19,6 +19,13 @@ def rename(cgroups: Cgroups, path: str, new_path: str) -> None:
         undo.pop_all()
 
 
+def is_gone(cgroups: Cgroups, path: str) -> bool:
+    """Whether the group was taken away to the end: `Cgroups.remove` goes from the first tree to the last."""
+    name, trees = checked_path(path), cgroups.trees
+    own = [tree for tree in trees.every if tree.version == cgroups.version][-1:]
+    return not any(tree.exists(name) for tree in (*own, *([trees.unified] if trees.unified else [])))
+
+
 def children(cgroups: Cgroups, path: str) -> list[str]:
     """The groups in the group *path*, as paths; of a group that some trees only have, those too."""
     name = checked_path(path)

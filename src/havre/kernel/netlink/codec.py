@@ -16,6 +16,7 @@ NLM_F_DUMP = 0x300
 NLM_F_EXCL = 0x200
 NLM_F_CREATE = 0x400
 NLM_F_REPLACE = 0x100
+NLM_F_APPEND = 0x800
 
 _NLA_F_NESTED = 0x8000
 _NLA_TYPE_MASK = 0x3FFF  # without NLA_F_NESTED and NLA_F_NET_BYTEORDER
@@ -44,10 +45,10 @@ class Request:
     flags: int = 0
     harmless: frozenset[int] = frozenset()
 
-    def encode(self, sequence: int) -> bytes:
-        """The message on the wire, padded so that another may follow."""
+    def encode(self, sequence: int, *, answered: bool = True) -> bytes:
+        """The message on the wire, padded so that another may follow; *answered* asks for an acknowledgement."""
         length = _HEADER.size + len(self.body)
-        flags = self.flags | NLM_F_REQUEST | NLM_F_ACK
+        flags = self.flags | NLM_F_REQUEST | (NLM_F_ACK if answered else 0)
         return _HEADER.pack(length, self.kind, flags, sequence, 0) + self.body + bytes(-length % 4)
 
 

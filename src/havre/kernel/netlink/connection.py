@@ -103,6 +103,28 @@ class Netlink:
             results += self._exchange(batch)
         return results
 
+    def transact(self, begin: Request, requests: Sequence[Request], end: Request) -> None:
+        """Have the kernel do all of *requests* or nothing, between the marks of a batch of nfnetlink.
+
+        Raises KernelError for the first that was refused.
+        """
+        first = self._sequence + 1
+        self._sequence += len(requests) + 2
+        parts = [begin.encode(first, answered=False)]
+        parts += [request.encode(first + 1 + at) for at, request in enumerate(requests)]
+        parts.append(end.encode(self._sequence, answered=False))
+        self._socket.send(b"".join(parts))
+        answers: dict[int, KernelError | None] = {}
+        while len(answers) < len(requests):
+            for message in parse_messages(self._receive()):
+                at = message.sequence - first - 1
+                if message.kind != NLMSG_ERROR:
+                    continue
+                failure = _failure(message, requests[at] if 0 <= at < len(requests) else begin)
+                if failure is not None:  # nothing of the batch was done, and what follows is not told
+                    raise failure
+                answers[at] = None
+
     def ask(self, request: Request) -> Message | None:
         """The one message that answers *request*; None where it failed in a harmless way. Raises KernelError."""
         answers: list[Message] = []

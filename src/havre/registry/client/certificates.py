@@ -27,6 +27,11 @@ def context_for(host: str, folders: tuple[Path, ...], *, verify: bool) -> ssl.SS
     return context
 
 
+def fingerprint(host: str, folders: tuple[Path, ...]) -> tuple[tuple[Path, int], ...]:
+    """What changes when the files for *host* do; blocks."""
+    return tuple((file, file.stat().st_mtime_ns) for file in _files(host, folders))
+
+
 def _files(host: str, folders: tuple[Path, ...]) -> Iterator[Path]:
     if "/" in host or host.startswith("."):
         return

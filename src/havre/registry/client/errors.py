@@ -20,7 +20,7 @@ class Unreachable(Unavailable):
 
 
 class Refused(Unreachable):
-    """Nobody listens there: asking again at once does not help."""
+    """Nobody listens there, or nobody knows where: asking again at once does not help."""
 
 
 class BadAnswer(InternalError):

@@ -17,7 +17,7 @@ from yarl import URL
 
 from havre.base.tasks import in_thread
 from havre.registry.client.bodies import Streamed
-from havre.registry.client.certificates import context_for
+from havre.registry.client.certificates import context_for, fingerprint
 from havre.registry.client.errors import BadAnswer, Refused, Unreachable
 from havre.registry.client.exchange import Reply, Request, origin
 from havre.registry.client.following import is_local_address, shown
@@ -91,7 +91,7 @@ class HttpTransport:
 
     def __init__(self, settings: Settings) -> None:
         self._settings = settings
-        self._contexts: dict[tuple[str, bool], ssl.SSLContext] = {}
+        self._contexts: dict[tuple[str, bool], tuple[object, ssl.SSLContext]] = {}
         self._open = _session(_Addresses(guarded=False))
         self._guarded = _session(_Addresses(guarded=True))
 
@@ -131,11 +131,13 @@ class HttpTransport:
         if scheme != "https":
             return True
         name = host if port == 443 else f"{host}:{port}"
+        folders = self._settings.certificates
+        now = await in_thread(fingerprint, name, folders)
         known = self._contexts.get((name, verify))
-        if known is None:
-            known = await in_thread(context_for, name, self._settings.certificates, verify=verify)
+        if known is None or known[0] != now:  # who adds a certificate need not start anything again
+            known = now, await in_thread(context_for, name, folders, verify=verify)
             self._contexts[name, verify] = known
-        return known
+        return known[1]
 
 
 class _Addresses(AbstractResolver):
@@ -195,6 +197,8 @@ def _reason(error: BaseException) -> str:
     if isinstance(error, aiohttp.ClientConnectorCertificateError):
         return f"tls: failed to verify certificate: {error.certificate_error}"
     if isinstance(error, aiohttp.ClientConnectorError):
+        if isinstance(error.os_error, socket.gaierror):
+            return f"dial tcp: lookup {error.host}: {_words(error.os_error)}"
         return f"dial tcp {error.host}:{error.port}: connect: {_words(error.os_error)}"
     if isinstance(error, OSError):
         return _words(error)
@@ -204,13 +208,16 @@ def _reason(error: BaseException) -> str:
 
 
 def _is_refusal(error: aiohttp.ClientConnectorError) -> bool:
-    return error.os_error.errno in {errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH}
+    refusals = {errno.ECONNREFUSED, errno.ENETUNREACH, errno.EHOSTUNREACH}
+    return isinstance(error.os_error, socket.gaierror) or error.os_error.errno in refusals
 
 
 def _words(error: OSError) -> str:
-    """As Go says it: `connection refused`; a resolver's own words where it has no number of the system."""
+    """As Go says it: `connection refused`; a resolver's and the TLS layer's own words where they have some."""
     if isinstance(error, socket.gaierror):
-        return f"lookup failed: {(error.strerror or str(error)).lower()}"
+        return (error.strerror or str(error)).lower()
+    if isinstance(error, ssl.SSLError):
+        return f"tls: {(error.reason or str(error)).replace('_', ' ').lower()}"
     if error.errno and error.errno > 0:
         return os.strerror(error.errno).lower()
     return error.strerror or str(error)

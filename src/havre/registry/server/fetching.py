@@ -4,8 +4,10 @@ from collections.abc import AsyncIterator
 from typing import Protocol
 
 from havre.oci.digest import Digest
+from havre.registry.server.pages import Page
 from havre.registry.server.paths import ManifestAt
 from havre.registry.server.records.manifests import Held
+from havre.registry.server.refusal import Code, Refusal
 from havre.registry.server.repositories import Repositories
 
 
@@ -30,6 +32,9 @@ class Source(Protocol):
     async def blob_size(self, name: str, digest: Digest) -> int:
         """The size of a blob, there or elsewhere. Raises Refusal."""
 
+    async def tags(self, name: str, page: Page) -> list[str]:
+        """The tags of *page*, and one more if there are more. Raises Refusal for a repository that is not known."""
+
 
 class Own:
     """The store and nothing else."""
@@ -48,3 +53,10 @@ class Own:
     async def blob_size(self, name: str, digest: Digest) -> int:
         """See Source."""
         return self._repositories.blob_size(name, digest)
+
+    async def tags(self, name: str, page: Page) -> list[str]:
+        """See Source."""
+        lists = self._repositories.records.lists
+        if not lists.has_repository(name):
+            raise Refusal(Code.NAME_UNKNOWN, "repository name not known to registry", detail={"name": name})
+        return lists.tags(name, page)

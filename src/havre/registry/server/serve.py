@@ -11,7 +11,6 @@ from pathlib import Path
 from typing import Final
 
 from aiohttp import web
-from aiohttp.http_exceptions import HttpProcessingError
 
 from havre.base.errors import HavreError, InvalidInput
 from havre.base.tasks import Tasks, in_own_thread, in_thread
@@ -28,6 +27,7 @@ from havre.registry.server.config.settings import Settings
 from havre.registry.server.fetching import Own, Source
 from havre.registry.server.http.blobs import BlobRoutes
 from havre.registry.server.http.dispatch import Dispatcher, Policy, Routes
+from havre.registry.server.http.listener import Listener
 from havre.registry.server.http.lists import ListRoutes
 from havre.registry.server.http.manifests import ManifestRoutes
 from havre.registry.server.http.tokens import TokenRoutes
@@ -42,12 +42,12 @@ from havre.registry.server.records.database import Database
 from havre.registry.server.records.lists import Lists
 from havre.registry.server.records.manifests import ManifestRecords
 from havre.registry.server.repositories import Records, Repositories
+from havre.registry.server.scrubbing import at_rate, scrub
 from havre.registry.server.uploads import Uploads
 from havre.registry.server.webhooks import Webhooks
 
-_READ_BUFFER: Final = 512 << 10
 _SHUTDOWN_S: Final = 10.0
-_IDLE_S: Final = 3630.0
+_LAST_S: Final = 1.0
 _log = logging.getLogger(__name__)
 
 
@@ -68,17 +68,7 @@ async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int, 
     """
     async with AsyncExitStack() as undo:
         parts = await build(settings, undo)
-        runner = web.ServerRunner(
-            web.Server(
-                parts.dispatcher,
-                access_log=None,
-                logger=_framing_log(),
-                auto_decompress=False,  # a body is what its digest says: nobody unpacks it here
-                read_bufsize=_READ_BUFFER,
-                keepalive_timeout=_IDLE_S,
-            ),
-            shutdown_timeout=_SHUTDOWN_S,
-        )
+        runner = web.ServerRunner(Listener(parts.dispatcher), shutdown_timeout=_LAST_S)
         await runner.setup()
         undo.push_async_callback(runner.cleanup)
         address, tls = settings.address, _tls(settings.tls)
@@ -89,6 +79,8 @@ async def serve(settings: Settings, until: asyncio.Event, ready: Callable[[int, 
         _start_housekeeping(parts, settings, tasks)
         ready(runner.addresses[0][1] if runner.addresses else address.port, partial(_renew, settings.tls, tls))
         await until.wait()
+        await site.stop()
+        await parts.dispatcher.drained(_SHUTDOWN_S)  # from here on the HTTP library reads no more of any body
 
 
 async def build(settings: Settings, undo: AsyncExitStack) -> Parts:
@@ -114,7 +106,7 @@ async def build(settings: Settings, undo: AsyncExitStack) -> Parts:
         blobs=BlobRoutes(repositories, source, board),
         uploads=UploadRoutes(uploads, repositories, door, board),
         manifests=ManifestRoutes(repositories, source, board),
-        lists=ListRoutes(records.lists, door),
+        lists=ListRoutes(records.lists, source, door),
         tokens=TokenRoutes(tokens) if tokens is not None else None,
     )
     policy = Policy(
@@ -172,13 +164,6 @@ def _tls(tls: Tls) -> ssl.SSLContext | None:
     return context
 
 
-def _framing_log() -> logging.Logger:
-    """The HTTP library's own log, without the tracebacks of requests that are none: those are answered with 400."""
-    log = logging.getLogger(f"{__name__}.framing")
-    log.addFilter(lambda record: not (record.exc_info and isinstance(record.exc_info[1], HttpProcessingError)))
-    return log
-
-
 def _renew(tls: Tls, context: ssl.SSLContext | None) -> None:
     """Let new connections see the certificate that the files hold now; a broken one changes nothing."""
     if context is None:
@@ -212,18 +197,26 @@ def _start_housekeeping(parts: Parts, settings: Settings, tasks: Tasks) -> None:
         if gone := await parts.uploads.purge(times.upload_age):
             _log.info("gave up %d uploads that nobody went on with", gone)
 
+    async def check() -> None:
+        damaged = await in_own_thread(lambda: scrub(parts.repositories.content, at_rate(times.scrub_rate)))
+        for digest in damaged:
+            _log.warning("blob %s is damaged: it lies in lost+found, and has to be pushed again", digest)
+
+    if times.scrub_every is not None:
+        _ = tasks.start(_repeat(check, times.scrub_every, "scrubbing", first_s=times.scrub_every), name="scrubbing")
     if times.collect_every is not None and not settings.read_only:
         _ = tasks.start(_repeat(clean, times.collect_every, "collection"), name="collection")
     if times.purge_every is not None:
         _ = tasks.start(_repeat(purge, times.purge_every, "purging"), name="purging")
 
 
-async def _repeat(work: Callable[[], Awaitable[None]], every_s: float, what: str) -> None:
+async def _repeat(work: Callable[[], Awaitable[None]], every_s: float, what: str, *, first_s: float = 0) -> None:
+    await asyncio.sleep(first_s)
     while True:
         try:
             await work()
-        except HavreError as error:
-            _log.warning("%s failed, and is tried again later: %s", what, error.message)
+        except (HavreError, OSError) as error:
+            _log.warning("%s failed, and is tried again later: %s", what, error)
         await asyncio.sleep(every_s)
 
 

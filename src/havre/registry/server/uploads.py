@@ -49,7 +49,7 @@ class Upload:
         if self._writer is not None:
             return self._writer.size
         try:
-            return self._content.partials.find(self.key).size
+            return self._content.drafts.find(self.key).size
         except NoSuchBlob:
             raise _unknown() from None
 
@@ -58,7 +58,7 @@ class Upload:
         if self._writer is None:
             self.size()
             self._lease = self._content.lease()
-            self._writer = self._content.partials.writer(self.key, algorithm=self.algorithm, lease=self._lease)
+            self._writer = self._content.drafts.writer(self.key, algorithm=self.algorithm, lease=self._lease)
         return self._writer
 
     def suspend(self) -> None:
@@ -104,7 +104,7 @@ class Uploads:
             raise Refusal(Code.DIGEST_INVALID, f"unsupported digest algorithm: {algorithm[:64]!r}")
         upload = Upload(self._content, name, os.urandom(32).hex())
         upload.algorithm = algorithm or "sha256"
-        await in_thread(lambda: self._content.partials.writer(upload.key).suspend())
+        await in_thread(lambda: self._content.drafts.writer(upload.key).suspend())
         await self._remember(upload)
         return upload
 
@@ -152,18 +152,18 @@ class Uploads:
     async def cancel(self, upload: Upload) -> None:
         """Give the upload up, with what is there of it. The caller holds the lock."""
         self._forget(upload)
-        await in_thread(self._content.partials.discard, upload.key)
+        await in_thread(self._content.drafts.discard, upload.key)
 
     async def purge(self, age_s: float) -> int:
         """Give up the uploads that received nothing for *age_s*; tells how many."""
         gone = 0
-        for partial in await in_thread(self._content.partials.list):
-            known = self._known.get(partial.name)
-            if partial.idle_s < age_s or (known is not None and known.lock.locked()):
+        for draft in await in_thread(self._content.drafts.list):
+            known = self._known.get(draft.name)
+            if draft.idle_s < age_s or (known is not None and known.lock.locked()):
                 continue
             if known is not None:
                 self._forget(known)
-            await in_thread(self._content.partials.discard, partial.name)
+            await in_thread(self._content.drafts.discard, draft.name)
             gone += 1
         return gone
 

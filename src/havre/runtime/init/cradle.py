@@ -19,18 +19,19 @@ _SIGKILL = 9
 MADE_TYPES = frozenset({"mount", "pid", "ipc", "uts", "cgroup"})
 """The namespaces that are made ahead; that of the network comes with the order, if at all."""
 
-FLAGS = CLONE.NEWNS | CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWUTS
-"""Those of clone3(2); that of the cgroup comes once it is joined."""
+FLAGS = CLONE.NEWPID | CLONE.NEWIPC | CLONE.NEWUTS
+"""Those of clone3(2); that of mounts comes with the stage, and that of the cgroup once it is joined."""
 
 
 class Crib(NamedTuple):
-    """What the child is born with."""
+    """What the child is born with; *empty* is a handle on a mount namespace with nothing in it."""
 
     channel: Channel
     progress: Progress
     cgroups: Cgroups
     group: str
     proc: Proc
+    empty: int
 
 
 def wait(crib: Crib) -> NoReturn:
@@ -38,7 +39,7 @@ def wait(crib: Crib) -> NoReturn:
     try:
         set_parent_death_signal(_SIGKILL)
         join_group(crib.cgroups, crib.group)
-        stage = Stage(crib.cgroups, crib.group)
+        stage = Stage(crib.cgroups, crib.group, crib.empty)
         # With copies of other ends, the end of who holds them would not be seen; nor is any of it ours to keep.
         finish.keep_only([crib.channel.fileno(), crib.proc.fd, stage.fileno()])
         set_name("havre-cradle")
@@ -64,7 +65,7 @@ def _take_order(crib: Crib, stage: Stage) -> main.Newborn:
     else:
         stdio = (fds.pop(), fds.pop(), fds.pop())
     joins = [(fds.pop(), int(CLONE.NEWNET))] if order.network == "join" else []
-    made = int(FLAGS)
+    made = int(FLAGS | CLONE.NEWNS)
     if order.network == "make":
         unshare(CLONE.NEWNET)
         made |= int(CLONE.NEWNET)

@@ -4,8 +4,10 @@ import os
 from collections.abc import Callable
 from typing import NamedTuple, NoReturn
 
+from msgspec.structs import replace
+
 from havre.kernel.cgroups import Cgroups
-from havre.kernel.channel import Channel
+from havre.kernel.channel import Channel, ChannelClosed
 from havre.kernel.namespaces import CLONE, fork_bare, setns
 from havre.kernel.process import set_parent_death_signal
 from havre.kernel.procfs import Proc
@@ -15,7 +17,7 @@ from havre.runtime.init import audit, finish
 from havre.runtime.init.privileges import Privileges, set_limits, set_oom_score
 from havre.runtime.init.program import Program
 from havre.runtime.init.progress import Progress
-from havre.runtime.messages import Born, encode
+from havre.runtime.messages import Born, decode_enter, decode_exec_request, encode
 
 _SIGKILL = 9
 
@@ -41,6 +43,23 @@ class Entry(NamedTuple):
     progress: Progress
     stdio: finish.Pipes | finish.Terminal
     host: Host
+
+
+def wait(channel: Channel, progress: Progress, host: Host) -> NoReturn:
+    """Never returns: as `become`, once the request has come."""
+    try:
+        set_parent_death_signal(_SIGKILL)
+        data, fds = channel.receive()
+    except ChannelClosed:
+        os._exit(0)
+    try:
+        order = decode_enter(data)
+        request = replace(decode_exec_request(order.request), bare=order.bare)
+        size = finish.Terminal(request.stdio.console_height, request.stdio.console_width)
+        stdio = size if request.stdio.terminal else (fds[0], fds[1], fds[2])
+    except BaseException as error:  # noqa: BLE001  the outermost loop of this process: all is told to the parent
+        finish.Report(channel, progress).die_of(error)
+    become(Entry(lambda: request, channel, progress, stdio, host))
 
 
 def become(entry: Entry) -> NoReturn:

@@ -1,5 +1,6 @@
 """The options of a mount, as mount(8) and the OCI specification write them, taken apart: pure."""
 
+from functools import lru_cache
 from typing import NamedTuple
 
 from havre.base.errors import InvalidInput, NotSupported
@@ -89,8 +90,13 @@ class Options(NamedTuple):
 
 def parse_options(words: "list[str] | None", *, kind: str = "") -> Options:
     """Raises NotSupported for id-mapped mounts, InvalidInput for a NUL."""
+    return _parsed(tuple(words or ()), kind)
+
+
+@lru_cache(maxsize=256)  # most containers ask for the same, and several times
+def _parsed(words: "tuple[str, ...]", kind: str) -> Options:
     found = _Found(bind=kind == "bind")
-    for word in words or ():
+    for word in words:
         found.take(word)
     return Options(
         found.bind,

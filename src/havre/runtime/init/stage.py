@@ -1,8 +1,10 @@
 """The mounts that nearly every container has, made ahead of need on a root that holds nothing else.
 
-Whoever waits on such a stage has let go of every mount of the host: what is unmounted there stays busy for nobody.
+Whoever waits on such a stage never had a mount of the host: what is unmounted there stays busy for nobody, not for a
+moment. A fresh mount namespace is a copy of the present one, so a stage begins in a copy of an empty one.
 """
 
+import errno
 import os
 
 from havre.kernel.cgroups import Cgroups
@@ -18,11 +20,12 @@ from havre.kernel.mounts import (
     open_tree,
     umount,
 )
-from havre.kernel.namespaces import CLONE, unshare
+from havre.kernel.namespaces import CLONE, fork_bare, setns, unshare
 from havre.oci.runtime_spec import Device, Mount
 from havre.runtime import defaults
 from havre.runtime.init import devices, mounts, rootfs
 from havre.runtime.init.cgroup_view import mount_cgroups, open_views
+from havre.runtime.init.mount_options import parse_options
 
 _ROOT = "root"
 _UNMADE = frozenset({"sysfs"})  # it shows the network namespace that it was mounted in, which is not known yet
@@ -40,14 +43,18 @@ READONLY = tuple(path for path in defaults.READONLY_PATHS if path.startswith("/p
 class Stage:
     """Made by the calling process for itself, in a mount namespace of its own; it becomes its root."""
 
-    def __init__(self, cgroups: Cgroups, group: str) -> None:
-        rootfs.separate("", "/")
+    def __init__(self, cgroups: Cgroups, group: str, empty: int) -> None:
         views = open_views(cgroups, group)
+        setns(empty, CLONE.NEWNS)
+        unshare(CLONE.NEWNS)
         self._top = new_filesystem("tmpfs", {"mode": "755"}, int(MountAttr.NOSUID | MountAttr.NODEV))
         move_mount(self._top, AT_FDCWD, "/")
+        rootfs.pivot(self._top)
         os.mkdir(_ROOT, 0o755, dir_fd=self._top)
         for entry in MADE:
-            if entry.type == "cgroup":
+            if entry.type == "proc":
+                self._mount_proc(entry)
+            elif entry.type == "cgroup":
                 mount_cgroups(self._top, entry, views)
             else:
                 mounts.mount_entry(self._top, entry)
@@ -57,7 +64,6 @@ class Stage:
         null = mounts.own_null(self._top)
         mounts.mask_paths(self._top, list(MASKED), null)
         os.close(null)
-        rootfs.pivot(self._top)  # only now: what was called until here finds its own descriptors in the host's /proc
         self._kept: list[Mount] = []
         self._placed: list[Mount] = []
 
@@ -106,12 +112,48 @@ class Stage:
             return open_tree(self._top, entry.destination.lstrip("/"), OPEN_TREE_CLONE | AT_RECURSIVE)
         return open_in_root(self._top, entry.destination, os.O_PATH | os.O_DIRECTORY)
 
+    def _mount_proc(self, entry: Mount) -> None:
+        """First of all, and by descriptors alone: the others find theirs in it."""
+        made = new_filesystem("proc", {}, parse_options(entry.options).attr_set)
+        target = make_folders_in_root(self._top, entry.destination, 0o755)
+        move_mount(made, target)
+        os.close(target)
+        os.close(made)
+
     def _fill_dev(self, more: "list[Device]") -> None:
         dev = make_folders_in_root(self._top, "/dev", 0o755)
         try:
             devices.fill_dev(dev, more, by_bind=False)
         finally:
             os.close(dev)
+
+
+def empty_namespace() -> int:
+    """A handle on a mount namespace with an empty root. Raises OSError; only for a process of one thread."""
+    reading, writing = os.pipe()
+    waiting, going = os.pipe()
+    pid = fork_bare()
+    if pid == 0:
+        try:
+            unshare(CLONE.NEWNS)
+            rootfs.separate("", "/")
+            top = new_filesystem("tmpfs", {"mode": "755"})
+            move_mount(top, AT_FDCWD, "/")
+            rootfs.pivot(top)
+            os.write(writing, b"r")
+            os.close(going)
+            os.read(waiting, 1)
+        finally:
+            os._exit(0)
+    os.close(writing)
+    os.close(waiting)
+    try:
+        if not os.read(reading, 1):
+            raise OSError(errno.EPERM, "an empty mount namespace cannot be made")
+        return os.open(f"/proc/{pid}/ns/mnt", os.O_RDONLY | os.O_CLOEXEC)
+    finally:
+        os.close(reading)
+        os.close(going)
 
 
 def _above(entry: Mount) -> Mount | None:

@@ -19,6 +19,10 @@ from havre.oci.runtime_spec import Resources
 from havre.runtime.bundle import AttachWishes, ExecRequest, Exit, LogTarget, Stdio
 from havre.runtime.cradle import Cradle, Place, make_cradle
 from havre.runtime.errors import NoSuchProcess, NotNow, StartFailed
+from havre.runtime.foreign import birth as foreign
+from havre.runtime.foreign.birth import Around
+from havre.runtime.foreign.tool import Tool
+from havre.runtime.guest import Guest, make_guest
 from havre.runtime.init.enter import Host
 from havre.runtime.init.finish import Pipes, Terminal
 from havre.runtime.init.progress import Progress
@@ -33,6 +37,7 @@ from havre.runtime.spawn import Birth, Order, spawn, spawn_guest
 
 _KEPT_CODES = 256
 _GUEST = "guest:"
+_GUEST_AFTER_S = 0.005
 _PIDFD, _GROUP = "pidfd", "group"
 
 Told = Callable[[StartFailed | None, int], None]
@@ -46,20 +51,21 @@ class Tools(NamedTuple):
     proc: Proc
     fail_at: str
     spare_group: str = ""
+    empty: int = -1
 
 
 class Container:
     """Born by `launch`, or taken over from an earlier worker by `resume`.
 
     *cradle* is a child that waits for the launch, if there is one. When the first process has ended, `on_exit` is
-    called, and `on_over` when all is done. *reap* waits for it: it is the keeper's child.
+    called, which says whether anybody heard; `on_over` when all is done. *reap* waits for it: it is the keeper's child.
     """
 
     def __init__(self, tools: Tools, loop: Loop, reap: Callable[[int], int]) -> None:
         self.exit: Exit | None = None
         self.started_ns = 0
         self.frozen = False
-        self.on_exit: Callable[[Exit], None] | None = None
+        self.on_exit: Callable[[Exit], bool] | None = None
         self.on_exec_exit: Callable[[str, int], None] | None = None
         self.on_listening: Callable[[int], None] | None = None
         self.on_over: Callable[[], None] | None = None
@@ -75,12 +81,18 @@ class Container:
         self._codes: dict[str, int] = {}
         self._bare: set[str] = set()
         self._lingering = 0
+        self._guest: Guest | None = None
         self.cradle: Cradle | None = None
 
     @property
     def pid(self) -> int:
         """The first process as the host numbers it."""
         return self._first.pid if self._first else 0
+
+    @property
+    def steps(self) -> "list[tuple[str, int]]":
+        """The steps of its birth, where they were asked for."""
+        return self._first.steps if self._first else []
 
     @property
     def quiet(self) -> bool:
@@ -115,7 +127,7 @@ class Container:
         run_dir.write_state(birth.pid, self.started_ns, head.cgroup)
         if self.on_listening is not None:
             self.on_listening(listen(run_dir.socket).detach())
-        if head.cgroup:
+        if head.cgroup and self._tool is None:
             self._group_fd = tools.cgroups.clone_fd(head.cgroup)
         if not head.own_pids:
             call_at_child_death(self._loop, self._reap_strays)
@@ -127,13 +139,18 @@ class Container:
             RunDir(self._head.run_dir).make()
             _try_log(self._head.log)
 
-        bundle, tools = decode_bundle(packed), self._tools
+        bundle, tools, head = decode_bundle(packed), self._tools, self._head
         cradle, self.cradle = self.cradle, None
+        if cradle is not None and self._tool is not None:
+            cradle.bury()
+            cradle = None
         birth = cradle.take(bundle, stdio, meanwhile) if cradle is not None else None
         if birth is None:
             meanwhile()
             progress = Progress(_own(tools))
-            birth = spawn(Order(bundle, stdio, tools.cgroups, tools.proc, progress, reap=reap))
+            order = Order(bundle, stdio, tools.cgroups, tools.proc, progress, reap=reap)
+            birth = spawn(order) if self._tool is None else foreign.create(self._tool, head.id, order)
+        birth.wants_steps = head.explain
         return birth
 
     def resume(self, memory: Memory, fds: "dict[str, int]") -> None:
@@ -151,6 +168,7 @@ class Container:
     def remember(self) -> "tuple[Memory, dict[str, int], dict[str, int]]":
         """(what the next worker must know, descriptors to watch, descriptors to keep)."""
         first = self._running()
+        self._send_guest_away()
         watched, kept = first.streams.remember()
         watched[_PIDFD] = first.pidfd
         if self._group_fd is not None:
@@ -241,6 +259,8 @@ class Container:
         if session is None:
             return
         if failure is None:
+            if self._tool is not None:
+                RunDir(self._head.run_dir).write_state(session.pid, self.started_ns, self._head.cgroup)
             told(None, session.pid)
             return
         session.streams.close()
@@ -255,20 +275,50 @@ class Container:
         session.on_decided = lambda failure, birth: self._entered(session, wanted, told, failure, birth)
         session.on_exit = lambda: self._exec_ended(session)
 
-        def request() -> ExecRequest:
-            return replace(decode_exec_request(wanted.request), bare=bare)
-
-        tools, head = self._tools, self._head
-        host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
-        progress = Progress(tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else "")
+        stdio = session.streams.open()
+        guest, self._guest = self._guest, None
+        birth = guest.take(wanted.request, stdio, bare=bare) if guest is not None else None
         try:
-            birth = spawn_guest(request, session.streams.open(), host, self._group_fd, progress)
+            if birth is None:
+                birth = self._spawn_guest(lambda: _request(wanted, bare=bare), stdio)
         except StartFailed as error:
             session.streams.close()
             told(error, 0)
             return
         self._execs[session.id] = session
         session.bear(birth)
+
+    def _door(self) -> "tuple[Host, int | None, Progress]":
+        """What a child needs to enter: the host, the group that it is born in, its progress."""
+        tools, head = self._tools, self._head
+        host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        fail_at = tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else ""
+        return host, self._group_fd, Progress(fail_at)
+
+    def _expect_guest(self) -> None:
+        """Another session may follow the one that has just ended."""
+        running = self._first is not None and self._first.running
+        if running and self._guest is None and self._group_fd is None and not self._execs and self._tool is None:
+            host, _, progress = self._door()
+            self._guest = make_guest(host, progress)
+
+    def _send_guest_away(self) -> None:
+        if self._guest is not None:
+            self._guest.bury()
+            self._guest = None
+
+    def _spawn_guest(self, request: Callable[[], ExecRequest], stdio: Pipes | Terminal) -> Birth:
+        host, group_fd, progress = self._door()
+        if self._tool is not None:
+            around = Around(stdio, progress, host, self.pid)
+            return foreign.execute(self._tool, self._head.id, request, around)
+        return spawn_guest(request, stdio, host, group_fd, progress)
+
+    @property
+    def _tool(self) -> Tool | None:
+        """What makes the processes of this container, if that is not we."""
+        head = self._head
+        return Tool(tuple(head.tool), RunDir(head.run_dir).foreign) if head.tool else None
 
     def _entered(
         self, session: Session, wanted: Execute, told: Told, failure: StartFailed | None, birth: Birth
@@ -293,19 +343,23 @@ class Container:
         if self.on_exec_exit is not None and session.code is not None:
             self.on_exec_exit(session.id, session.code)
         self._let_go(session)
+        self._loop.after(_GUEST_AFTER_S, self._expect_guest)
 
     def _ended(self) -> None:
         """Nothing of the container may stay: its processes, then its last words, then the status, then the rest."""
         session = self._first
         if session is None or session.code is None:
             return
+        self._send_guest_away()
         oom_killed = self._end_others()
         session.streams.finish_reading()
         self.exit = Exit(code=session.code, oom_killed=oom_killed, finished_ns=time.time_ns())
         RunDir(self._head.run_dir).write_exit(self.exit)
-        if self.on_exit is not None:
-            self.on_exit(self.exit)
-        self._remove_cgroup()
+        if self._tool is not None:
+            foreign.forget(self._tool, self._head.id)
+        if self.on_exit is None or not self.on_exit(self.exit):
+            # Who hears of it removes the group before the next run makes one of the same name; so we must not then.
+            self._remove_cgroup()
         self._let_go(session)
 
     def _end_others(self) -> bool:
@@ -340,14 +394,21 @@ class Container:
     def _reap_strays(self) -> None:
         """Without a pid namespace of its own a container's orphans become ours to wait for."""
         sessions = [session for session in (self._first, *self._execs.values()) if session is not None]
+        if any(session.being_born for session in sessions):
+            return  # what has ended may be a process that its maker has not told of yet; there is a next time
         reap_strays(set().union(*(session.pids for session in sessions)))
 
 
 def prepared(tools: Tools, reap: Callable[[int], int]) -> Cradle | None:
     """A child that waits for the launch that may come."""
-    if not tools.spare_group:
+    if not tools.spare_group or tools.empty < 0:
         return None
-    return make_cradle(Place(tools.cgroups, tools.proc, tools.spare_group, reap, _own(tools)))
+    place = Place(tools.cgroups, tools.proc, tools.spare_group, reap, tools.empty, _own(tools))
+    return make_cradle(place)
+
+
+def _request(wanted: Execute, *, bare: bool) -> ExecRequest:
+    return replace(decode_exec_request(wanted.request), bare=bare)
 
 
 def _own(tools: Tools) -> str:

@@ -163,7 +163,7 @@ class Server:
 
         def told(failure: StartFailed | None, pid: int) -> None:
             if failure is None:
-                self._send(channel, Started(pid, self._container.started_ns))
+                self._send(channel, Started(pid, self._container.started_ns, self._container.steps))
             else:
                 self._send(channel, _not_started(0, failure))
 
@@ -191,9 +191,9 @@ class Server:
 
         return tell
 
-    def _exited(self, exit_: Exit) -> None:
-        for channel in list(self._peers):
-            self._send(channel, Exited(exit_))
+    def _exited(self, exit_: Exit) -> bool:
+        heard = [self._send(channel, Exited(exit_)) for channel in list(self._peers)]
+        return any(heard)
 
     def _exec_exited(self, exec_id: str, code: int) -> None:
         heard = [self._send(channel, ExecExited(exec_id, code)) for channel in list(self._peers)]

@@ -42,6 +42,16 @@ class Session:
         return {self.pid} if birth is None else {self.pid, birth.pid, birth.maker}
 
     @property
+    def steps(self) -> "list[tuple[str, int]]":
+        """The steps of its birth, once it runs and where they were asked for."""
+        return self._born.steps if self._born is not None else []
+
+    @property
+    def being_born(self) -> bool:
+        """Whether its program is still on the way to run."""
+        return self._birth is not None
+
+    @property
     def running(self) -> bool:
         """Whether its program runs."""
         return self._pidfd >= 0 and self.code is None

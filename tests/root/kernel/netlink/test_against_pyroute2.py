@@ -5,8 +5,10 @@ from __future__ import annotations
 import errno
 import json
 import os
+import subprocess
 from collections.abc import Iterator
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Address, IPv6Interface, IPv6Network
+from socket import AF_INET6
 from typing import Any
 
 import pytest
@@ -15,9 +17,10 @@ from pyroute2 import IPRoute
 from havre.kernel.libc import KernelError
 from havre.kernel.netlink import links
 from havre.kernel.netlink.addresses import add_address, delete_address, list_addresses
-from havre.kernel.netlink.connection import Netlink
-from havre.kernel.netlink.links import LinkChange, LinkFlag, VethPair
-from havre.kernel.netlink.routes import add_default_route, list_routes
+from havre.kernel.netlink.connection import NETLINK_NETFILTER, Netlink
+from havre.kernel.netlink.links import LinkChange, LinkFlag, SubLink, VethPair
+from havre.kernel.netlink.port_redirect import Redirect, install
+from havre.kernel.netlink.routes import add_default_link_route, add_default_route, delete_default_route, list_routes
 from havre.kernel.netns import make_netns, run_in_netns
 from tests.root.networks.world import Place, fresh_namespace
 
@@ -137,12 +140,65 @@ def test_routes(netlink: Netlink, oracle: Any) -> None:
     netlink.send([add_address(index, IPv4Interface("10.1.2.3/24")), add_default_route(IPv4Address("10.1.2.1"), index)])
     assert oracle.get_default_routes()[0].get_attr("RTA_GATEWAY") == "10.1.2.1"
     oracle.route("add", dst="10.50.0.0/16", gateway="10.1.2.9", table=1000)
-    found = {(each.destination, each.gateway, each.index, each.table) for each in list_routes(netlink)}
+    routes = [each for each in list_routes(netlink) if each.destination.version == 4]
+    found = {(each.destination, each.gateway, each.index, each.table) for each in routes}
     assert found == {
         (IPv4Network("0.0.0.0/0"), IPv4Address("10.1.2.1"), index, 254),
         (IPv4Network("10.1.2.0/24"), None, index, 254),
         (IPv4Network("10.50.0.0/16"), IPv4Address("10.1.2.9"), index, 1000),
     }
+
+
+def test_routes_of_ipv6_and_their_end(netlink: Netlink, oracle: Any) -> None:
+    netlink.send([links.add_bridge("br0"), links.change_link("br0", LinkChange(up=True))])
+    index = _seen(oracle, "br0")["index"]
+    gateway = IPv6Address("fd00::1")
+    netlink.send([add_address(index, IPv6Interface("fd00::3/64")), add_default_route(gateway, index)])
+    assert oracle.get_default_routes(family=AF_INET6)[0].get_attr("RTA_GATEWAY") == "fd00::1"
+    assert (IPv6Network("::/0"), gateway, index) in {(r.destination, r.gateway, r.index) for r in list_routes(netlink)}
+    for _ in range(2):
+        netlink.send([delete_default_route(gateway, index)])
+    assert not oracle.get_default_routes(family=AF_INET6)
+    netlink.send([add_default_link_route(6, index)])
+    assert oracle.get_default_routes(family=AF_INET6)[0].get_attr("RTA_OIF") == index
+
+
+@pytest.mark.parametrize(("kind", "mode"), [("macvlan", 4), ("ipvlan", 0)])
+def test_links_on_a_link(netlink: Netlink, oracle: Any, kind: str, mode: int) -> None:
+    netlink.send([links.add_sink("ifb7", "ifb")])
+    parent = _seen(oracle, "ifb7")["index"]
+    mac = "02:42:00:00:00:09" if kind == "macvlan" else ""
+    own = os.open("/proc/thread-self/ns/net", os.O_RDONLY)
+    try:
+        netlink.send([links.add_sublink(SubLink(kind, "sub0", own, parent, mode, index=77, mac=mac, mtu=1400))])
+    except KernelError as error:
+        if error.errno != errno.EOPNOTSUPP:
+            raise
+        pytest.skip(f"this kernel has no {kind}")
+    finally:
+        os.close(own)
+    made = oracle.link("get", ifname="sub0")[0]
+    about = made.get_attr("IFLA_LINKINFO")
+    assert (made["index"], about.get_attr("IFLA_INFO_KIND"), made.get_attr("IFLA_MTU")) == (77, kind, 1400)
+    assert not mac or made.get_attr("IFLA_ADDRESS") == mac
+
+
+@pytest.mark.usefixtures("netlink")
+def test_a_port_is_led_elsewhere() -> None:
+    wanted = Redirect("names", IPv4Address("127.0.0.11"), 53, {17: 4000, 6: 4001})
+    with Netlink(NETLINK_NETFILTER) as nft:
+        install(nft, Redirect("names", IPv4Address("127.0.0.12"), 54, {17: 1}))
+        install(nft, wanted)
+        with pytest.raises(KernelError, match="lead port 53"):
+            install(nft, Redirect("x" * 300, IPv4Address("127.0.0.11"), 53, {17: 1}))
+    listed = subprocess.run(["nft", "list", "ruleset"], check=True, capture_output=True, text=True).stdout
+    assert [line.strip() for line in listed.splitlines()[1:-1]] == [
+        "chain asking {",
+        "type nat hook output priority -100; policy accept;",
+        "ip daddr 127.0.0.11 udp dport 53 dnat to 127.0.0.11:4000",
+        "ip daddr 127.0.0.11 tcp dport 53 dnat to 127.0.0.11:4001",
+        "}",
+    ]
 
 
 def test_an_error_carries_the_kernels_own_words(netlink: Netlink) -> None:

@@ -6,7 +6,7 @@ from hypothesis import strategies as st
 
 from havre.build.dockerfile.errors import DockerfileError
 from havre.build.dockerfile.globs import Glob, deep_glob
-from havre.build.dockerfile.ignore import Ignore, Rule, Verdict, ignore_files
+from havre.build.dockerfile.ignore import Ignore, Rule, Verdict
 
 PATTERNS = st.lists(st.sampled_from(["a", "b", "/", "*", "**", "!", "?", ".", "[ab]"]), max_size=5).map("".join)
 PATHS = st.lists(st.sampled_from(["a", "b", "ab", ".a"]), min_size=1, max_size=4).map("/".join)
@@ -76,19 +76,6 @@ def test_exceptions() -> None:
 )
 def test_folders_that_need_not_be_read(text: str, folder: str, kept: bool) -> None:  # noqa: FBT001  a row
     assert Ignore.read(text).may_keep_below(folder) is kept
-
-
-def test_the_builders_own_files_can_be_kept() -> None:
-    ignore = Ignore.read("*")
-    assert ignore.ignores("build/Dockerfile")
-    kept = ignore.without(["./build/Dockerfile", ".dockerignore"])
-    assert not kept.ignores("build/Dockerfile")
-    assert not kept.ignores(".dockerignore")
-    assert kept.ignores("build/other")
-
-
-def test_where_the_rules_are() -> None:
-    assert ignore_files("build/Dockerfile") == ("build/Dockerfile.dockerignore", ".dockerignore")
 
 
 def test_a_walk_gives_what_a_path_gives() -> None:

@@ -8,14 +8,14 @@ from pathlib import Path
 
 import pytest
 
-from havre.build.steps.checksum import checksum
+from havre.build.steps.checksum import SumWishes, checksum
 from havre.build.steps.picking import leaver, pick
 
 
-def total(tree: Path, *sources: str, excludes: tuple[str, ...] = (), owners: bool = False) -> str:
+def total(tree: Path, *sources: str, excludes: tuple[str, ...] = (), owners: bool = False, paths: bool = False) -> str:
     handle = os.open(tree, os.O_RDONLY)
     try:
-        return checksum(handle, pick(handle, sources or (".",)), leaver(excludes), owners=owners)
+        return checksum(handle, pick(handle, sources or (".",)), SumWishes(leaver(excludes), owners, paths))
     finally:
         os.close(handle)
 
@@ -96,3 +96,12 @@ def test_owners_count_only_where_they_are_kept(tree: Path) -> None:
     os.chown(tree / "a", 5, 6)
     assert total(tree) == plain
     assert total(tree, owners=True) != kept
+
+
+def test_where_a_pattern_found_a_file_counts_where_its_path_is_repeated(tree: Path) -> None:
+    (tree / "one").mkdir()
+    (tree / "one" / "f").write_text("f")
+    plain, repeated = total(tree, "*/f"), total(tree, "*/f", paths=True)
+    (tree / "one").rename(tree / "two")
+    assert total(tree, "*/f") == plain
+    assert total(tree, "*/f", paths=True) != repeated

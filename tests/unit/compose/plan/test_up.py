@@ -154,7 +154,7 @@ services:
         "stop p-web-1",
         "create db 1  after stop p-web-1",
         "start db 1  after create db 1",
-        "start web 1  after start db 1, stop p-web-1",
+        "start web 1  after create db 1, start db 1, stop p-web-1",
     ]
 
 
@@ -215,3 +215,11 @@ def test_a_network_of_another_application_is_used_as_it_is(tmp_path: Path) -> No
 def test_order(tmp_path: Path) -> None:
     made = project(tmp_path)
     assert [one.name for one in in_order(list(made.services.values()))] == ["db", "job", "web"]
+
+
+def test_nothing_starts_before_ports_are_given_back(tmp_path: Path) -> None:
+    made = project(tmp_path)
+    held = [container(made, "db", 1), container(made, "db", 2), container(made, "job", 1, state="exited")]
+    changed = project(tmp_path, TEXT.replace("db: {image: x,", "db: {image: y,"))
+    lines = plan(changed, running(made, *held), services=("db", "job"))
+    assert "start job 1  after create db 1, start db 1, stop p-db-2" in lines

@@ -5,7 +5,6 @@ import binascii
 from dataclasses import dataclass
 from typing import Final
 
-from havre.base.tasks import in_thread
 from havre.registry.server.auth.access import CATALOG, Action, Rules
 from havre.registry.server.auth.htpasswd import Htpasswd
 from havre.registry.server.auth.tokens import BadToken, Claims, Verifier
@@ -77,7 +76,7 @@ class Door:
             return Caller(claims.subject, claims)
         if kind == "basic" and self.users is not None:
             user, password = parse_basic(value)
-            if await in_thread(self.users.check, user, password):
+            if await self.users.check(user, password):
                 return Caller(user)
         raise self.challenge("invalid credentials", origin, scopes)
 

@@ -1,5 +1,6 @@
 """Users and bcrypt hashes in Apache's htpasswd form; the file is read again whenever it changes."""
 
+import asyncio
 import hashlib
 import hmac
 import os
@@ -11,11 +12,14 @@ from typing import Final
 import bcrypt
 
 from havre.base.errors import InvalidInput
+from havre.base.tasks import in_thread
+from havre.registry.server.refusal import Code, Refusal
 
 _LIMIT_BYTES: Final = 4 << 20
 _REMEMBERED_S: Final = 300.0
 _REMEMBERED: Final = 4096
 _SLOTS: Final = 2
+_WAITING: Final = 100
 _PREFIXES: Final = (b"$2y$", b"$2b$", b"$2a$")
 
 
@@ -23,13 +27,14 @@ class Htpasswd:
     """The users of the file *path*. Raises InvalidInput when it holds a line that is not `user:bcrypt`.
 
     A right password is remembered for minutes, as a keyed hash, so that a push of hundreds of requests costs
-    one bcrypt; at most two of them are computed at once, whoever asks.
+    one bcrypt. At most two of them are computed at once, and few wait: guessing costs the guesser, not the others.
     """
 
     def __init__(self, path: Path) -> None:
         self._path = path
         self._lock = threading.Lock()
-        self._slots = threading.Semaphore(_SLOTS)
+        self._slots = asyncio.Semaphore(_SLOTS)
+        self._waiting = 0
         self._key = os.urandom(32)
         self._state: tuple[int, int, int] | None = None
         self._users: dict[str, bytes] = {}
@@ -37,21 +42,28 @@ class Htpasswd:
         self._nobody = bcrypt.hashpw(os.urandom(16).hex().encode(), bcrypt.gensalt(10))
         self._refresh()
 
-    def check(self, user: str, password: str) -> bool:
-        """Whether *password* is that of *user*. Blocks, for a tenth of a second; as long for an unknown user."""
+    async def check(self, user: str, password: str) -> bool:
+        """Whether *password* is that of *user*: known in a tenth of a second, as long for an unknown user.
+
+        Raises Refusal (429) when too many ask at once.
+        """
         stored = self._stored(user)
         secret = password.encode()
         proof = hmac.digest(self._key, b"\0".join((user.encode(), stored or b"", secret)), "sha256")
-        with self._lock:
-            if self._right.get(proof, 0.0) > time.monotonic():
-                return True
-        with self._slots:
-            right = _matches(secret, stored or self._nobody) and stored is not None
+        if self._right.get(proof, 0.0) > time.monotonic():
+            return True
+        if self._waiting >= _WAITING:
+            raise Refusal(Code.TOOMANYREQUESTS, "too many log-ins at once", headers={"Retry-After": "1"})
+        self._waiting += 1
+        try:
+            async with self._slots:
+                right = await in_thread(_matches, secret, stored or self._nobody) and stored is not None
+        finally:
+            self._waiting -= 1
         if right:
-            with self._lock:
-                if len(self._right) >= _REMEMBERED:
-                    self._right.clear()
-                self._right[proof] = time.monotonic() + _REMEMBERED_S
+            if len(self._right) >= _REMEMBERED:
+                self._right.clear()
+            self._right[proof] = time.monotonic() + _REMEMBERED_S
         return right
 
     def fingerprint(self, user: str) -> str:

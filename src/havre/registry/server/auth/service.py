@@ -59,7 +59,7 @@ class TokenService:
             return await self._refreshed(asked.refresh)
         if not asked.user and not asked.password:
             return ""
-        if not await in_thread(self._users.check, asked.user, asked.password):
+        if not await self._users.check(asked.user, asked.password):
             raise Refusal(Code.UNAUTHORIZED, "incorrect username or password")
         return asked.user
 

@@ -67,6 +67,14 @@ class GarbageCollection(_Strict, frozen=True):
     untagged: Duration = ""
 
 
+class Scrubbing(_Strict, frozen=True):
+    """`storage.maintenance.scrubbing`: how often all blobs are read and verified, and how fast (bytes a second)."""
+
+    enabled: bool = True
+    interval: Duration = "168h"
+    rate: int = 50_000_000
+
+
 class ReadOnly(_Strict, frozen=True):
     """`storage.maintenance.readonly`."""
 
@@ -78,6 +86,7 @@ class Maintenance(_Strict, frozen=True):
 
     uploadpurging: UploadPurging = UploadPurging()
     garbagecollection: GarbageCollection = GarbageCollection()
+    scrubbing: Scrubbing = Scrubbing()
     readonly: ReadOnly = ReadOnly()
 
 
@@ -190,7 +199,6 @@ class Proxy(_Strict, frozen=True):
     username: str = ""
     password: str = ""
     ttl: Duration = "168h"
-    ca: str = ""
 
 
 class Document(_Strict, frozen=True):

@@ -40,13 +40,15 @@ class Address:
 
 @dataclass(frozen=True, slots=True)
 class Times:
-    """How often the registry cleans, and what is old enough; in seconds, None for never."""
+    """How often the registry cleans and looks after itself, and what is old enough; in seconds, None for never."""
 
     collect_every: float | None
     grace: float
     untagged_after: float | None
     purge_every: float | None
     upload_age: float
+    scrub_every: float | None
+    scrub_rate: int
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -152,13 +154,16 @@ def _actions(words: Sequence[str]) -> frozenset[Action]:
 
 
 def _times(document: Document) -> Times:
-    collection, purging = document.storage.maintenance.garbagecollection, document.storage.maintenance.uploadpurging
+    maintenance = document.storage.maintenance
+    collection, purging, scrubbing = maintenance.garbagecollection, maintenance.uploadpurging, maintenance.scrubbing
     return Times(
         collect_every=parse_duration(collection.interval, "interval") if collection.enabled else None,
         grace=parse_duration(collection.grace, "grace"),
         untagged_after=parse_duration(collection.untagged, "untagged") if collection.untagged else None,
         purge_every=parse_duration(purging.interval, "interval") if purging.enabled and not purging.dryrun else None,
         upload_age=parse_duration(purging.age, "age"),
+        scrub_every=parse_duration(scrubbing.interval, "interval") if scrubbing.enabled else None,
+        scrub_rate=max(1, scrubbing.rate),
     )
 
 

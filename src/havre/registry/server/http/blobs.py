@@ -28,6 +28,7 @@ class BlobRoutes:
     async def get(self, exchange: Exchange, at: BlobAt) -> web.StreamResponse:
         """GET and HEAD, with `Range`, `If-Range` and `If-None-Match`."""
         headers = {
+            **exchange.standing,  # an answer that is sent in pieces is on its way before the dispatcher sees it
             "Docker-Content-Digest": str(at.digest),
             "ETag": f'"{at.digest}"',
             "Accept-Ranges": "bytes",

@@ -1,13 +1,16 @@
 """The one place where requests come in and errors go out: parse, identify, check, call one handler, answer."""
 
+import asyncio
 import logging
 import time
 from collections.abc import Awaitable, Callable, Mapping
+from contextlib import suppress
 from dataclasses import dataclass, field, replace
 from typing import Final, TypeAlias, TypeVar
 
 from aiohttp import web
 from aiohttp.http import HttpVersion11
+from aiohttp.web_protocol import RequestHandler
 
 from havre.base.errors import HavreError
 from havre.base.tasks import in_thread
@@ -47,6 +50,7 @@ _CLIENT_GONE: Final = 499
 _OPEN_PATHS: Final = frozenset({TOKEN_PATH, "/v1/_ping", "/"})
 _CATALOG_PATHS: Final = frozenset({"/v2/_catalog", "/metrics"})
 _CHANGES: Final = frozenset({"POST", "PUT", "PATCH", "DELETE"})
+_METHODS: Final = _CHANGES | {"GET", "HEAD"}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -79,10 +83,22 @@ class Dispatcher:
         self._policy = policy
         self._metrics = metrics
         self._headers = {**_API, **policy.headers}
+        self.busy: set[RequestHandler] = set()
+        """The connections with a request under way."""
+        self._idle = asyncio.Event()
+        self._idle.set()
+
+    async def drained(self, patience_s: float) -> None:
+        """Wait until no request is under way, or the patience is over."""
+        with suppress(TimeoutError):
+            async with asyncio.timeout(patience_s):
+                await self._idle.wait()
 
     async def __call__(self, request: web.BaseRequest) -> web.StreamResponse:
-        """The answer to *request*; raises nothing but the loss of the connection."""
+        """The answer to *request*; raises nothing."""
         start = time.monotonic()
+        self.busy.add(request.protocol)
+        self._idle.clear()
         caller, place, status, sent = Caller(), "other", _CLIENT_GONE, 0
         try:
             try:
@@ -91,16 +107,22 @@ class Dispatcher:
                 caller = await self._identify(exchange)
                 response = await self._answer(replace(exchange, caller=caller))
             except ConnectionError:
-                raise
+                return _broken_off(request)
             except Exception as error:  # noqa: BLE001  the outermost loop of a request: whatever it was, it is answered
                 response = self._failed(request, error)
+                if request.writer.output_size:  # of another answer, which cannot be taken back
+                    return _broken_off(request)
             if not response.prepared:
                 response.headers.update(self._headers)
             status, sent = response.status, response.content_length or 0
             return response
         finally:
+            self.busy.discard(request.protocol)
+            if not self.busy:
+                self._idle.set()
             seconds = time.monotonic() - start
-            self._metrics.request(request.method, place, status, seconds)
+            method = request.method if request.method in _METHODS else "other"
+            self._metrics.request(method, place, status, seconds)
             self._metrics.bytes_moved(request.content.total_bytes, sent if request.method != "HEAD" else 0)
             log_request(request, caller.user, status, sent, seconds)
 
@@ -108,7 +130,7 @@ class Dispatcher:
         scheme = request.headers.get("X-Forwarded-Proto", request.scheme)
         scheme = scheme if scheme in ("http", "https") else request.scheme
         origin = self._policy.public_url or f"{scheme}://{request.host}"
-        return Exchange(request, parse_target(request.raw_path), Caller(), origin)
+        return Exchange(request, parse_target(request.raw_path), Caller(), origin, self._headers)
 
     async def _identify(self, exchange: Exchange) -> Caller:
         """Who asks, if they may ask this. Raises Refusal."""
@@ -186,7 +208,7 @@ class Dispatcher:
         return web.Response(body=text.encode(), headers={"Content-Type": CONTENT_TYPE})
 
     def _failed(self, request: web.BaseRequest, error: Exception) -> web.Response:
-        """The answer to a request that failed. Raises ConnectionError when another answer has begun already."""
+        """The answer to a request that failed."""
         if isinstance(error, HavreError):
             refusal = refusal_of(error)
             if refusal.status >= 500:
@@ -194,11 +216,14 @@ class Dispatcher:
         else:
             _log.error("%s %s failed", request.method, request.raw_path[:512], exc_info=error)
             refusal = Refusal(Code.UNKNOWN, "the registry failed at this request; its log says more")
-        if request.writer.output_size:
-            if request.transport is not None:
-                request.transport.abort()
-            raise ConnectionResetError(f"an answer broke off: {error}") from error
         return refused(refusal)
+
+
+def _broken_off(request: web.BaseRequest) -> web.Response:
+    """End the connection; the answer is for the HTTP library, which finds nobody to send it to."""
+    if request.transport is not None:
+        request.transport.abort()
+    return web.Response(status=400)
 
 
 def _bound(handler: Callable[[Exchange, _T], Awaitable[web.StreamResponse]], target: _T) -> Verb:

@@ -24,12 +24,16 @@ JSON: Final = "application/json; charset=utf-8"
 
 @dataclass(frozen=True, slots=True)
 class Exchange:
-    """One request. *origin* is the scheme and host by which the client reached us."""
+    """One request.
+
+    *origin* is the scheme and host by which the client reached us, *standing* are the headers of every answer.
+    """
 
     request: web.BaseRequest
     target: Target
     caller: Caller
     origin: str
+    standing: Mapping[str, str]
 
     @property
     def method(self) -> str:

@@ -8,6 +8,7 @@ from havre.base.tasks import in_thread
 from havre.oci.descriptor import OCI_INDEX
 from havre.oci.manifest import Index
 from havre.registry.server.auth.callers import Door
+from havre.registry.server.fetching import Source
 from havre.registry.server.http.exchange import Exchange, as_json
 from havre.registry.server.pages import Page, cut, next_link, parse_page
 from havre.registry.server.paths import Plain, ReferrersOf, TagList
@@ -20,16 +21,15 @@ _MAX_FOUND = 100
 class ListRoutes:
     """What is there, page by page."""
 
-    def __init__(self, lists: Lists, door: Door) -> None:
+    def __init__(self, lists: Lists, source: Source, door: Door) -> None:
         self._lists = lists
+        self._source = source
         self._door = door
 
     async def tags(self, exchange: Exchange, at: TagList) -> web.StreamResponse:
         """GET of a repository's tags."""
         page = parse_page(exchange.query)
-        if not self._lists.has_repository(at.name):
-            raise Refusal(Code.NAME_UNKNOWN, "repository name not known to registry", detail={"name": at.name})
-        shown, last = cut(self._lists.tags(at.name, page), page)
+        shown, last = cut(await self._source.tags(at.name, page), page)
         headers = next_link(f"/v2/{at.name}/tags/list", page, last)
         return as_json({"name": at.name, "tags": shown}, headers=headers)
 

@@ -10,7 +10,8 @@ from havre.base.tasks import Tasks, in_thread
 from havre.oci.digest import Digest
 from havre.registry.server.described import describe
 from havre.registry.server.fetching import Arriving
-from havre.registry.server.paths import ManifestAt, parse_digest
+from havre.registry.server.pages import Page
+from havre.registry.server.paths import ManifestAt
 from havre.registry.server.proxy.fills import Fill
 from havre.registry.server.proxy.upstream import Upstream, UpstreamGone
 from havre.registry.server.records.manifests import Held
@@ -67,9 +68,20 @@ class Cache:
             return self._repositories.blob_size(name, digest)
         return await self._upstream.blob_size(name, digest)
 
+    async def tags(self, name: str, page: Page) -> list[str]:
+        """See fetching.Source: those of the upstream; those that were pulled through here when it is gone."""
+        try:
+            tags = sorted(tag for tag in await self._upstream.tags(name) if tag > page.last)
+        except UpstreamGone as gone:
+            if not self._repositories.records.lists.has_repository(name):
+                raise
+            _log.warning("tags of %s are served as they were last seen: %s", name, gone.message)
+            return self._repositories.records.lists.tags(name, page)
+        return tags[: page.count + 1]
+
     async def _by_digest(self, at: ManifestAt, digest: Digest) -> Held:
         held = self._repositories.records.manifests.by_digest(at.name, digest)
-        return held if held is not None else await self._fetch(at.name, str(digest), digest, ())
+        return held if held is not None else await self._fetch(at.name, str(digest), ())
 
     async def _by_tag(self, at: ManifestAt) -> Held:
         manifests = self._repositories.records.manifests
@@ -78,23 +90,21 @@ class Cache:
             now = await self._upstream.tag_digest(at.name, at.text)
             if held is not None and now == str(held.digest):
                 return held
-            return await self._fetch(at.name, at.text, parse_digest(now) if now else None, (at.text,))
+            return await self._fetch(at.name, at.text, (at.text,))
         except UpstreamGone as gone:
             if held is None:
                 raise
             _log.warning("%s:%s is served as it was last seen: %s", at.name, at.text, gone.message)
             return held
 
-    async def _fetch(self, name: str, reference: str, expected: Digest | None, tags: tuple[str, ...]) -> Held:
-        fetched = await self._upstream.manifest(name, reference)
-        digest = Digest.of(fetched.data)
-        if expected is not None and expected.algorithm == "sha256" and expected != digest:
-            raise UpstreamGone(f"the upstream sent manifest {digest} for {expected}")
+    async def _fetch(self, name: str, reference: str, tags: tuple[str, ...]) -> Held:
+        document = await self._upstream.manifest(name, reference)
+        digest = document.digest
         try:
-            described = await in_thread(describe, fetched.data, fetched.media_type, digest)
+            described = await in_thread(describe, document.data, document.descriptor.media_type, digest)
         except Refusal as refused:
             raise Refusal(Code.UNAVAILABLE, f"the upstream sent no manifest: {refused.message}", status=502) from None
-        await in_thread(self._repositories.put_manifest, name, fetched.data, described, tags, whole=False)
+        await in_thread(self._repositories.put_manifest, name, document.data, described, tags, whole=False)
         return Held(digest, described.media_type, described.size)
 
     async def _run(self, fill: Fill) -> None:

@@ -5,9 +5,10 @@ import hashlib
 import io
 import os
 from collections.abc import AsyncIterator, Awaitable, Callable
+from contextlib import aclosing
 from typing import Final
 
-from havre.base.errors import HavreError, InvalidInput
+from havre.base.errors import HavreError
 from havre.base.tasks import in_thread
 from havre.content.errors import NoSuchBlob
 from havre.content.ingest import BlobWriter
@@ -17,8 +18,6 @@ from havre.registry.server.proxy.upstream import Upstream, UpstreamGone
 from havre.registry.server.refusal import Refusal, refusal_of
 
 _PIECE_BYTES: Final = 1 << 20
-_ATTEMPTS: Final = 5
-_FIRST_PAUSE_S: Final = 0.2
 
 
 class Fill:
@@ -45,7 +44,7 @@ class Fill:
         try:
             with self._content.lease() as lease:
                 lease.hold(self.digest)
-                writer = await in_thread(self._content.partials.writer, self._key, algorithm=self.digest.algorithm)
+                writer = await in_thread(self._content.drafts.writer, self._key, algorithm=self.digest.algorithm)
                 try:
                     await self._fetch(writer)
                     await in_thread(_commit, writer, self.digest, self.size)
@@ -87,48 +86,26 @@ class Fill:
 
     def _open(self) -> io.FileIO:
         try:
-            return self._content.partials.open_file(self._key)
+            return self._content.drafts.open_file(self._key)
         except NoSuchBlob:  # it has arrived meanwhile
             return self._content.open_file(self.digest)
 
     async def _fetch(self, writer: BlobWriter) -> None:
-        """All bytes that are missing; a broken connection is taken up where it broke."""
-        if writer.size:  # of an earlier life: it may be all that there is
-            self.size = await self._upstream.blob_size(self.name, self.digest)
-            if writer.size >= self.size:
-                return
-        pause = _FIRST_PAUSE_S
-        for attempt in range(1, _ATTEMPTS + 1):
-            before = writer.size
+        """All bytes that are missing; of an earlier life, that may be none."""
+        self.size, self._arrived = await self._upstream.blob_size(self.name, self.digest), writer.size
+        self._tell()
+        parts, held = list[bytes](), 0
+        async with aclosing(self._upstream.blob(self.name, self.digest, self.size, writer.size)) as pieces:
             try:
-                async with self._upstream.blob(self.name, self.digest, before) as (size, pieces):
-                    self.size, self._arrived = size, before
-                    self._tell()
-                    await self._take(writer, pieces)
-                if writer.size >= self.size:
-                    return
-                problem = "the answer was too short"
-            except ConnectionError as error:
-                problem = str(error)
-            if attempt == _ATTEMPTS:
-                raise UpstreamGone(f"blob {self.digest} broke off after {writer.size} bytes: {problem}")
-            await asyncio.sleep(pause)
-            pause *= 2
-
-    async def _take(self, writer: BlobWriter, pieces: AsyncIterator[bytes]) -> None:
-        parts, held = [], 0
-        try:
-            async for piece in pieces:
-                parts.append(piece)
-                held += len(piece)
-                if writer.size + held > self.size:
-                    raise InvalidInput(f"blob {self.digest} has more than the {self.size} bytes promised")
-                if held >= _PIECE_BYTES:
+                async for piece in pieces:
+                    parts.append(piece)
+                    held += len(piece)
+                    if held >= _PIECE_BYTES:
+                        await self._write(writer, b"".join(parts))
+                        parts, held = [], 0
+            finally:
+                if parts:
                     await self._write(writer, b"".join(parts))
-                    parts, held = [], 0
-        finally:
-            if parts:
-                await self._write(writer, b"".join(parts))
 
     async def _write(self, writer: BlobWriter, data: bytes) -> None:
         await in_thread(writer.write, data)

@@ -1,4 +1,4 @@
-"""Partial blobs: they outlive the process, and become blobs only whole and right."""
+"""Drafts: they outlive the process, and become blobs only whole and right."""
 
 from __future__ import annotations
 
@@ -17,32 +17,32 @@ DIGEST = Digest.of(DATA)
 
 
 def test_what_arrived_is_kept_over_lives_of_the_store(tmp_path: Path) -> None:
-    first = Content(tmp_path).partials.writer("upload-1")
+    first = Content(tmp_path).drafts.writer("upload-1")
     first.write(DATA[:1_500_000])
     first.suspend()
     content = Content(tmp_path)
-    assert [(found.name, found.size) for found in content.partials.list()] == [("upload-1", 1_500_000)]
-    with content.partials.writer("upload-1") as rest:
+    assert [(found.name, found.size) for found in content.drafts.list()] == [("upload-1", 1_500_000)]
+    with content.drafts.writer("upload-1") as rest:
         assert rest.size == 1_500_000
         rest.write(DATA[1_500_000:])
         assert rest.commit(DIGEST, len(DATA)).digest == DIGEST
-    assert content.partials.list() == ()
+    assert content.drafts.list() == ()
     assert content.read_bytes(DIGEST, len(DATA)) == DATA
 
 
 def test_wrong_bytes_become_nothing(tmp_path: Path) -> None:
     content = Content(tmp_path)
-    with content.partials.writer("a") as writer:
+    with content.drafts.writer("a") as writer:
         writer.write(b"other")
         with pytest.raises(DigestMismatch):
             writer.commit(DIGEST)
     assert content.digests() == ()
-    assert content.partials.list() == ()
+    assert content.drafts.list() == ()
 
 
 def test_a_lease_holds_the_blob_from_the_moment_it_appears(tmp_path: Path) -> None:
     content = Content(tmp_path)
-    with content.lease() as lease, content.partials.writer("a", lease=lease) as writer:
+    with content.lease() as lease, content.drafts.writer("a", lease=lease) as writer:
         writer.write(DATA)
         writer.commit(DIGEST)
         assert content.sweep(tuple) == ()
@@ -50,25 +50,25 @@ def test_a_lease_holds_the_blob_from_the_moment_it_appears(tmp_path: Path) -> No
 
 
 def test_forgetting_twice_is_no_error(tmp_path: Path) -> None:
-    partials = Content(tmp_path).partials
-    partials.writer("a").suspend()
-    assert partials.find("a").size == 0
-    partials.discard("a")
-    partials.discard("a")
+    drafts = Content(tmp_path).drafts
+    drafts.writer("a").suspend()
+    assert drafts.find("a").size == 0
+    drafts.discard("a")
+    drafts.discard("a")
     with pytest.raises(NoSuchBlob):
-        partials.find("a")
+        drafts.find("a")
 
 
 @pytest.mark.parametrize("name", ["", ".", "..", "../a", "a/b", "a\n", "A", "é", "a" * 201])
 def test_a_name_is_one_plain_component(tmp_path: Path, name: str) -> None:
-    partials = Content(tmp_path).partials
-    for act in (partials.writer, partials.find, partials.discard):
+    drafts = Content(tmp_path).drafts
+    for act in (drafts.writer, drafts.find, drafts.discard):
         with pytest.raises(InvalidInput):
             act(name)
 
 
 def test_a_link_is_not_followed(tmp_path: Path) -> None:
-    partials = Content(tmp_path).partials
-    (tmp_path / "uploads" / "a").symlink_to(tmp_path / "victim")
+    drafts = Content(tmp_path).drafts
+    (tmp_path / "drafts" / "a").symlink_to(tmp_path / "victim")
     with pytest.raises(OSError, match="symbolic links"):
-        partials.writer("a")
+        drafts.writer("a")

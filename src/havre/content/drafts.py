@@ -1,4 +1,4 @@
-"""Blobs on their way that outlive the process: what arrived is kept until the rest comes, or until it is too old."""
+"""Drafts: bytes that arrive under a name, over several lives of the process, and whose digest is told at their end."""
 
 import io
 import os
@@ -19,16 +19,16 @@ _NAME = re.compile(r"[a-z0-9][a-z0-9_.-]{0,199}\Z", re.ASCII)
 
 
 @dataclass(frozen=True, slots=True)
-class Partial:
-    """What is there of a blob: the name that its owner gave, its bytes so far, seconds since the last of them."""
+class Draft:
+    """What is there of it: the name that its owner gave, its bytes so far, seconds since the last of them."""
 
     name: str
     size: int
     idle_s: float
 
 
-class Partials:
-    """The partial blobs of one store, by name: one file each, which `commit` of its writer turns into a blob.
+class Drafts:
+    """The drafts of one store, by name: one file each, which `commit` of its writer turns into a blob.
 
     A name belongs to one writer at a time; its owner sees to that. Bytes that were written survive the end of
     the process; after a power cut there may be fewer of them, so whoever resumes asks how many there are.
@@ -43,16 +43,16 @@ class Partials:
         self._folder.mkdir(mode=0o700, exist_ok=True)
 
     def writer(self, name: str, *, algorithm: str = "sha256", lease: Lease | None = None) -> BlobWriter:
-        """Begin the partial *name*, or go on at its end; `suspend` keeps what is there. Raises InvalidInput."""
+        """Begin the draft *name*, or go on at its end; `suspend` keeps what is there. Raises InvalidInput."""
         return BlobWriter(self._path(name), self._placer(lease), algorithm, resume=True)
 
-    def find(self, name: str) -> Partial:
+    def find(self, name: str) -> Draft:
         """What is there of *name*. Raises NoSuchBlob, InvalidInput."""
         try:
             state = self._path(name).stat()
         except FileNotFoundError:
-            raise NoSuchBlob(f"no such partial blob: {name}") from None
-        return Partial(name, state.st_size, max(0.0, time.time() - state.st_mtime))
+            raise NoSuchBlob(f"no such draft: {name}") from None
+        return Draft(name, state.st_size, max(0.0, time.time() - state.st_mtime))
 
     def open_file(self, name: str) -> io.FileIO:
         """What is there of *name*, to be read while more arrives; it stays readable when it becomes a blob.
@@ -62,11 +62,11 @@ class Partials:
         try:
             return io.FileIO(os.open(self._path(name), os.O_RDONLY | os.O_NOFOLLOW | os.O_CLOEXEC))
         except FileNotFoundError:
-            raise NoSuchBlob(f"no such partial blob: {name}") from None
+            raise NoSuchBlob(f"no such draft: {name}") from None
 
-    def list(self) -> tuple[Partial, ...]:
+    def list(self) -> tuple[Draft, ...]:
         """All of them, in no order."""
-        found: list[Partial] = []
+        found: list[Draft] = []
         for entry in self._folder.iterdir():
             with suppress(InvalidInput, NoSuchBlob):  # gone meanwhile, or not ours
                 found.append(self.find(entry.name))
@@ -78,5 +78,5 @@ class Partials:
 
     def _path(self, name: str) -> Path:
         if not _NAME.match(name):
-            raise InvalidInput(f"invalid name of a partial blob: {name[:160]!r}")
+            raise InvalidInput(f"invalid name of a draft: {name[:160]!r}")
         return self._folder / name

@@ -1,0 +1,99 @@
+"""Networks of users: a start with a published port, names a second, and what one container more costs among many.
+
+python -m benchmarks.networks [ROUNDS] [CONTAINERS]
+"""
+
+from __future__ import annotations
+
+import socket
+import statistics
+import subprocess
+import sys
+import tempfile
+import time
+from pathlib import Path
+
+from tests.support.engines import Engine, Havre, Reference, running
+from tests.support.hosts import new_host
+from tests.support.images import busybox_tar
+
+NETWORK = "bench"
+QUERIES = 20_000
+_OUTSTANDING = 32
+_SLEEP = ("busybox", "sleep", "3600")
+
+
+def main() -> None:
+    """Measure both engines in turn, and print a table; the last line is Havre's alone."""
+    rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
+    many = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+    with (
+        tempfile.TemporaryDirectory(prefix="hvbench", ignore_cleanup_errors=True) as folder,
+        new_host() as ours,
+        new_host() as theirs,
+    ):
+        engines = (Havre(ours, Path(folder, "h")), Reference(theirs, Path(folder, "r")))
+        with running(engines[0]), running(engines[1]):
+            for engine in engines:
+                engine.docker("import", "-", "busybox", stdin=busybox_tar(), check=True)
+                engine.out("network", "create", NETWORK)
+                engine.out("run", "-d", "--name", "web", "--network", NETWORK, *_SLEEP)
+            print("| measure | Havre | reference | ratio |\n|---|---|---|---|", flush=True)
+            starts = [[start_s(engine, 9000) for engine in engines] for _ in range(rounds)]
+            _print("start on a network of one's own with a port", starts, "ms")
+            names = [[names_a_second(engine) for engine in engines] for _ in range(3)]
+            _print("names of neighbours a second, from inside", names, "")
+            crowd(engines[0], many, rounds)
+
+
+def start_s(engine: Engine, port: int) -> float:
+    """Seconds that a start takes; the container is made before and removed after."""
+    container = engine.out("create", "--network", NETWORK, "-p", f"{port}:80", *_SLEEP)
+    begun = time.perf_counter()
+    engine.api().post(f"/containers/{container}/start")
+    spent = time.perf_counter() - begun
+    engine.out("rm", "-f", container)
+    return spent
+
+
+def names_a_second(engine: Engine) -> float:
+    """Answers a second to questions for a neighbour's name, asked by a program in the container's namespace."""
+    pid = engine.out("inspect", "-f", "{{.State.Pid}}", "web")
+    asking = ["nsenter", "-t", pid, "-n", sys.executable, "-m", "benchmarks.networks", "--ask"]
+    done = subprocess.run(asking, check=True, capture_output=True, text=True)
+    return float(done.stdout)
+
+
+def crowd(engine: Engine, many: int, rounds: int) -> None:
+    """What a start costs with few and with *many* neighbours that publish ports."""
+    few = statistics.median(start_s(engine, 9000) for _ in range(rounds))
+    for number in range(many):
+        engine.out("run", "-d", "--network", NETWORK, "-p", f"{10000 + number}:80", *_SLEEP)
+    crowded = statistics.median(start_s(engine, 9000) for _ in range(rounds))
+    print(f"| the same start, alone and among {many} | {few * 1000:.1f} ms | {crowded * 1000:.1f} ms |", end="")
+    print(f" {crowded / few:.2f} |")
+
+
+def ask() -> None:
+    """Ask for the name `web` and print the answers a second."""
+    question = b"\x01\0\0\1\0\0\0\0\0\0" + b"\x03web\0" + b"\0\1\0\1"
+    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
+        door.connect(("127.0.0.11", 53))
+        door.settimeout(5)
+        begun = time.perf_counter()
+        for number in range(QUERIES + _OUTSTANDING):
+            if number >= _OUTSTANDING:
+                door.recv(512)
+            if number < QUERIES:
+                door.send((number & 0xFFFF).to_bytes(2, "big") + question)
+        print(QUERIES / (time.perf_counter() - begun))
+
+
+def _print(name: str, rounds: list[list[float]], unit: str) -> None:
+    ours, theirs = (statistics.median(each) for each in zip(*rounds, strict=True))
+    shown = [f"{value * 1000:.1f} ms" if unit else f"{value:,.0f}" for value in (ours, theirs)]
+    print(f"| {name} | {shown[0]} | {shown[1]} | {ours / theirs:.2f} |", flush=True)
+
+
+if __name__ == "__main__":
+    ask() if "--ask" in sys.argv else main()

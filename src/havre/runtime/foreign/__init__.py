@@ -1,0 +1,1 @@
+"""Containers that another OCI runtime makes (runc, crun), under a shim of ours."""
