@@ -16,6 +16,7 @@ from havre.api.request import Body, ClientGone, Request
 from havre.api.response import Answer, Heads, Hijack, Response, Stream, as_error
 from havre.api.status import MalformedRequest
 from havre.base.errors import HavreError
+from havre.base.exhaustion import exhaustion
 from havre.base.tasks import Tasks
 
 HEAD_DEADLINE_S: Final = 30.0
@@ -276,9 +277,11 @@ class Connection(asyncio.Protocol):
         self._unwatch()
         self._task_endless = False
         self.state = State.GONE
-        taken = await take_socket(self._transport)
+        with exhaustion("taking over a connection"):
+            taken = await take_socket(self._transport)
         try:
-            await answer.take(taken, early)
+            with exhaustion("handing over a connection"):
+                await answer.take(taken, early)
         except BaseException:
             taken.close()
             raise

@@ -18,6 +18,7 @@ from havre.api.status import status_of
 from havre.api.tls import TLSProtocol
 from havre.api.versions import negotiate, split_version
 from havre.base.errors import HavreError, NotFound, Unavailable
+from havre.base.exhaustion import exhaustion
 from havre.base.tasks import Tasks
 
 CONNECTIONS: Final = 1000
@@ -144,8 +145,9 @@ class Server:
     async def _later(self, request: Request) -> Answer:
         try:
             await asyncio.shield(self._router)
-            answer = self._get_route(request).handler(request)
-            return answer if isinstance(answer, Response) else await answer
+            with exhaustion(f"{request.method} {request.path}"):
+                answer = self._get_route(request).handler(request)
+                return answer if isinstance(answer, Response) else await answer
         except Exception as error:  # noqa: BLE001  the outermost loop of a request
             return self._told(request, error)
 
@@ -158,7 +160,8 @@ class Server:
 
     async def _awaited(self, request: Request, answer: Awaitable[Answer]) -> Answer:
         try:
-            return await answer
+            with exhaustion(f"{request.method} {request.path}"):
+                return await answer
         except Exception as error:  # noqa: BLE001  the outermost loop of a request
             return self._told(request, error)
 

@@ -8,6 +8,8 @@ from concurrent.futures import ThreadPoolExecutor
 from contextlib import suppress
 from typing import ParamSpec, TypeVar, cast
 
+from havre.base.errors import HavreError
+
 _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _THREADS = 16
@@ -75,5 +77,9 @@ class Tasks:
 
     def _ended(self, task: asyncio.Task[None]) -> None:
         self._running.discard(task)
-        if not task.cancelled() and (error := task.exception()) is not None:
+        if task.cancelled() or (error := task.exception()) is None:
+            return
+        if isinstance(error, HavreError):  # what went wrong is known: where it was noticed says nothing more
+            _log.error("task %s failed: %s", task.get_name(), error.message)
+        else:
             _log.error("task %s failed", task.get_name(), exc_info=error)

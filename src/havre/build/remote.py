@@ -10,8 +10,9 @@ import urllib.request
 from pathlib import Path
 from typing import Final
 
+from havre.base.exhaustion import exhaustion
 from havre.build.model import BuildFailed
-from havre.content.space import Reserve, exhaustion
+from havre.content.space import Reserve
 
 _SCHEMES: Final = ("http://", "https://")
 _GIT: Final = ("git://", "git@", "ssh://")

@@ -6,8 +6,8 @@ from pathlib import Path
 import msgspec
 
 from havre.base.atomic import write_file
+from havre.base.exhaustion import exhaustion
 from havre.content.errors import DamagedBlob
-from havre.content.space import exhaustion
 from havre.oci.descriptor import OCI_INDEX, Descriptor
 from havre.oci.manifest import Index
 

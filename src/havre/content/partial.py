@@ -8,9 +8,10 @@ from types import TracebackType
 from typing import Self
 
 from havre.base.atomic import sync_folder
+from havre.base.exhaustion import exhaustion
 from havre.content.errors import DigestMismatch
 from havre.content.ingest import Stored
-from havre.content.space import Reserve, exhaustion
+from havre.content.space import Reserve
 from havre.oci.digest import Digest
 
 _DOING = "storing a blob"

@@ -1,29 +1,13 @@
-"""A disk that runs full: the reserve that is kept back, and the meaning given to the kernel's answers."""
+"""A disk that runs full: the reserve that is kept back."""
 
 import errno
 import os
-from collections.abc import Iterator
-from contextlib import contextmanager
 
 from havre.base.errors import ResourceExhausted
 from havre.kernel.files import begin_writeback
 
 _RESERVE_BYTES = 64 << 20
 _CHECK_EVERY_BYTES = 8 << 20
-_EXHAUSTED = frozenset({errno.ENOSPC, errno.EDQUOT, errno.EMFILE, errno.ENFILE, errno.ENOMEM})
-
-
-@contextmanager
-def exhaustion(doing: str) -> Iterator[None]:
-    """Inside, "no space, quota, handles or memory" is raised as ResourceExhausted, with what was being done."""
-    try:
-        yield
-    except MemoryError as error:
-        raise ResourceExhausted(f"{doing}: out of memory") from error
-    except OSError as error:
-        if error.errno not in _EXHAUSTED:
-            raise
-        raise ResourceExhausted(f"{doing}: {os.strerror(error.errno)}") from error
 
 
 class Reserve:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 from havre.base.atomic import sync_folder, write_file
 from havre.base.errors import InvalidInput
+from havre.base.exhaustion import exhaustion
 from havre.content.awaited import Awaited
 from havre.content.drafts import Drafts
 from havre.content.errors import DigestMismatch, NoSuchBlob
@@ -17,7 +18,6 @@ from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
 from havre.content.partial import PartialBlob
 from havre.content.reader import BlobReader, Readable
-from havre.content.space import exhaustion
 from havre.kernel.files import syncfs
 from havre.oci.digest import Digest
 

@@ -46,12 +46,15 @@ def probe_command(config: Config) -> tuple[str, ...]:
     return tuple(test[1:]) if test[0] == "CMD" else ()
 
 
-def judged(health: Health, result: ProbeResult, check: Healthcheck, started_ns: int) -> Health:
-    """*health* after one more answer. A failure within the start period of one that was never well does not count."""
+def judged(health: Health, result: ProbeResult, check: Healthcheck, age_ns: int) -> Health:
+    """*health* after one more answer, asked for at *age_ns* of the container.
+
+    A failure within the start period of one that was never well does not count.
+    """
     log = (*health.log, result)[-_MAX_LOG:]
     if result.code == 0:
         return Health(status=HEALTHY, streak=0, log=log)
-    if health.status == STARTING and result.start_ns - started_ns < check.start_period:
+    if health.status == STARTING and age_ns < check.start_period:
         return Health(status=STARTING, streak=health.streak, log=log)
     streak = health.streak + 1
     gone = streak >= (check.retries or _DEFAULT_RETRIES)

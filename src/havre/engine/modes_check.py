@@ -75,7 +75,7 @@ def _check_ports(host: HostConfig) -> None:
         for binding in bindings or ():
             if binding.host_port and not re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?", binding.host_port, re.ASCII):
                 raise InvalidInput(f'invalid port specification: "{binding.host_port[:64]}"')
-        if not re.fullmatch(r"[0-9]{1,5}(-[0-9]{1,5})?(/(tcp|udp|sctp))?", port, re.ASCII):
+        if not re.fullmatch(r"[0-9]{1,5}(/(tcp|udp|sctp))?", port, re.ASCII):
             raise InvalidInput(f'invalid port specification: "{port[:64]}"')
         parse_ports(port)
         check_bindings(bindings or ())

@@ -3,6 +3,8 @@
 import asyncio
 import contextlib
 import socket
+import time
+from collections.abc import Callable
 from typing import Final
 
 from msgspec.structs import replace
@@ -53,16 +55,18 @@ class Probes:
     async def _watch(self, container: Container, shim: Shim, check: Healthcheck, command: tuple[str, ...]) -> None:
         if container.record.health is None:
             self._parts.change(container, replace(container.record, health=Health()))
+        age_ns = _age_since(container.record.started_ns)
         while container.shim is shim:
-            age_ns = clock.now_ns() - container.record.started_ns
             try:
-                async with asyncio.timeout(interval_s(container.record.health or Health(), check, age_ns)):
+                async with asyncio.timeout(interval_s(container.record.health or Health(), check, age_ns())):
                     await container.stopped.wait()
             except TimeoutError:
                 if container.shim is shim and container.record.state is State.RUNNING:
-                    await self._probe_once(container, shim, check, command)
+                    await self._probe_once(container, shim, check, command, age_ns())
 
-    async def _probe_once(self, container: Container, shim: Shim, check: Healthcheck, command: tuple[str, ...]) -> None:
+    async def _probe_once(
+        self, container: Container, shim: Shim, check: Healthcheck, command: tuple[str, ...], age_ns: int
+    ) -> None:
         started_ns = clock.now_ns()
         try:
             code, output = await self._run(container, shim, timeout_s(check), command)
@@ -73,7 +77,7 @@ class Probes:
             return  # it ended meanwhile: the answer is about nobody
         result = ProbeResult(start_ns=started_ns, end_ns=clock.now_ns(), code=code, output=output)
         before = record.health or Health()
-        health = judged(before, result, check, record.started_ns)
+        health = judged(before, result, check, age_ns)
         self._parts.change(container, replace(record, health=health))
         if health.status != before.status:
             self._parts.tell(container, f"health_status: {health.status}")
@@ -102,6 +106,12 @@ class Probes:
                 await _end_family(shim, marks)
                 return TIMED_OUT, f"Health check exceeded timeout ({limit_s:g}s): {heard.text()}".removesuffix(": ")
         return code, heard.text()
+
+
+def _age_since(started_ns: int) -> Callable[[], int]:
+    """Tells how old the container is. From now on the monotonic clock counts: the other one may jump."""
+    began_ns = time.monotonic_ns() - max(0, clock.now_ns() - started_ns)
+    return lambda: time.monotonic_ns() - began_ns
 
 
 class _Output:

@@ -19,6 +19,7 @@ from havre.engine.settings import HostConfig, parse_host
 from havre.engine.validate import check_policy
 from havre.kernel.libc import KernelError
 from havre.oci.runtime_spec import PidsLimit, Resources
+from havre.runtime.errors import NoSuchProcess, ShimGone
 from havre.wire.containers import UpdateContainer, UpdateResponse
 
 _CHANGEABLE: Final = (
@@ -44,7 +45,8 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
 
     When it raises, the record says what it said before.
     """
-    wish = parse_host({"HostConfig": {**wanted}})  # type: ignore[typeddict-item]  # a part of it
+    given = parse_host({"HostConfig": {**wanted}})  # type: ignore[typeddict-item]  # a part of it
+    wish = given if parts.facts.block_weight else replace(given, blkio_weight=0)
     shape = parse_shape(wanted, wish)
     async with container.lock:
         if container.gone:
@@ -54,12 +56,14 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
             raise Conflict(
                 f'Cannot update container {record.id}: container is marked for removal and cannot be "update".'
             )
-        warnings = check_wish(record.host, wish, parts.facts)
+        warnings = check_wish(record.host, given, parts.facts)
         host = joined(record.host, wish)
         limits = limits_of(record.host, wish, parts.facts)
         if container.shim is not None and record.alive and limits != Resources():
             try:
                 await container.shim.update(limits)
+            except (ShimGone, NoSuchProcess) as gone:  # nothing is left that could be put back
+                raise Conflict(f"Cannot update container {record.id}: {gone}") from gone
             except (HavreError, KernelError) as refused:
                 await _put_back(container, record.host, wish, parts.facts)
                 raise InternalError(f"Cannot update container {record.id}: {refused}") from refused

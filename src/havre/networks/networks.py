@@ -1,7 +1,6 @@
 """The networks of this host as the engine sees them."""
 
 import asyncio
-import errno
 import logging
 import sqlite3
 import threading
@@ -13,6 +12,7 @@ from pathlib import Path
 from typing import ParamSpec, TypeVar
 
 from havre.base.errors import ResourceExhausted, Unavailable
+from havre.base.exhaustion import EXHAUSTED
 from havre.base.tasks import Tasks
 from havre.networks.creation import NetworkWish
 from havre.networks.firewall import TABLE
@@ -26,7 +26,6 @@ _P = ParamSpec("_P")
 _T = TypeVar("_T")
 _log = logging.getLogger(__name__)
 _SETTLE_S = 0.2
-_USED_UP = {errno.ENOSPC, errno.ENOMEM, errno.EMFILE, errno.ENFILE, errno.EDQUOT, errno.ENOBUFS}
 
 
 @dataclass(frozen=True, slots=True)
@@ -220,7 +219,7 @@ def _translated(function: Callable[_P, _T]) -> Callable[_P, _T]:
         try:
             return function(*args, **kwargs)
         except OSError as error:
-            kind = ResourceExhausted if error.errno in _USED_UP else NetworkFailed
+            kind = ResourceExhausted if error.errno in EXHAUSTED else NetworkFailed
             raise kind(f"failed to set up container networking: {error}") from error
         except sqlite3.Error as error:
             full = error.sqlite_errorcode in {sqlite3.SQLITE_FULL, sqlite3.SQLITE_IOERR}

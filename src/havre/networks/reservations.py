@@ -2,12 +2,15 @@
 
 import errno
 import itertools
+import os
 import socket
 from collections.abc import Iterable, Sequence
 from contextlib import ExitStack
 from dataclasses import dataclass, field
 from pathlib import Path
 
+from havre.base.errors import ResourceExhausted
+from havre.base.exhaustion import EXHAUSTED
 from havre.networks.model import PortBusy, PortWish, PublishedPort
 from havre.networks.relay import Relay
 
@@ -37,6 +40,7 @@ class Reservations:
 
     relay: Relay
     _held: dict[str, list[_Held]] = field(default_factory=dict)
+    _by_number: dict[tuple[int, str], list[PublishedPort]] = field(default_factory=dict)
     _turn: "itertools.count[int]" = field(default_factory=itertools.count)
 
     def close(self) -> None:
@@ -49,7 +53,7 @@ class Reservations:
         with ExitStack() as undo:
             undo.callback(self.release, owner)
             for wish in wishes:
-                self._held.setdefault(owner, []).extend(self._choose(wish, address))
+                self._keep(owner, self._choose(wish, address), address)
             undo.pop_all()
         return tuple(each.port for each in self._held.get(owner, ()))
 
@@ -71,12 +75,16 @@ class Reservations:
     def release(self, owner: str) -> None:
         """Let the ports of *owner* go; an unknown one is no error."""
         for each in self._held.pop(owner, ()):
+            self._by_number[_key(each.port)].remove(each.port)
+            if not self._by_number[_key(each.port)]:
+                del self._by_number[_key(each.port)]
             if each.socket is not None:
                 self.relay.stop(each.socket)
 
     def _keep(self, owner: str, held: list[_Held], address: str) -> None:
         self._held.setdefault(owner, []).extend(held)
         for each in held:
+            self._by_number.setdefault(_key(each.port), []).append(each.port)
             if each.socket is not None:
                 self.relay.serve(each.socket, each.port.protocol, address, each.port.port)
 
@@ -84,14 +92,9 @@ class Reservations:
         refusal: PortBusy | None = None
         for number in self._candidates(wish):
             try:
-                held = self._hold(wish, number, address)
+                return self._hold(wish, number, address)
             except PortBusy as busy:
                 refusal = busy
-                continue
-            for each in held:
-                if each.socket is not None:
-                    self.relay.serve(each.socket, wish.protocol, address, wish.port)
-            return held
         raise refusal or PortBusy(f"no free port in the range {wish.first}-{wish.last}")
 
     def _candidates(self, wish: PortWish) -> Iterable[int]:
@@ -107,13 +110,15 @@ class Reservations:
             for host_ip in wish.host_ips:
                 port = PublishedPort(host_ip, number, wish.protocol, wish.port)
                 shown = f"[{host_ip}]" if ":" in host_ip else host_ip
-                if any(_clash(port, each.port) for each in self._all()):
+                if any(_clash(port, other) for other in self._by_number.get(_key(port), ())):
                     raise PortBusy(f"Bind for {shown}:{number} failed: port is already allocated")
                 try:
                     made.append(_Held(port, _bind(port)))
                 except OSError as error:
                     if error.errno in _ABSENT and host_ip == "::" and len(wish.host_ips) > 1:
                         continue  # a host without IPv6
+                    if error.errno in EXHAUSTED:
+                        raise ResourceExhausted(f"binding port {number}: {os.strerror(error.errno)}") from error
                     target = f"{shown}:{number}:{address}:{wish.port}/{wish.protocol}"
                     reason = _reason(error)
                     raise PortBusy(f"failed to bind host port for {target}: {reason}") from error
@@ -122,9 +127,6 @@ class Reservations:
                     undo.callback(held.close)
             undo.pop_all()
         return made
-
-    def _all(self) -> Iterable[_Held]:
-        return itertools.chain.from_iterable(self._held.values())
 
 
 def host_ips(given: str, default: str) -> Sequence[str]:
@@ -138,9 +140,12 @@ def _reason(error: OSError) -> str:
     return words.get(error.errno or 0, (error.strerror or str(error)).lower())
 
 
+def _key(port: PublishedPort) -> tuple[int, str]:
+    return port.host_port, port.protocol
+
+
 def _clash(one: PublishedPort, other: PublishedPort) -> bool:
-    if (one.host_port, one.protocol) != (other.host_port, other.protocol):
-        return False
+    """Whether two ports of one number and protocol are for the same address."""
     if (":" in one.host_ip) != (":" in other.host_ip):
         return False
     return one.host_ip == other.host_ip or one.host_ip in _ANY or other.host_ip in _ANY

@@ -97,8 +97,8 @@ class WarmPool:
         while self._wanted():
             try:
                 fresh = make_sandbox()
-            except (KernelError, OSError):
-                _log.exception("cannot make a network namespace in advance")
+            except (KernelError, OSError) as failed:
+                _log.warning("cannot make a network namespace in advance: %s", failed)
                 self._pause(_RETRY_S)
                 continue
             with self._changed:

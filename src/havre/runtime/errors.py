@@ -26,7 +26,7 @@ class NoSuchProcess(NotFound):
     """The container or exec session that a request names has ended."""
 
 
-class ShimGone(Unavailable):
+class ShimGone(Conflict):
     """The process that holds the container ended without a word."""
 
 

@@ -271,10 +271,15 @@ class Runtime:
         return ours
 
     def _launcher_spoke(self, channel: Channel, ready: "asyncio.Future[bool]") -> None:
+        while self._one_word(channel, ready):  # all there is, for the reason that Link tells
+            pass
+
+    def _one_word(self, channel: Channel, ready: "asyncio.Future[bool]") -> bool:
+        """Whether the launcher had said something."""
         try:
             _, fds = channel.receive()
         except BlockingIOError:
-            return
+            return False
         except (ChannelClosed, OSError):
             if not ready.done():
                 ready.set_result(False)
@@ -284,12 +289,13 @@ class Runtime:
                 self._launcher = None
                 self._dismiss_spare()
                 self._reap_launcher()
-            return
+            return False
         if fds:
             self._dismiss_spare()
             self._spare = Channel(socket.socket(fileno=fds[0]))
         if not ready.done():
             ready.set_result(True)
+        return True
 
     def _dismiss_spare(self, within_s: float = 0.0) -> None:
         """Let the spare shim go, and wait so long for the end of all that it had prepared."""

@@ -22,8 +22,8 @@ from pathlib import Path
 
 from havre.base.atomic import sync_folder
 from havre.base.errors import InvalidInput
+from havre.base.exhaustion import exhaustion
 from havre.content.reader import Readable
-from havre.content.space import exhaustion
 from havre.kernel.removing import remove_tree
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount

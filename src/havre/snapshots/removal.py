@@ -52,13 +52,20 @@ class Bin:
                 self._thread.start()
 
     def _run(self) -> None:
-        parent = os.open(self._folder, _FOLDER)
+        left: list[str] = []
+        while (name := self._wakes.get()) is not None:
+            left = [each for each in (*left, name) if not self._removed(each, again=each != name)]
+
+    def _removed(self, name: str, *, again: bool) -> bool:
+        """Whether it is gone. What cannot go now (no handle is left, say) is tried behind the next and at the start."""
         try:
-            while (name := self._wakes.get()) is not None:
-                try:
-                    remove_tree(parent, name)
-                except OSError:
-                    # It stays in the bin and is tried again at the next start.
-                    _log.exception("cannot remove %s/%s", self._folder, name)
-        finally:
-            os.close(parent)
+            parent = os.open(self._folder, _FOLDER)
+            try:
+                remove_tree(parent, name)
+            finally:
+                os.close(parent)
+        except OSError as failed:
+            if not again:
+                _log.warning("cannot remove %s/%s now: %s", self._folder, name, failed)
+            return False
+        return True

@@ -12,7 +12,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 
 from havre.base.errors import Conflict
-from havre.content.space import exhaustion
+from havre.base.exhaustion import exhaustion
 from havre.kernel.files import syncfs
 from havre.oci.digest import Digest
 from havre.snapshots import records

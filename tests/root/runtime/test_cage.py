@@ -257,6 +257,11 @@ async def test_digits_are_never_a_name(place: Place) -> None:
     assert (await place.run("id", "-u", user="12")).output == "12\n"
 
 
+def largest_kb(pid: int) -> int:
+    """The most memory that a process has had."""
+    return int(fields(Path(f"/proc/{pid}/status").read_text())["VmHWM"].split()[0])
+
+
 @pytest.mark.parametrize("kind", ["fifo", "folder", "zero", "host", "long", "many"])
 async def test_account_files_that_bite(place: Place, tmp_path: Path, kind: str) -> None:
     """R-18: an answer in good time, and no number from outside."""
@@ -279,11 +284,12 @@ async def test_account_files_that_bite(place: Place, tmp_path: Path, kind: str) 
                 victim.write_bytes(b"a:x\n" * 2_600_000)
             case _:
                 raise AssertionError(kind)
-    began = time.monotonic()
+    began, before = time.monotonic(), largest_kb(place.runtime.launcher_pid)
     assert (await place.run("grep", "^Uid", "/proc/self/status", user="1234")).words[1:] == ["1234"] * 4
     with pytest.raises(StartFailed, match="no matching entries in passwd file"):
         await place.run("id", "-u", user="ann")
     assert time.monotonic() - began < 30  # it does not hang: that is the point
+    assert largest_kb(place.runtime.launcher_pid) - before < 32 << 10
     shutil.rmtree(place.image)
 
 

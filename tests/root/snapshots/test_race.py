@@ -18,7 +18,7 @@ from tests.support.tars import Entry, archive, file, folder, hardlink, symlink
 
 pytestmark = [pytest.mark.root, pytest.mark.soak, pytest.mark.timeout(600)]
 
-SECONDS = float(os.environ.get("HAVRE_SOAK_SECONDS", "20"))
+SECONDS = float(os.environ.get("HAVRE_SOAK_SECONDS", "60"))
 
 
 RENAME_EXCHANGE = 2

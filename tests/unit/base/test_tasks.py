@@ -7,6 +7,7 @@ import threading
 import pytest
 
 from havre.base import tasks
+from havre.base.errors import ResourceExhausted
 from havre.base.tasks import Tasks, in_thread
 
 
@@ -109,6 +110,18 @@ async def test_a_failure_is_logged_with_its_name_and_ends_one_task_only(caplog: 
     await living
     await asyncio.sleep(0)
     assert not owner._running
+
+
+async def test_what_is_known_is_told_in_a_sentence(caplog: pytest.LogCaptureFixture) -> None:
+    owner = Tasks()
+
+    async def fail() -> None:
+        raise ResourceExhausted("the disk is full")
+
+    await asyncio.wait([owner.start(fail(), name="failing")])
+    await asyncio.sleep(0)
+    assert [record.getMessage() for record in caplog.records] == ["task failing failed: the disk is full"]
+    assert not caplog.records[0].exc_info
 
 
 async def test_an_end_in_order_and_a_cancellation_are_not_logged(caplog: pytest.LogCaptureFixture) -> None:

@@ -9,8 +9,8 @@ from havre.oci.image_config import Healthcheck
 NS = 1_000_000_000
 
 
-def answer(code: int, at_s: float = 100.0) -> ProbeResult:
-    return ProbeResult(start_ns=int(at_s * NS), end_ns=int(at_s * NS) + 1, code=code)
+def answer(code: int) -> ProbeResult:
+    return ProbeResult(start_ns=100 * NS, end_ns=100 * NS + 1, code=code)
 
 
 @pytest.mark.parametrize(
@@ -42,11 +42,11 @@ def test_three_failures_in_a_row_are_bad_and_one_success_is_good() -> None:
 
 def test_failures_in_the_start_period_do_not_count_until_it_was_well_once() -> None:
     check = Healthcheck(start_period=60 * NS, retries=1)
-    young = judged(Health(), answer(1, 30), check, 0)
+    young = judged(Health(), answer(1), check, 30 * NS)
     assert (young.status, young.streak) == ("starting", 0)
-    assert judged(young, answer(1, 61), check, 0).status == "unhealthy"
-    well = judged(young, answer(0, 31), check, 0)
-    assert judged(well, answer(1, 32), check, 0).status == "unhealthy"
+    assert judged(young, answer(1), check, 61 * NS).status == "unhealthy"
+    well = judged(young, answer(0), check, 31 * NS)
+    assert judged(well, answer(1), check, 32 * NS).status == "unhealthy"
 
 
 def test_times() -> None:

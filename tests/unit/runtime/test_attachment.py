@@ -98,7 +98,7 @@ def test_who_reads_nothing_is_dropped(scene: Scene, monkeypatch: pytest.MonkeyPa
     scene.attachment.put(1, bytes(4 << 20))
     scene.turn(lambda: scene.ends)
     assert scene.ends == [False]
-    assert scene.streams.events == ["left", "drained"]
+    assert scene.streams.events == ["left", "input ended", "drained"]
 
 
 def test_input_waits_for_the_program(scene: Scene) -> None:
@@ -143,3 +143,15 @@ def test_keys() -> None:
     assert scene.ends == [True]
     assert scene.streams.taken == b"ab"
     scene.close()
+
+
+def test_who_is_found_to_be_gone_while_it_is_written_to_has_ended_its_input(scene: Scene) -> None:
+    scene.client.close()
+    scene.attachment.put(1, b"for nobody")
+    assert scene.streams.events == ["left", "input ended"]
+    assert scene.ends == [False]
+
+
+def test_a_client_that_is_handed_over_keeps_its_input(scene: Scene) -> None:
+    scene.attachment.close(shut=False)
+    assert scene.streams.events == ["left"]

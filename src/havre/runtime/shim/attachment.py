@@ -114,6 +114,7 @@ class Attachment:
         if self._closed:
             return
         self._closed = True
+        input_lost, self._reading = self._reading and shut, False
         self._loop.forget(self._fd)
         self._loop.cancel(self._timer)
         self.pending = b""
@@ -122,6 +123,8 @@ class Attachment:
                 self._socket.shutdown(socket.SHUT_RDWR)
         self._socket.close()
         self._process.left(self)
+        if input_lost:
+            self._process.input_ended(self)
         self._ended(self._by_keys)
 
     def _watch(self) -> None:
