@@ -11,7 +11,7 @@ from pathlib import Path
 
 from msgspec.structs import replace
 
-from havre.base.errors import HavreError
+from havre.base.errors import Conflict, HavreError
 from havre.engine.events import Events
 from havre.engine.host import HostFacts
 from havre.engine.parts import Parts, Settings
@@ -318,7 +318,9 @@ class FakeNetworks:
         return self._put(replace(before, endpoints=left))
 
     async def rename(self, sandbox_id: str, names: Mapping[str, tuple[str, ...]]) -> Attachment:
-        before = self.attached[sandbox_id]
+        before = self.attached.get(sandbox_id)
+        if before is None:
+            raise Conflict(f"sandbox {sandbox_id} has no network namespace of its own")
         endpoints = tuple(replace(each, names=names.get(each.network_id, each.names)) for each in before.endpoints)
         return self._put(replace(before, endpoints=endpoints))
 

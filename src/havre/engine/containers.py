@@ -56,8 +56,6 @@ class Containers:
             raise InvalidInput("Neither old nor new names may be empty")
         parts = self._parts
         container = parts.roster.get(ref)
-        if name.removeprefix("/") == container.name:
-            raise InvalidInput("Renaming a container with the same name as its current name")
         try:
             new_name = names.parse_name(name)
         except InvalidInput as wrong:
@@ -66,18 +64,20 @@ class Containers:
             if container.gone:
                 raise NoSuchContainer(f"No such container: {ref}")
             old_name = container.name
+            if new_name == old_name:
+                raise InvalidInput("Renaming a container with the same name as its current name")
             try:
                 parts.roster.reserve(new_name, container.id)
             except NameTaken as taken:
                 raise NameTaken(f"Error when allocating new name: {taken.message}") from None
-            renamed = replace(container.record, name=new_name)
-            try:
-                await parts.records.save(renamed)
-            except BaseException:
-                parts.roster.release(new_name, container.id)
-                _ = parts.records.save(container.record)
-                raise
+            # In memory first: what happens to the container while the disk is waited for is then written with it.
             parts.keep(container, replace(container.record, name=new_name))
+            try:
+                await parts.records.save(container.record)
+            except BaseException:
+                parts.change(container, replace(container.record, name=old_name))
+                parts.roster.release(new_name, container.id)
+                raise
             parts.roster.release(old_name, container.id)
             await tell_names(parts, container)
         parts.tell(container, "rename", oldName=f"/{old_name}")

@@ -44,9 +44,8 @@ async def remove_link(parts: Parts, ref: str) -> None:
         kept = [link for link in record.host.links or () if _split(link)[1] != alias]
         if len(kept) == len(record.host.links or ()):
             raise NoSuchContainer(f"No such link: {ref}")
-        changed = replace(record, host=replace(record.host, links=kept or None))
-        await parts.records.save(changed)
-        parts.keep(container, replace(container.record, host=changed.host))
+        parts.keep(container, replace(record, host=replace(record.host, links=kept or None)))
+        await parts.records.save(container.record)
 
 
 def shown_links(parts: Parts, record: Record) -> list[str] | None:

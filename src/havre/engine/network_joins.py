@@ -77,7 +77,12 @@ async def tell_names(parts: Parts, container: Container) -> None:
         for each in attachment.endpoints
         if each.network_name in wishes
     }
-    parts.change(container, replace(record, attachment=await parts.networks.rename(record.id, names)))
+    try:
+        renamed = await parts.networks.rename(record.id, names)
+    except Conflict:
+        return  # it has ended meanwhile, and is found by no name
+    if container.record.alive:
+        parts.change(container, replace(container.record, attachment=renamed))
 
 
 def agreed(record: Record, attachment: Attachment | None) -> Record:
@@ -127,5 +132,5 @@ async def _keep(parts: Parts, container: Container, record: Record) -> None:
     """Durably; what happened to the container meanwhile stays true."""
     now = container.record
     kept = replace(now, endpoints=record.endpoints, attachment=record.attachment if now.alive else now.attachment)
-    await parts.records.save(kept)
     parts.keep(container, kept)
+    await parts.records.save(kept)

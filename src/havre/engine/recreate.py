@@ -57,8 +57,8 @@ async def _put(parts: Parts, container: Container, wanted: Record) -> None:
         try:
             await parts.records.save(container.record)
         except BaseException:
-            parts.keep(container, record)
-            _ = parts.records.save(record)
+            now = container.record
+            parts.change(container, replace(now, config=record.config, host=record.host, mounts=record.mounts))
             raise
 
 

@@ -146,7 +146,7 @@ class Networks:
         return await asyncio.shield(self._call(self._opened().board.disconnect, sandbox_id, network_id, wishes))
 
     async def rename(self, sandbox_id: str, names: Mapping[str, tuple[str, ...]]) -> Attachment:
-        """Let an attached sandbox be found by other names: *names* by the id of the network."""
+        """Let an attached sandbox be found by other names: *names* by the id of the network. Raises Conflict."""
         return await self._call(self._opened().board.rename, sandbox_id, names)
 
     async def reconcile(self, live: Collection[str]) -> Reconciled:

@@ -278,6 +278,30 @@ async def test_renaming(bench: Bench) -> None:
     await bench.make("one")  # the old name is free
 
 
+async def test_the_same_renaming_twice_at_once(bench: Bench) -> None:
+    await bench.make("one")
+    both = (bench.things.rename("one", "two") for _ in range(2))
+    results = await asyncio.gather(*both, return_exceptions=True)
+    assert results.count(None) == 1
+    with pytest.raises(Conflict):
+        await bench.make("two")
+
+
+async def test_an_end_during_a_renaming_stays_an_end(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    identifier = await bench.started("web")
+    rename = bench.rooms.networks.rename
+
+    async def after_the_end(sandbox_id: str, names: dict[str, tuple[str, ...]]) -> object:
+        bench.shim(identifier).end(3)
+        await bench.rooms.parts.roster.get(identifier).stopped.wait()
+        return await rename(sandbox_id, names)
+
+    monkeypatch.setattr(bench.rooms.networks, "rename", after_the_end)
+    await bench.things.rename("web", "other")
+    await bench.settled(identifier)
+    assert (await bench.state("other"))["Status"] == "exited"
+
+
 async def test_finding_by_prefix(bench: Bench) -> None:
     made = [await bench.make(f"n{number}") for number in range(40)]
     with pytest.raises(NotFound, match=r"^No such container: zz$"):
