@@ -41,8 +41,21 @@ def havre(module_host: Host, tmp_path_factory: pytest.TempPathFactory, rootfs_ta
         yield engine
 
 
+@pytest.fixture(scope="module")
+def reference(dockerd: Reference) -> Iterator[Reference]:
+    """Debian's dockerd with the image `busybox` and nothing else, also after this module."""
+    yield dockerd
+    dockerd.remove_all()
+    kept = {"busybox:latest", *dockerd.out("images", "-q", "--no-trunc", "busybox:latest").split()}
+    names = dockerd.out("images", "--format", "{{.Repository}}:{{.Tag}}").split()
+    if others := {*names, *dockerd.out("images", "-aq", "--no-trunc").split()} - kept - {"<none>:<none>"}:
+        dockerd.docker("rmi", "-f", *others)  # one goes with another: what is gone already is no error
+    for noun in ("image", "network", "volume"):
+        dockerd.docker(noun, "prune", "-f", check=True)
+
+
 @pytest.fixture(scope="session")
-def reference(tmp_path_factory: pytest.TempPathFactory, rootfs_tar: bytes) -> Iterator[Reference]:
+def dockerd(tmp_path_factory: pytest.TempPathFactory, rootfs_tar: bytes) -> Iterator[Reference]:
     """Debian's dockerd for the whole run, with the image `busybox`."""
     with new_host() as host:
         engine = Reference(host, tmp_path_factory.mktemp("ref"))
