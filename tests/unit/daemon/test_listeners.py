@@ -147,5 +147,5 @@ def test_nothing_stays_open_when_one_of_several_fails(tmp_path: Path) -> None:
     before = set(os.listdir("/proc/self/fd"))
     with pytest.raises(HavreError):
         open_listeners(load_config(["-H", f"unix://{tmp_path}/a.sock", "-H", "npipe://x"]))
-    assert set(os.listdir("/proc/self/fd")) == before
+    assert set(os.listdir("/proc/self/fd")) <= before  # what earlier tests left may go meanwhile
     assert not (tmp_path / "a.sock").exists()
