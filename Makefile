@@ -5,7 +5,7 @@ PYTHON := $(VENV)/bin/python
 APT_RUN := busybox-static iproute2 nftables libnftables1 tini
 APT_TEST := $(APT_RUN) docker.io docker-compose docker-registry apache2-utils umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
 
-.PHONY: help install hello test unit root conformance check format bench bench-all soak vm clean
+.PHONY: help install hello test again unit root conformance check format bench bench-all soak vm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -17,6 +17,9 @@ hello: $(VENV)/.installed ## install Havre and run the first container
 
 test: $(VENV)/.tested ## install what the tests need and run them all
 	$(PYTHON) -m pytest -m "not soak"
+
+again: $(VENV)/.tested ## the few tests that failed in the last run, each once more
+	$(PYTHON) -m tests.again
 
 unit: $(VENV)/.tested ## the tests that need no root
 	$(PYTHON) -m pytest tests/unit tests/architecture
