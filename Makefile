@@ -4,6 +4,7 @@ VENV := .venv
 PYTHON := $(VENV)/bin/python
 APT_RUN := busybox-static iproute2 nftables libnftables1 tini
 APT_TEST := $(APT_RUN) docker.io docker-compose docker-registry apache2-utils umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
+APT_BENCH := $(APT_TEST) dnsperf
 
 .PHONY: help install hello test again unit root conformance check format bench bench-all soak vm clean
 
@@ -52,6 +53,7 @@ bench: $(VENV)/.tested ## Havre and the reference engine, interleaved in one run
 	$(PYTHON) -m benchmarks.run
 
 bench-all: bench ## further: files, logs, networks, images, the registry, builds, applications; an hour
+	scripts/setup $(VENV) "$(APT_BENCH)" ".[fast,dev]"
 	for each in files output networks images registry builds applications; do $(PYTHON) -m benchmarks.$$each || exit; done
 
 clean: ## forget what was built
