@@ -19,8 +19,6 @@ NOT_YET = frozenset(
     ]
 )  # fmt: skip
 FLAGS_NOT_YET = {
-    "container create": {"use-api-socket"},
-    "container run": {"use-api-socket"},
     "image history": {"platform"},
     "image inspect": {"platform"},
     "image ls": {"tree"},
