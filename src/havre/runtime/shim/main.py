@@ -27,7 +27,7 @@ def serve(fd: int, tools: Tools, *, ahead: bool) -> None:
     os.setsid()
     signal(SIGCHLD, SIG_DFL)
     _set_name(b"havre-shim")
-    keep(lambda keeper, held: _Worker(tools, keeper, ahead=ahead).run(held), Held([fd], 1, b""))
+    keep(lambda keeper, held: _Worker(tools, keeper, ahead=ahead).run(held), fd)
 
 
 class _Worker:
