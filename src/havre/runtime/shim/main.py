@@ -12,6 +12,7 @@ from havre.runtime.messages import decode_memory, encode
 from havre.runtime.shim.container import Container, Tools, prepared
 from havre.runtime.shim.keeper import Held, Keeper, keep
 from havre.runtime.shim.loop import Loop
+from havre.runtime.shim.rehearsal import rehearse
 from havre.runtime.shim.server import Server
 
 _SIGKILL = 9
@@ -63,6 +64,7 @@ class _Worker:
             set_parent_death_signal(_SIGKILL)  # without its keeper it is of no use
             self._container.cradle = prepared(self._tools, self._keeper.reap)
             self._container.on_launch = self._taken
+            rehearse(self._loop)
         else:
             _set_name(_WORKER)
         self._server.add(Channel(socket(fileno=fd)))
