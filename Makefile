@@ -26,7 +26,7 @@ unit: $(VENV)/.tested ## the tests that need no root
 	$(PYTHON) -m pytest tests/unit tests/architecture
 
 root: $(VENV)/.tested ## the tests with real namespaces, cgroups and containers
-	$(PYTHON) -m pytest tests/root tests/cli -m "not soak"
+	$(PYTHON) -m pytest tests/root tests/course -m "not soak"
 
 conformance: $(VENV)/.tested ## the same requests to Havre and to the reference engine
 	$(PYTHON) -m pytest tests/conformance
