@@ -53,9 +53,11 @@ def with_files(
         listed = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
         for library in re.findall(r"(/\S+) \(0x", listed):
             found[library.removeprefix("/")] = Path(library).read_bytes()
-    buffer = io.BytesIO(busybox_tar())
-    buffer.seek(0)
-    with tarfile.open(fileobj=buffer, mode="a") as archive:
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive, tarfile.open(fileobj=io.BytesIO(busybox_tar())) as base:
+        for member in base:
+            if member.name not in found:  # dockerd takes no name twice
+                archive.addfile(member, base.extractfile(member) if member.isreg() else None)
         for name, data in found.items():
             executable = data[:2] in {b"#!", b"\x7fE"} or ".so" in name
             _add(archive, name, data=data, mode=0o755 if executable else 0o644)
