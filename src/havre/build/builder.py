@@ -7,12 +7,13 @@ from dataclasses import dataclass
 from havre.base.errors import InvalidInput, NotSupported
 from havre.base.tasks import in_thread
 from havre.build.cache import Cache
-from havre.build.context import Context, Contexts
+from havre.build.context import REMOTES, Context, Contexts
 from havre.build.dockerfile.ignore import IGNORE_FILE, Ignore
 from havre.build.dockerfile.parser import decode, parse
 from havre.build.dockerfile.program import read_document
 from havre.build.dockerfile.scope import Platforms, unused_args, unused_args_warning
-from havre.build.graph import Graph
+from havre.build.fetching import Fetching
+from havre.build.graph import Graph, named_contexts
 from havre.build.images import LoadedImage, State, load_image, make_image
 from havre.build.including import with_included
 from havre.build.layers import Workshop
@@ -81,7 +82,10 @@ class Builder:
 
     def _context(self, body: AsyncIterator[bytes], wishes: BuildWishes) -> AbstractAsyncContextManager[Context]:
         contexts = self._rooms.contexts
-        return contexts.remote(wishes.remote) if wishes.remote else contexts.received(body, sent_contexts(wishes))
+        if not wishes.remote:
+            return contexts.received(body, sent_contexts(wishes))
+        keeps = (wishes.args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR") or "") in {"1", "true"}
+        return contexts.remote(wishes.remote, wishes.lent, keep_git_dir=keeps)
 
     @staticmethod
     def _plan(context: Context, wishes: BuildWishes) -> _Read:
@@ -120,13 +124,17 @@ class _Build:
             images = await self._images(read.needed, arrival)
             graph = read.planner.graph(read.needed, {key: image.config for key, image in images.items()})
             await self._check(read, graph)
+            for name in named_contexts(graph) - self._context.named.keys():
+                if (place := self._wishes.contexts.get(name, "")).startswith(REMOTES):
+                    fetched = self._rooms.contexts.remote(place, self._wishes.lent)
+                    self._context.named[name] = await undo.enter_async_context(fetched)
             materials = Materials(
                 workshop=Workshop(self._rooms.trees, arrival, self._hold),
                 cache=self._rooms.cache,
                 runner=self._rooms.runner,
                 folders=self._rooms.folders,
                 context=self._context,
-                fetch=lambda wanted, checksum: undo.enter_async_context(self._rooms.contexts.fetched(wanted, checksum)),
+                fetching=Fetching(self._rooms.contexts, self._wishes.lent, undo),
                 images=images,
             )
             try:

@@ -2,6 +2,7 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from havre.base.errors import InvalidInput
 from havre.build.dockerfile.errors import Location
@@ -39,6 +40,17 @@ class StepLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lent:
+    """What the client lends for fetching: secrets by id, and the socket of an ssh agent or empty."""
+
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    agent: str = ""
+
+
+NOTHING_LENT: Final = Lent()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildWishes:
     """What the client wants besides the files.
 
@@ -71,6 +83,11 @@ class BuildWishes:
     source_date_epoch_s: int | None = None
     rewrite_timestamps: bool = False
     hostname: str = ""
+
+    @property
+    def lent(self) -> Lent:
+        """What is lent for fetching."""
+        return Lent(secrets=self.secrets, agent=self.ssh_agents.get("default", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

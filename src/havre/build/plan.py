@@ -21,6 +21,7 @@ from havre.build.dockerfile.origins import (
     named_origins,
 )
 from havre.build.dockerfile.program import read_trigger
+from havre.build.dockerfile.remotes import check_sources
 from havre.build.dockerfile.scope import (
     PREDEFINED_ARGS,
     GlobalArgs,
@@ -245,8 +246,10 @@ class _StagePlanner:
             case typed.Run():
                 return self._run(instruction, settings)
             case typed.Copy():
+                check_sources(instruction)
                 return self._copy(instruction, settings)
             case typed.Add():
+                check_sources(instruction)
                 return self._add_files(instruction, settings)
             case typed.Workdir():
                 path = resolve_workdir(settings.process.working_dir, instruction.path)

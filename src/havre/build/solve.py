@@ -18,6 +18,7 @@ from havre.base.tasks import in_thread
 from havre.build.cache import Cache, CacheRecord, record_of
 from havre.build.context import Context
 from havre.build.dockerfile.origins import ContextOrigin, EmptyOrigin, ImageOrigin, StageOrigin
+from havre.build.fetching import Fetching
 from havre.build.graph import (
     CopyOperation,
     FolderOperation,
@@ -47,7 +48,6 @@ from havre.build.model import (
     Tree,
 )
 from havre.build.mounts import CacheFolders
-from havre.build.remote import is_address, is_git, name_of
 from havre.build.seams import Runner
 from havre.build.steps.commands import Running
 from havre.build.steps.files import Copying, Place
@@ -68,7 +68,7 @@ class Materials:
     runner: Runner
     folders: CacheFolders
     context: Context
-    fetch: Callable[[Mapping[str, str], str], Awaitable[Context]]
+    fetching: Fetching
     images: Mapping[tuple[str, str], LoadedImage]
 
 
@@ -250,18 +250,9 @@ class _Stage:
                 return key, partial(self._in_thread, key, step, state, work)
 
     async def _copying(self, operation: CopyOperation, place: Place) -> Copying:
-        """What is to be copied, files from the web fetched."""
-        workshop = self._materials.workshop
-        addresses = [source for source in operation.sources if is_address(source)]
-        if git := [source for source in operation.sources if operation.is_add and is_git(source)]:
-            raise BuildFailed(f"ADD {git[0][:256]}: git repositories are not fetched by this version of Havre")
-        if not operation.is_add or not addresses:
-            return Copying(workshop, operation, place)
-        needed = operation.destination.endswith("/")
-        names = {name_of(address, needed=needed): address for address in addresses}
-        fetched = await self._materials.fetch(names, operation.checksum)
-        local = tuple(source for source in operation.sources if source not in addresses)
-        return Copying(workshop, replace(operation, sources=local), place, fetched)
+        """What is to be copied, what comes from elsewhere fetched."""
+        operation, fetched = await self._materials.fetching.fetch(operation)
+        return Copying(self._materials.workshop, operation, place, fetched)
 
     def _key(self, operation: Operation, state: State, *contents: str) -> str:
         return _digest(definition(operation).hex(), str(state.tree.chain), str(self._times_ns), *contents)

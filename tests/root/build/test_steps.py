@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import Havre
+from tests.support.hosts import wait_listening
 
 pytestmark = pytest.mark.root
 
@@ -366,7 +367,6 @@ def test_platforms(havre: Havre) -> None:
 @pytest.fixture
 def web(havre: Havre, tmp_path: Path) -> Iterator[str]:
     import sys
-    import time
 
     (tmp_path / "www").mkdir()
     (tmp_path / "www" / "f.txt").write_text("hello\n")
@@ -377,9 +377,7 @@ def web(havre: Havre, tmp_path: Path) -> Iterator[str]:
     )
     server = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
-        while havre.host.run("nc", "-z", "127.0.0.1", "8311", check=False).returncode and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_listening(havre.host, 8311)
         yield "http://127.0.0.1:8311"
     finally:
         server.terminate()

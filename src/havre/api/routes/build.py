@@ -14,6 +14,7 @@ from havre.api.router import Route
 from havre.api.status import message_of
 from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.base.numbers import parse_int
+from havre.build.context import REMOTES
 from havre.build.model import BuildFailed, BuildWishes, Report, StepLimits
 from havre.engine.build_lines import ClassicLines, Lines, QuietLines, StepLines
 from havre.engine.transfers import credentials_of
@@ -112,7 +113,7 @@ def _lines(query: Query) -> Lines:
 
 def _remote(query: Query) -> str:
     remote = query.text("remote")
-    if remote and not remote.startswith(("http://", "https://", "git://", "git@", "ssh://", "github.com/")):
+    if remote and not remote.startswith(REMOTES):
         raise InvalidInput(f"remote URL could not be recognized: {remote[:256]}")
     return remote
 

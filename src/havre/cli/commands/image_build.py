@@ -153,17 +153,17 @@ def _with_contexts(given: Given, context: Context) -> list[tuple[str, str]]:
     """Named contexts: images by their names, folders as further parts of the archive."""
     import json
 
-    from havre.cli.build_sources import add_folder
+    from havre.cli.build_sources import REMOTES, add_folder
 
     places = {}
     for number, value in enumerate(given.many("build-context")):
         name, equals, place = value.partition("=")
         if not equals or not name:
             raise ClientError(f"invalid context value: {value}, expected key=value")
-        if place.startswith("docker-image://"):
+        if place.startswith(("docker-image://", *REMOTES)):
             places[name.lower()] = place
         elif "://" in place:
-            raise ClientError(f"named context {place}: only folders and docker-image:// are supported")
+            raise ClientError(f"named context {place}: only folders, addresses, git and docker-image:// are supported")
         else:
             places[name.lower()] = f"sent://{add_folder(context, place, number)}"
     return [("contexts", json.dumps(places))] if places else []
