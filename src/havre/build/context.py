@@ -11,7 +11,7 @@ from pathlib import Path
 from havre.base.ids import new_id
 from havre.base.tasks import in_own_thread, in_thread
 from havre.build.archives import FileReader, is_archive
-from havre.build.dockerfile.remotes import GitSource, WebSource, remote_of
+from havre.build.dockerfile.remotes import GitSource, remote_of
 from havre.build.model import NOTHING_LENT, BuildFailed, Lent
 from havre.images.images import received
 from havre.images.inlet import Inlet
@@ -145,8 +145,8 @@ class Contexts:
         self, address: str, lent: Lent = NOTHING_LENT, *, keep_git_dir: bool = False
     ) -> AsyncIterator[Context]:
         """The context at *address*: a repository, an archive, or a Dockerfile alone. Raises BuildFailed, BadArchive."""
-        source = _remote_of(address)
-        if isinstance(source, GitSource):
+        source = _repository_of(address)
+        if source is not None:
             async with self.cloned(source, lent, keep_git_dir=keep_git_dir) as (whole, _):
                 with ExitStack() as handles:
                     root = await in_thread(_subfolder, whole.root, source.subdir)
@@ -191,12 +191,13 @@ class Contexts:
             self._bin.put(self._root / name)
 
 
-def _remote_of(address: str) -> WebSource | GitSource | None:
+def _repository_of(address: str) -> GitSource | None:
     """As in ADD; but `github.com/` alone means a repository, with or without `.git`."""
-    if not address.startswith(_HUB):
-        return remote_of(address)
-    place, _, fragment = address.partition("#")
-    return GitSource.read(f"https://{place}", fragment, "")
+    if address.startswith(_HUB):
+        place, _, fragment = address.partition("#")
+        return GitSource.read(f"https://{place}", fragment, "")
+    remote = remote_of(address)
+    return remote if isinstance(remote, GitSource) else None
 
 
 def _unpack(inlet: Inlet, root: int) -> None:

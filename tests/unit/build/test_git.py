@@ -81,7 +81,8 @@ class _Heard(http.server.BaseHTTPRequestHandler):
     ],
 )
 def test_secrets_for_the_server(tmp_path: Path, secrets: dict[str, bytes], header: str | None) -> None:
-    handler = type("Handler", (_Heard,), {"headers_seen": []})
+    heard: list[str | None] = []
+    handler = type("Handler", (_Heard,), {"headers_seen": heard})
     with http.server.ThreadingHTTPServer(("127.0.0.1", 0), handler) as server:
         thread = threading.Thread(target=server.serve_forever)
         thread.start()
@@ -92,5 +93,5 @@ def test_secrets_for_the_server(tmp_path: Path, secrets: dict[str, bytes], heade
         finally:
             server.shutdown()
             thread.join()
-    assert handler.headers_seen[-1] == header
+    assert heard[-1] == header
     assert not any(b"tok" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
