@@ -4,9 +4,13 @@ from collections.abc import AsyncIterator, Awaitable, Callable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 
-from havre.base.errors import InvalidInput, NotSupported
+from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.base.tasks import in_thread
-from havre.build.cache import Cache
+from havre.build.cache import Cache, CacheRecord
+from havre.build.cache_places import CacheKind, CachePlace
+from havre.build.caches.giving import packed, push
+from havre.build.caches.sources import CacheSources, sent_name
+from havre.build.caches.taking import Taking
 from havre.build.context import REMOTES, Context, Contexts
 from havre.build.dockerfile.ignore import IGNORE_FILE, Ignore
 from havre.build.dockerfile.parser import decode, parse
@@ -18,7 +22,17 @@ from havre.build.images import LoadedImage, State, load_image, make_image
 from havre.build.including import with_included
 from havre.build.layers import Workshop
 from havre.build.looking import Source, look
-from havre.build.model import BuildEvent, BuildFailed, BuildWishes, Built, Noticed, PullTold, Report, Tagged
+from havre.build.model import (
+    BuildEvent,
+    BuildFailed,
+    BuildWishes,
+    Built,
+    CacheOffered,
+    Noticed,
+    PullTold,
+    Report,
+    Tagged,
+)
 from havre.build.mounts import CacheFolders
 from havre.build.plan import Demands, Needed, Planner
 from havre.build.seams import ImageSource, Runner, Trees
@@ -31,6 +45,7 @@ from havre.images.threads import to_the_end
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.oci.reference import Reference
+from havre.registry.client.registries import Registries, credentials_for
 
 _SENT = "sent://"
 Tell = Callable[[BuildEvent], Awaitable[None]]
@@ -47,6 +62,7 @@ class Rooms:
     folders: CacheFolders
     source: ImageSource
     runner: Runner
+    registries: Registries
 
 
 @dataclass(frozen=True, slots=True)
@@ -128,24 +144,29 @@ class _Build:
                 if (place := self._wishes.contexts.get(name, "")).startswith(REMOTES):
                     fetched = self._rooms.contexts.remote(place, self._wishes.lent)
                     self._context.named[name] = await undo.enter_async_context(fetched)
+            workshop = Workshop(self._rooms.trees, arrival, self._hold)
             materials = Materials(
-                workshop=Workshop(self._rooms.trees, arrival, self._hold),
+                workshop=workshop,
                 cache=self._rooms.cache,
                 runner=self._rooms.runner,
                 folders=self._rooms.folders,
                 context=self._context,
                 fetching=Fetching(self._rooms.contexts, self._wishes.lent, undo),
                 images=images,
+                taking=await self._taking(workshop, arrival),
             )
+            solver = Solver(graph, materials, self._wishes, self._tell)
             try:
-                state = await Solver(graph, materials, self._wishes, self._tell).solve()
+                state = await solver.solve()
                 if self._wishes.squash:
                     state = await to_the_end(in_thread(squashed, materials.workshop, state))
             finally:
                 await to_the_end(in_thread(self._flush, arrival))
             if unused := unused_args(read.source.program, dict.fromkeys(self._wishes.args, "")):
                 await self._tell(Noticed(unused_args_warning(unused)))
-            return await self._publish(state, arrival, names)
+            identifier = await self._publish(state, arrival, names)
+            await self._give(solver, arrival)
+            return identifier
 
     async def _check(self, read: _Read, graph: Graph) -> None:
         """Tell what the build checks find. Raises BuildFailed where the Dockerfile takes that for an error."""
@@ -156,6 +177,35 @@ class _Build:
         if found and read.source.policy.error:
             rules = ", ".join(sorted({one.rule for one in found}))
             raise BuildFailed(f"lint violation found for rules: {rules}")
+
+    async def _taking(self, workshop: Workshop, arrival: Arrival) -> Taking:
+        rooms, wishes = self._rooms, self._wishes
+        taking = Taking(workshop, arrival, self._tell)
+        sources = CacheSources(rooms.images, rooms.registries, wishes.credentials, self._context)
+        await taking.open(sources, wishes.cache_from)
+        return taking
+
+    async def _give(self, solver: Solver, arrival: Arrival) -> None:
+        """Write the caches that are wanted elsewhere; the image is there by now. Raises what registries raise."""
+        for place in self._wishes.cache_to:
+            records = solver.records(whole=place.whole)
+            if place.kind is CacheKind.LOCAL:
+                await self._tell(CacheOffered(place.name, tuple(record.key for record in records)))
+            elif place.kind is CacheKind.REGISTRY:
+                try:
+                    await self._push(records, place, arrival)
+                except HavreError as failed:
+                    if not place.lenient:
+                        raise
+                    await self._tell(Noticed(f"the cache {place.name} was not written: {failed}"))
+
+    async def _push(self, records: list[CacheRecord], place: CachePlace, arrival: Arrival) -> None:
+        reference = Reference.parse(place.name)
+        await self._tell(PullTold("", f"Writing the cache to {reference.familiar}"))
+        pack = await packed(records, arrival)
+        who = credentials_for(reference.domain, self._wishes.credentials)
+        uploads = await self._rooms.registries.uploads(reference, who)
+        await push(pack, self._rooms.images.store.content, uploads, reference)
 
     async def _images(self, needed: Needed, arrival: Arrival) -> dict[tuple[str, str], LoadedImage]:
         """The images that the build stands on, found or pulled, and held."""
@@ -223,8 +273,10 @@ def _source(context: Context, wishes: BuildWishes) -> Source:
 
 
 def sent_contexts(wishes: BuildWishes) -> dict[str, str]:
-    """The named contexts that come in the archive, and where they are in it."""
-    return {name: place.removeprefix(_SENT) for name, place in wishes.contexts.items() if place.startswith(_SENT)}
+    """The named contexts and the caches that come in the archive, and where they are in it."""
+    named = {name: place.removeprefix(_SENT) for name, place in wishes.contexts.items() if place.startswith(_SENT)}
+    caches = [place.name for place in wishes.cache_from if place.kind is CacheKind.LOCAL]
+    return named | {sent_name(name): name for name in caches}
 
 
 def _name(text: str) -> Reference:
