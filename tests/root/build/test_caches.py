@@ -151,3 +151,16 @@ def test_a_damaged_cache_is_given_up(havre: Havre, context: Path, tmp_path: Path
     assert "is not used" in said
     assert stamps(havre) != first
     assert not havre.havre("system", "check").returncode
+
+
+def test_compose_takes_and_gives(havre: Havre, context: Path, registry: Registry) -> None:
+    (context / "Dockerfile").write_text("FROM busybox\nCOPY a /in/\nRUN cat /proc/uptime > /stamp && touch /tool\n")
+    name = f"{registry.name}/compose:1"
+    places = f"cache_from: ['{name}']\n      cache_to: ['type=registry,ref={name}']\n"
+    file = context / "compose.yaml"
+    file.write_text(f"services:\n  one:\n    image: made\n    build:\n      context: .\n      {places}")
+    havre.havre("compose", "-f", str(file), "build", check=True)
+    first = stamps(havre)
+    forget(havre)
+    havre.havre("compose", "-f", str(file), "build", check=True)
+    assert stamps(havre) == first
