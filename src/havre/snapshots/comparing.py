@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from havre.snapshots.walk import Found, walk
+from havre.snapshots.writer import PRIVATE_XATTRS
 
 _PIECE_BYTES = 1 << 20
 _SECOND_NS = 1_000_000_000
@@ -87,4 +88,6 @@ def _pieces(handle: int) -> Iterator[bytes]:
 
 
 def _attributes(handle: int) -> dict[str, bytes]:
-    return {name: os.getxattr(handle, name) for name in os.listxattr(handle)}
+    """Those that an archive tells: overlayfs notes on a changed file where it came from."""
+    names = [name for name in os.listxattr(handle) if not name.startswith(PRIVATE_XATTRS)]
+    return {name: os.getxattr(handle, name) for name in names}

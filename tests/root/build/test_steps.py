@@ -213,6 +213,18 @@ def test_nothing_is_left_but_what_was_made(havre: Havre) -> None:
             assert files.getnames() == ["made"]
 
 
+def test_the_store_checks_clean(havre: Havre) -> None:
+    """Files that a step changes lie in its layer with more than their archive says."""
+    build(
+        havre,
+        "FROM busybox\nRUN echo x >> /etc/passwd && chmod 600 /etc/group && ln -s a /link && mkdir /d\n"
+        "RUN rm /link && mv /d /e && chown 5:6 /etc/passwd\n",
+        *("-t", "checked"),
+    )
+    checked = havre.havre("system", "check")
+    assert checked.returncode == 0, checked.stdout.decode()
+
+
 def test_heredocs(havre: Havre) -> None:
     build(
         havre,
