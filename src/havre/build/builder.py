@@ -1,6 +1,6 @@
 """One build from the first byte of its context to the image: received, read, planned, solved, published."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
 from contextlib import AbstractAsyncContextManager, AsyncExitStack
 from dataclasses import dataclass
 
@@ -137,8 +137,8 @@ class _Build:
         async with AsyncExitStack() as undo:
             arrival = await undo.enter_async_context(self._rooms.images.arriving())
             undo.callback(self._release)  # before the end of the arrival, which removes what nobody needs
-            images = await self._images(read.needed, arrival)
-            graph = read.planner.graph(read.needed, {key: image.config for key, image in images.items()})
+            needed, images = await self._needed(read, arrival)
+            graph = read.planner.graph(needed, {key: image.config for key, image in images.items()})
             await self._check(read, graph)
             for name in named_contexts(graph) - self._context.named.keys():
                 if (place := self._wishes.contexts.get(name, "")).startswith(REMOTES):
@@ -207,10 +207,17 @@ class _Build:
         uploads = await self._rooms.registries.uploads(reference, who)
         await push(pack, self._rooms.images.store.content, uploads, reference)
 
-    async def _images(self, needed: Needed, arrival: Arrival) -> dict[tuple[str, str], LoadedImage]:
-        """The images that the build stands on, found or pulled, and held."""
+    async def _needed(self, read: _Read, arrival: Arrival) -> tuple[Needed, dict[tuple[str, str], LoadedImage]]:
+        """What the build stands on, its images found or pulled, and held; their triggers may name further ones."""
+        needed, found = read.needed, dict[tuple[str, str], LoadedImage]()
+        while missing := [image for image in needed.images if image not in found]:
+            found |= await self._images(missing, arrival)
+            needed = read.planner.needed({key: image.config for key, image in found.items()})
+        return needed, found
+
+    async def _images(self, missing: Iterable[tuple[str, str]], arrival: Arrival) -> dict[tuple[str, str], LoadedImage]:
         found: dict[tuple[str, str], LoadedImage] = {}
-        for name, platform in needed.images:
+        for name, platform in missing:
             wanted = _platform(platform or self._wishes.platform)
             asked = wanted if platform or self._wishes.platform else None
             image = await self._rooms.source.find(
