@@ -7,7 +7,7 @@ import builtins
 import contextlib
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -440,6 +440,10 @@ class FakeBuilds:
     async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
         self.asked.note("look", b"".join([piece async for piece in body]), wishes, call)
         return Report("text", 2)
+
+    async def export(self, keys: Sequence[str], tag: str) -> AsyncGenerator[bytes, None]:
+        self.asked.note("export", keys, tag)
+        yield b"a layout"
 
     async def prune(self, filters: Filters, *, every: bool, keep_bytes: int) -> PruneBuildReport:
         self.asked.note("prune", filters, every, keep_bytes)
