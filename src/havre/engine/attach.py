@@ -78,11 +78,16 @@ class Attachable:
 
     @property
     def logs(self) -> AsyncIterator[list[LogLine]] | None:
-        """What it said before, when that was asked for and is kept."""
-        if not self._asked.logs or not readable(self._container.record.host.log_config):
+        """What it said before, when that was asked for and is kept.
+
+        One that never ran has said nothing, and to look for it would give its start the time to say and end all.
+        """
+        container = self._container
+        never_ran = not container.record.started_ns and not container.lock.locked()
+        if never_ran or not self._asked.logs or not readable(container.record.host.log_config):
             return None
         wishes = LogWishes(stdout=self._asked.stdout, stderr=self._asked.stderr)
-        return _read(self._parts, self._container, wishes)
+        return _read(self._parts, container, wishes)
 
     async def connect(self, connection: socket.socket, early: bytes) -> None:
         """Join the streams with *connection*, and own it; of a container that does not run yet, at its start."""
