@@ -170,15 +170,15 @@ def _read(parts: Parts, container: Container, wishes: LogWishes) -> AsyncIterato
     return read_logs(path, wishes, container.stopped, decoder_of(settings))
 
 
-def parse_detach_keys(text: str) -> bytes:
-    """The bytes of `ctrl-p,ctrl-q` and the like; empty means those. Raises InvalidInput."""
+def parse_detach_keys(text: str, what: str = "detach") -> bytes:
+    """The bytes of `ctrl-p,ctrl-q` and the like; empty means those. Raises InvalidInput naming *what*."""
     if not text:
         return DEFAULT_KEYS
     keys = bytearray()
     for word in text.split(","):
         code = _key(word)
         if code is None or len(keys) == _MAX_KEYS:
-            raise InvalidInput(f"Invalid detach keys ({text[:64]}) provided")
+            raise InvalidInput(f"Invalid {what} keys ({text[:64]}) provided")
         keys.append(code)
     return bytes(keys)
 
