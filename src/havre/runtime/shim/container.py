@@ -201,12 +201,11 @@ class Container:
         self._enter(session, wanted, told, bare=False)
 
     def resize(self, height: int, width: int, exec_id: str) -> None:
-        """Raises NoSuchProcess, NotNow without a terminal."""
+        """Tell its terminal, if it has one, the size. Raises NoSuchProcess."""
         session = self._execs.get(exec_id) if exec_id else self._first
         if session is None or not session.running:
             raise NoSuchProcess("the process has ended")
-        if not session.streams.resize(height, width):
-            raise NotNow("the process has no terminal")
+        session.streams.resize(height, width)
 
     def signal(self, number: int, *, whole: bool) -> None:
         """Raises NoSuchProcess."""
