@@ -3,8 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 APT_RUN := busybox-static iproute2 nftables libnftables1 tini
-APT_TEST := $(APT_RUN) docker.io docker-compose docker-registry apache2-utils umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
-APT_BENCH := $(APT_TEST) dnsperf
+APT_TEST := $(APT_RUN) docker.io docker-compose docker-registry apache2-utils redis-server postgresql nginx-light umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
+APT_BENCH := $(APT_TEST) dnsperf wrk
 
 .PHONY: help install hello test again unit root conformance check format bench bench-all soak vm clean
 
