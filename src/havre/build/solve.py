@@ -34,7 +34,7 @@ from havre.build.graph import (
     definition,
     origins_of,
 )
-from havre.build.images import LoadedImage, State, image_id_of
+from havre.build.images import LoadedImage, State, architecture_of, image_id_of
 from havre.build.layers import Workshop
 from havre.build.model import (
     BuildEvent,
@@ -54,7 +54,9 @@ from havre.build.seams import Runner
 from havre.build.steps.commands import Running
 from havre.build.steps.files import Copying, Place
 from havre.build.steps.folders import make_folder
+from havre.images.platforms import host_platform, parse_platform
 from havre.images.threads import to_the_end
+from havre.kernel.binfmt import can_run
 from havre.oci.image_config import History
 
 Tell = Callable[[BuildEvent], Awaitable[None]]
@@ -213,7 +215,14 @@ class _Stage:
                 lineage=_digest("image", image.id),
                 cached=cached,
             )
-        return State(tree=Tree(), settings=self._plan.settings, lineage=_digest("scratch"), cached=cached)
+        wanted = self._plan.platform or self._solver.wishes.platform
+        return State(
+            tree=Tree(),
+            settings=self._plan.settings,
+            lineage=_digest("scratch"),
+            cached=cached,
+            platform=parse_platform(wanted) if wanted else None,
+        )
 
     async def _step(self, step_id: StepId, step: Step, state: State) -> State:
         places = [await self._solver.place_of(origin) for origin in origins_of(step.operation)]
@@ -344,6 +353,12 @@ class _Stage:
         inputs: tuple[State, tuple[Place | None, ...]],
     ) -> CacheRecord:
         state, places = inputs
+        own, wanted = host_platform().architecture, architecture_of(state)
+        if not await in_thread(can_run, wanted, own):
+            raise BuildFailed(
+                f"commands for linux/{wanted} cannot run here, which is linux/{own}: install an interpreter in "
+                "binfmt_misc (QEMU, with flag F)"
+            )
         identifier = new_id()
         materials = self._materials
         await self._solver.tell(StepRuns(step_id, identifier))
