@@ -1,7 +1,7 @@
 """One build from the first byte of its context to the image: received, read, planned, solved, published."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from havre.base.errors import HavreError, InvalidInput, NotSupported
@@ -157,7 +157,7 @@ class _Build:
             )
             solver = Solver(graph, materials, self._wishes, self._tell)
             try:
-                state = await solver.solve()
+                state = await self._solved(solver, arrival)
                 if self._wishes.squash:
                     state = await to_the_end(in_thread(squashed, materials.workshop, state))
             finally:
@@ -177,6 +177,17 @@ class _Build:
         if found and read.source.policy.error:
             rules = ", ".join(sorted({one.rule for one in found}))
             raise BuildFailed(f"lint violation found for rules: {rules}")
+
+    async def _solved(self, solver: Solver, arrival: Arrival) -> State:
+        """What the target ends with; people look into what a failure leaves, by the id that they were told last."""
+        try:
+            return await solver.solve()
+        except HavreError:
+            broken = solver.broken
+            if self._wishes.keep_broken and broken is not None and broken.history:
+                with suppress(HavreError):
+                    await self._rooms.images.add(arrival, make_image(broken, ()))
+            raise
 
     async def _taking(self, workshop: Workshop, arrival: Arrival) -> Taking:
         rooms, wishes = self._rooms, self._wishes

@@ -86,6 +86,8 @@ class Solver:
         self._wishes = wishes
         self._tell = tell
         self._numbers: dict[int, int] = {}
+        self.broken: State | None = None
+        """What stood before the first step that failed."""
         self._done: dict[int, asyncio.Future[State]] = {}
         self._used: dict[int, list[CacheRecord]] = {index: [] for index in graph.stages}
         number = 0
@@ -233,6 +235,7 @@ class _Stage:
         except (HavreError, OSError) as failed:
             line = step.location.first if step.location is not None else 0
             await self._solver.tell(StepBroke(step_id, str(failed), line))
+            self._solver.broken = self._solver.broken or state
             raise
         layer = record.layer()
         created = clock.rfc3339(self._epoch_ns if self._epoch_ns is not None else record.created_ns)
