@@ -3,9 +3,10 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 APT_RUN := busybox-static iproute2 nftables libnftables1 tini
-APT_TEST := $(APT_RUN) docker.io docker-compose docker-registry apache2-utils umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
+APT_TEST := $(APT_RUN) docker.io docker-compose docker-registry apache2-utils redis-server postgresql nginx-light umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
+APT_BENCH := $(APT_TEST) dnsperf wrk
 
-.PHONY: help install hello test unit root conformance check format bench bench-all soak vm clean
+.PHONY: help install hello test again unit root conformance check format bench bench-all soak vm clean
 
 help: ## this list
 	@grep -hE '^[a-z-]+:.*##' $(MAKEFILE_LIST) | sed 's/:.*##/\t/'
@@ -18,11 +19,14 @@ hello: $(VENV)/.installed ## install Havre and run the first container
 test: $(VENV)/.tested ## install what the tests need and run them all
 	$(PYTHON) -m pytest -m "not soak"
 
+again: $(VENV)/.tested ## the few tests that failed in the last run, each once more
+	$(PYTHON) -m tests.again
+
 unit: $(VENV)/.tested ## the tests that need no root
 	$(PYTHON) -m pytest tests/unit tests/architecture
 
 root: $(VENV)/.tested ## the tests with real namespaces, cgroups and containers
-	$(PYTHON) -m pytest tests/root tests/cli -m "not soak"
+	$(PYTHON) -m pytest tests/root tests/course -m "not soak"
 
 conformance: $(VENV)/.tested ## the same requests to Havre and to the reference engine
 	$(PYTHON) -m pytest tests/conformance
@@ -49,6 +53,7 @@ bench: $(VENV)/.tested ## Havre and the reference engine, interleaved in one run
 	$(PYTHON) -m benchmarks.run
 
 bench-all: bench ## further: files, logs, networks, images, the registry, builds, applications; an hour
+	scripts/setup $(VENV) "$(APT_BENCH)" ".[fast,dev]"
 	for each in files output networks images registry builds applications; do $(PYTHON) -m benchmarks.$$each || exit; done
 
 clean: ## forget what was built

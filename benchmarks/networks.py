@@ -5,7 +5,6 @@ python -m benchmarks.networks [ROUNDS] [CONTAINERS]
 
 from __future__ import annotations
 
-import socket
 import statistics
 import subprocess
 import sys
@@ -13,13 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.support import services
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
 from tests.support.images import busybox_tar
 
 NETWORK = "bench"
-QUERIES = 20_000
-_OUTSTANDING = 32
+_HTTP_PORT = 8088
 _SLEEP = ("busybox", "sleep", "3600")
 
 
@@ -43,6 +42,13 @@ def main() -> None:
             _print("start on a network of one's own with a port", starts, "ms")
             names = [[names_a_second(engine) for engine in engines] for _ in range(3)]
             _print("names of neighbours a second, from inside", names, "")
+            for engine in engines:
+                services.provide(engine)
+                engine.out("run", "-d", "--name", "http", "-p", f"{_HTTP_PORT}:80", "nginx")
+            pages = [[pages_kept(engine) for engine in engines] for _ in range(3)]
+            _print(
+                "pages a second through a published port at 127.0.0.1, of those at the container's address", pages, "%"
+            )
             crowd(engines[0], many, rounds)
 
 
@@ -57,11 +63,23 @@ def start_s(engine: Engine, port: int) -> float:
 
 
 def names_a_second(engine: Engine) -> float:
-    """Answers a second to questions for a neighbour's name, asked by a program in the container's namespace."""
+    """Answers a second to questions for a neighbour's name, asked by dnsperf in the container's namespace."""
     pid = engine.out("inspect", "-f", "{{.State.Pid}}", "web")
-    asking = ["nsenter", "-t", pid, "-n", sys.executable, "-m", "benchmarks.networks", "--ask"]
-    done = subprocess.run(asking, check=True, capture_output=True, text=True)
-    return float(done.stdout)
+    questions = engine.folder / "questions"
+    questions.write_text("web A\n")
+    asking = ["dnsperf", "-s", "127.0.0.11", "-d", str(questions), "-l", "3", "-c", "4", "-q", "100"]
+    done = subprocess.run(["nsenter", "-t", pid, "-n", *asking], check=True, capture_output=True, text=True)
+    return float(done.stdout.partition("Queries per second:")[2].split()[0])
+
+
+def pages_kept(engine: Engine) -> float:
+    """Pages of nginx a second through its published port, as a share of those from its own address; asked by wrk."""
+    address = engine.out("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "http")
+    rates = []
+    for place in (f"127.0.0.1:{_HTTP_PORT}", address):
+        done = engine.host.run("wrk", "-t", "1", "-c", "32", "-d", "3s", f"http://{place}/")
+        rates.append(float(done.stdout.partition("Requests/sec:")[2].split()[0]))
+    return rates[0] / rates[1]
 
 
 def crowd(engine: Engine, many: int, rounds: int) -> None:
@@ -74,26 +92,14 @@ def crowd(engine: Engine, many: int, rounds: int) -> None:
     print(f" {crowded / few:.2f} |")
 
 
-def ask() -> None:
-    """Ask for the name `web` and print the answers a second."""
-    question = b"\x01\0\0\1\0\0\0\0\0\0" + b"\x03web\0" + b"\0\1\0\1"
-    with socket.socket(socket.AF_INET, socket.SOCK_DGRAM) as door:
-        door.connect(("127.0.0.11", 53))
-        door.settimeout(5)
-        begun = time.perf_counter()
-        for number in range(QUERIES + _OUTSTANDING):
-            if number >= _OUTSTANDING:
-                door.recv(512)
-            if number < QUERIES:
-                door.send((number & 0xFFFF).to_bytes(2, "big") + question)
-        print(QUERIES / (time.perf_counter() - begun))
-
-
 def _print(name: str, rounds: list[list[float]], unit: str) -> None:
     ours, theirs = (statistics.median(each) for each in zip(*rounds, strict=True))
-    shown = [f"{value * 1000:.1f} ms" if unit else f"{value:,.0f}" for value in (ours, theirs)]
-    print(f"| {name} | {shown[0]} | {shown[1]} | {ours / theirs:.2f} |", flush=True)
+    print(f"| {name} | {_shown(ours, unit)} | {_shown(theirs, unit)} | {ours / theirs:.2f} |", flush=True)
+
+
+def _shown(value: float, unit: str) -> str:
+    return {"ms": f"{value * 1000:.1f} ms", "%": f"{value:.1%}"}.get(unit, f"{value:,.0f}")
 
 
 if __name__ == "__main__":
-    ask() if "--ask" in sys.argv else main()
+    main()

@@ -50,6 +50,7 @@ RUNS = [
     ("user with groups", ["run", "--rm", "-u", "alice", "--group-add", "daemon", "--group-add", "77", "busybox", "id"]),
     ("no such user", ["run", "--rm", "-u", "nobodyhere", "busybox", "id"]),
     ("workdir is made", ["run", "--rm", "-w", "/made/here", "busybox", "pwd"]),
+    ("the engine's socket", ["run", "--rm", "--use-api-socket", "busybox", "test", "-S", "/var/run/docker.sock"]),
     ("hostname", ["run", "--rm", "-h", "box", "busybox", "hostname"]),
     ("domainname", ["run", "--rm", "-h", "box.example", "busybox", "sh", "-c", "hostname; cat /etc/hostname"]),
     ("entrypoint", ["run", "--rm", "--entrypoint", "echo", "busybox", "a", "b"]),

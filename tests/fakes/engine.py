@@ -342,19 +342,19 @@ class FakeImages:
         self.failure: HavreError | None = None
         self.fail_after = 0
 
-    async def inspect(self, ref: str) -> ImageInspect:
-        self.asked.note("inspect", ref)
+    async def inspect(self, ref: str, platform: str) -> ImageInspect:
+        self.asked.note("inspect", ref, platform)
         return {"Id": "sha256:1"}
 
-    async def history(self, ref: str) -> list[HistoryItem]:
-        self.asked.note("history", ref)
+    async def history(self, ref: str, platform: str) -> list[HistoryItem]:
+        self.asked.note("history", ref, platform)
         return [{"Id": "sha256:1"}]
 
     async def tag(self, ref: str, name: str) -> None:
         self.asked.note("tag", ref, name)
 
-    async def remove(self, ref: str, *, force: bool, prune: bool) -> list[DeleteItem]:
-        self.asked.note("remove", ref, force, prune)
+    async def remove(self, ref: str, *, force: bool, prune: bool, platform: str) -> list[DeleteItem]:
+        self.asked.note("remove", ref, force, prune, platform)
         return [{"Untagged": ref}]
 
     async def prune(self, filters: Filters) -> PruneImagesReport:

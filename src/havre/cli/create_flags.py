@@ -114,6 +114,7 @@ CREATE_FLAGS: tuple[Flag, ...] = (
     many("tmpfs", "Mount a tmpfs directory"),
     switch("tty", "Allocate a pseudo-TTY", short="t"),
     many("ulimit", "Ulimit options", kind="ulimit", check=values.ulimit),
+    switch("use-api-socket", "Bind mount Docker API socket and required auth"),
     text("user", "Username or UID (format: <name|uid>[:<group|gid>])", short="u"),
     text("userns", "User namespace to use"),
     text("uts", "UTS namespace to use"),

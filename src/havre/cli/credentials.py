@@ -38,6 +38,13 @@ class Credentials:
         }
         return {key: value for key, value in values.items() if value} if self.known else {}
 
+    def entry(self) -> dict[str, str]:
+        """As `auths` of a config.json keeps it."""
+        import base64
+
+        pair = base64.b64encode(f"{self.username}:{self.password}".encode()).decode()
+        return {"auth": pair, **({"identitytoken": self.identity_token} if self.identity_token else {})}
+
     def header(self) -> str:
         """The value of X-Registry-Auth."""
         import base64
@@ -99,13 +106,7 @@ class CredentialStore:
             _run_helper(helper, "store", json.dumps(document))
             auths[found.server] = {}
         else:
-            import base64
-
-            pair = base64.b64encode(f"{found.username}:{found.password}".encode()).decode()
-            entry: dict[str, str] = {"auth": pair}
-            if found.identity_token:
-                entry["identitytoken"] = found.identity_token
-            auths[found.server] = entry
+            auths[found.server] = found.entry()
         self.config.save()
 
     def forget(self, server: str) -> None:
@@ -120,9 +121,15 @@ class CredentialStore:
 
     def all(self) -> dict[str, dict[str, str]]:
         """Every registry that config.json names, as X-Registry-Config holds it."""
+        return {found.server: found.document() for found in self._known()}
+
+    def entries(self) -> dict[str, dict[str, str]]:
+        """The same as `auths` of a config.json that needs no helper."""
+        return {found.server: found.entry() for found in self._known()}
+
+    def _known(self) -> list[Credentials]:
         servers = {*self.config.table("auths"), *self.config.table("credHelpers")}
-        found = {server: self.find(server).document() for server in sorted(servers)}
-        return {server: document for server, document in found.items() if document}
+        return [found for found in map(self.find, sorted(servers)) if found.known]
 
 
 def auth_header(image: str) -> dict[str, str]:

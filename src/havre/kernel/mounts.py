@@ -156,9 +156,13 @@ def fsmount(context_fd: int, attributes: int = 0) -> int:
 
 
 def new_filesystem(kind: str, options: "dict[str, str | None]", attributes: int = 0) -> int:
-    """A detached mount of a new file system of *kind*: fsopen, fsconfig for each option (None: a flag), fsmount."""
+    """A detached mount of a new file system of *kind*: fsopen, fsconfig for each option (None: a flag), fsmount.
+
+    Its source, what mountinfo(5) shows in front of the options, is *kind* too, as `mount -t KIND KIND` has it.
+    """
     context = fsopen(kind)
     try:
+        fsconfig(context, FsConfig.SET_STRING, "source", kind)
         for key, value in options.items():
             fsconfig(context, FsConfig.SET_FLAG if value is None else FsConfig.SET_STRING, key, value)
         fsconfig(context, FsConfig.CREATE)

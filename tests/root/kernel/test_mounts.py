@@ -121,6 +121,17 @@ def test_the_file_systems_own_words_are_told() -> None:
         fsopen("nofs")
 
 
+def test_a_new_file_system_tells_its_kind_as_its_source(tmp_path: Path) -> None:
+    def body() -> None:
+        for kind in ("tmpfs", "proc"):
+            move_mount(new_filesystem(kind, {}), AT_FDCWD, tmp_path)
+            shown = Path("/proc/mounts").read_text().splitlines()
+            line = next(line for line in shown if f" {tmp_path} {kind} " in line)
+            assert line.startswith(f"{kind} ")
+
+    in_mount_namespace(body)
+
+
 def test_trees_are_cloned_and_attached_by_handle(tmp_path: Path) -> None:
     (tmp_path / "source").mkdir()
     (tmp_path / "source/file").write_text("x")

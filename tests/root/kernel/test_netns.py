@@ -10,6 +10,7 @@ import pytest
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import MountFlag, mount
 from havre.kernel.netns import make_netns, open_netns, pin_netns, run_in_netns, unpin_netns
+from tests.support.handles import handles
 
 pytestmark = pytest.mark.root
 
@@ -32,14 +33,14 @@ def test_a_namespace_is_made_visited_and_left() -> None:
 
 
 def test_what_fails_inside_is_raised_outside_and_nothing_stays_open() -> None:
-    before = os.listdir("/proc/self/fd")
+    before = handles()
 
     def fail() -> None:
         raise LookupError("inside")
 
     with pytest.raises(LookupError, match="inside"):
         make_netns(fail)
-    assert len(os.listdir("/proc/self/fd")) == len(before)
+    assert handles() <= before
 
 
 def test_a_pin_holds_until_it_is_taken_away(tmp_path: Path) -> None:

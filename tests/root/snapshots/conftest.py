@@ -15,6 +15,7 @@ from havre.oci.digest import Digest
 from havre.snapshots.contract import Layer
 from havre.snapshots.layer import Applied, apply_layer
 from havre.snapshots.overlay import Overlay
+from tests.support.handles import handles
 
 
 def digest_of(data: bytes) -> Digest:
@@ -48,13 +49,13 @@ class Store:
 
 @pytest.fixture(autouse=True)
 def nothing_leaks(tmp_path: Path) -> Iterator[None]:
-    def state() -> tuple[int, int]:
-        mounts = Path("/proc/self/mountinfo").read_text()
-        return len(os.listdir("/proc/self/fd")), mounts.count(str(tmp_path))
+    def mounts() -> int:
+        return Path("/proc/self/mountinfo").read_text().count(str(tmp_path))
 
-    before = state()
+    before, mounted = handles(), mounts()
     yield
-    assert state() == before
+    assert handles() <= before
+    assert mounts() == mounted
 
 
 @pytest.fixture

@@ -13,7 +13,7 @@ from havre.cli.pulling import pull
 from havre.cli.screen import Screen
 from havre.client.client import Client
 from havre.client.errors import ApiError, ClientError
-from havre.wire.containers import CreateResponse
+from havre.wire.containers import CreateContainer, CreateResponse
 
 STREAMS = ("stdin", "stdout", "stderr")
 
@@ -39,6 +39,7 @@ def create(given: Given, client: Client, screen: Screen, *, attach: frozenset[st
     size = console_size(tty=given.switch("tty"))
     if size:
         (body.get("HostConfig") or {})["ConsoleSize"] = size
+    lent = _lent_socket(given, body, client)
     query = {"name": given.text("name"), "platform": given.text("platform")}
     try:
         made = client.post("/containers/create", CreateResponse, query, body)
@@ -51,6 +52,10 @@ def create(given: Given, client: Client, screen: Screen, *, attach: frozenset[st
     for warning in made.get("Warnings") or ():
         screen.error(f"WARNING: {warning}")
     identifier = str(made.get("Id"))
+    if lent:
+        from havre.cli.api_socket import hand_over
+
+        hand_over(lent, identifier, client)
     if cidfile:
         with open(cidfile, "x", encoding="ascii") as file:
             file.write(identifier)
@@ -65,6 +70,14 @@ def wished_streams(given: Given, *, default: frozenset[str]) -> frozenset[str]:
     if wished:
         return wished
     return default | {"stdin"} if given.switch("interactive") and default else default
+
+
+def _lent_socket(given: Given, body: CreateContainer, client: Client) -> bytes:
+    if not given.switch("use-api-socket"):
+        return b""
+    from havre.cli.api_socket import lend
+
+    return lend(body, client)
 
 
 def _with_tag(image: str) -> str:

@@ -21,6 +21,7 @@ from havre.networks.dns.message import (
     refusal,
 )
 from havre.networks.dns.names import View
+from havre.networks.dns.outbox import Address, Outbox
 
 _PIECE: Final = 4096
 _AT_ONCE: Final = 64
@@ -126,6 +127,7 @@ class _Server:
         self._loop = loop
         self._datagrams = datagrams
         self._streams = streams
+        self._outbox = Outbox(datagrams)
         self._known = _Known()
         self._asking: set[asyncio.Task[None]] = set()
         self._talking: set[asyncio.Task[None]] = set()
@@ -149,37 +151,36 @@ class _Server:
             for _ in range(_AT_ONCE):
                 query, client = self._datagrams.recvfrom(_PIECE)
                 self._on_datagram(query, client)
+        self._outbox.send()
 
-    def _on_datagram(self, query: bytes, client: object) -> None:
+    def _on_datagram(self, query: bytes, client: Address) -> None:
         view = self.desk.view
         if (said := self._known.find(query, view)) is not None:
-            self._send(said, client)
+            self._outbox.put(said, client)
             return
         try:
             question = read_question(query)
         except Malformed as wrong:
             if wrong.code is not None:
-                self._send(refusal(query, wrong.code), client)
+                self._outbox.put(refusal(query, wrong.code), client)
             return
         reply = decide(question, view, limit=question.limit)
         if reply is not None:
             self._known.keep(query, reply)
-            self._send(reply, client)
+            self._outbox.put(reply, client)
         elif len(self._asking) >= _ASKED_AT_ONCE:
-            self._send(answer(question, code=Code.REFUSED), client)
+            self._outbox.put(answer(question, code=Code.REFUSED), client)
         else:
             self._own(self._asking, self._pass_on(question, query, client))
 
-    async def _pass_on(self, question: Question, query: bytes, client: object) -> None:
-        self._send(fit(await self._asked(question, query, stream=False), query, question.limit), client)
+    async def _pass_on(self, question: Question, query: bytes, client: Address) -> None:
+        reply = fit(await self._asked(question, query, stream=False), query, question.limit)
+        with suppress(OSError):  # a client that is gone or does not read: datagrams get lost
+            self._datagrams.sendto(reply, client)
 
     async def _asked(self, question: Question, query: bytes, *, stream: bool) -> bytes:
         reply = await ask(query, self.desk.upstreams, stream=stream)
         return answer(question, code=Code.SERVER_FAILURE) if reply is None else reply
-
-    def _send(self, reply: bytes, client: object) -> None:
-        with suppress(OSError):  # a client that is gone or does not read: datagrams get lost
-            self._datagrams.sendto(reply, client)  # type: ignore[call-overload]  # whatever recvfrom gave
 
     def _on_stream(self) -> None:
         with suppress(OSError):
