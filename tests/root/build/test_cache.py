@@ -139,7 +139,14 @@ def test_prune_by_filters(havre: Havre, context: Path) -> None:
 
     before = described()
     assert len(before) == 4
-    for kept in ("until=24h", "inuse=true", "type=source.local", "parent=sha256:00", "description=nothing", "shared=true"):
+    for kept in (
+        "until=24h",
+        "inuse=true",
+        "type=source.local",
+        "parent=sha256:00",
+        "description=nothing",
+        "shared=true",
+    ):
         havre.havre("builder", "prune", "-af", "--filter", kept, check=True)
         assert described() == before, kept
     havre.havre("builder", "prune", "-f", "--filter", "description=RUN echo one > /one", check=True)
