@@ -12,18 +12,21 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.support import services
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
 from tests.support.images import busybox_tar
 
 NETWORK = "bench"
+PORTS = 200
+_HTTP_PORT = 8088
 _SLEEP = ("busybox", "sleep", "3600")
 
 
 def main() -> None:
     """Measure both engines in turn, and print a table; the last line is Havre's alone."""
     rounds = int(sys.argv[1]) if len(sys.argv) > 1 else 10
-    many = int(sys.argv[2]) if len(sys.argv) > 2 else 100
+    many = int(sys.argv[2]) if len(sys.argv) > 2 else 500
     with (
         tempfile.TemporaryDirectory(prefix="hvbench", ignore_cleanup_errors=True) as folder,
         new_host() as ours,
@@ -40,6 +43,13 @@ def main() -> None:
             _print("start on a network of one's own with a port", starts, "ms")
             names = [[names_a_second(engine) for engine in engines] for _ in range(3)]
             _print("names of neighbours a second, from inside", names, "")
+            for engine in engines:
+                services.provide(engine)
+                engine.out("run", "-d", "--name", "http", "-p", f"{_HTTP_PORT}:80", "nginx")
+            pages = [[pages_kept(engine) for engine in engines] for _ in range(3)]
+            _print(
+                "pages a second through a published port at 127.0.0.1, of those at the container's address", pages, "%"
+            )
             crowd(engines[0], many, rounds)
 
 
@@ -63,20 +73,35 @@ def names_a_second(engine: Engine) -> float:
     return float(done.stdout.partition("Queries per second:")[2].split()[0])
 
 
+def pages_kept(engine: Engine) -> float:
+    """Pages of nginx a second through its published port, as a share of those from its own address; asked by wrk."""
+    address = engine.out("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "http")
+    rates = []
+    for place in (f"127.0.0.1:{_HTTP_PORT}", address):
+        done = engine.host.run("wrk", "-t", "1", "-c", "32", "-d", "3s", f"http://{place}/")
+        rates.append(float(done.stdout.partition("Requests/sec:")[2].split()[0]))
+    return rates[0] / rates[1]
+
+
 def crowd(engine: Engine, many: int, rounds: int) -> None:
-    """What a start costs with few and with *many* neighbours that publish ports."""
-    few = statistics.median(start_s(engine, 9000) for _ in range(rounds))
+    """What a start costs with few and with *many* neighbours, of which the first hundreds publish ports."""
+    alone = [start_s(engine, 9000) for _ in range(rounds)]
     for number in range(many):
-        engine.out("run", "-d", "--network", NETWORK, "-p", f"{10000 + number}:80", *_SLEEP)
-    crowded = statistics.median(start_s(engine, 9000) for _ in range(rounds))
-    print(f"| the same start, alone and among {many} | {few * 1000:.1f} ms | {crowded * 1000:.1f} ms |", end="")
-    print(f" {crowded / few:.2f} |")
+        ports = ("-p", f"{10000 + number}:80") if number < PORTS else ()
+        engine.out("run", "-d", "--network", NETWORK, *ports, *_SLEEP)
+    crowded = [start_s(engine, 9000) for _ in range(rounds)]
+    name = f"the same start, alone and among {many}, {min(many, PORTS)} of them with a port"
+    few, full = statistics.median(alone), statistics.median(crowded)
+    print(f"| {name} | {few * 1000:.1f} ms | {full * 1000:.1f} ms | {full / few:.2f} |")
 
 
 def _print(name: str, rounds: list[list[float]], unit: str) -> None:
     ours, theirs = (statistics.median(each) for each in zip(*rounds, strict=True))
-    shown = [f"{value * 1000:.1f} ms" if unit else f"{value:,.0f}" for value in (ours, theirs)]
-    print(f"| {name} | {shown[0]} | {shown[1]} | {ours / theirs:.2f} |", flush=True)
+    print(f"| {name} | {_shown(ours, unit)} | {_shown(theirs, unit)} | {ours / theirs:.2f} |", flush=True)
+
+
+def _shown(value: float, unit: str) -> str:
+    return {"ms": f"{value * 1000:.1f} ms", "%": f"{value:.1%}"}.get(unit, f"{value:,.0f}")
 
 
 if __name__ == "__main__":
