@@ -335,7 +335,7 @@ OPEN = re.compile(
     r"\.(Labels|Networks|Ports|Containers|Volumes|ExposedPorts|Runtimes|Data|Sysctls|Attributes|networks|stats)\b.*"
 )
 GONE = re.compile(
-    r"\.(AllowNondistributable\w*|KernelMemory\w*|Capabilities|ContainerConfig|Container|VirtualSize|SharedSize|"
+    r"\.(AllowNondistributable\w*|KernelMemory\w*|Capabilities|SharedSize|"
     r"BuilderSize|Details|GraphDriver|DriverStatus|Components|Experimental|GoVersion|BuildTime|ClusterStore|"
     r"ClusterAdvertise|HttpProxy|IndexConfigs|Plugins|SecurityOptions|Warnings|BuildCache|LayersSize|Images|Isolation|"
     r"LinkLocalIPv6Address|Bridge|HairpinMode|SecondaryIP\w*|blkio_stats|percpu_usage|preread|DefaultAddressPools)\b"
