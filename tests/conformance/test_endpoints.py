@@ -62,7 +62,6 @@ ODD_WISHES: list[dict[str, Any]] = [
     {"HostConfig": {"MemorySwappiness": 200}},
     {"HostConfig": {"OomScoreAdj": 2000}},
     {"HostConfig": {"ShmSize": -1}},
-    {"HostConfig": {"LogConfig": {"Type": "bogus"}}},
     {"HostConfig": {"LogConfig": {"Type": "json-file", "Config": {"bogus": "1"}}}},
     {"HostConfig": {"Links": ["nosuch:x"]}},
     {"HostConfig": {"VolumesFrom": ["nosuch"]}},
