@@ -3,8 +3,8 @@ SHELL := /bin/bash
 VENV := .venv
 PYTHON := $(VENV)/bin/python
 APT_RUN := busybox-static iproute2 nftables libnftables1 tini
-APT_TEST := $(APT_RUN) docker.io docker-compose docker-registry apache2-utils umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
-APT_BENCH := $(APT_TEST) dnsperf
+APT_TEST := $(APT_RUN) docker.io docker-compose docker-registry apache2-utils redis-server postgresql nginx-light umoci curl e2fsprogs podman crun runc skopeo buildah mmdebstrap libseccomp2 strace procps util-linux
+APT_BENCH := $(APT_TEST) dnsperf wrk
 
 .PHONY: help install hello test again unit root conformance check format bench bench-all soak vm clean
 
@@ -26,7 +26,7 @@ unit: $(VENV)/.tested ## the tests that need no root
 	$(PYTHON) -m pytest tests/unit tests/architecture
 
 root: $(VENV)/.tested ## the tests with real namespaces, cgroups and containers
-	$(PYTHON) -m pytest tests/root tests/cli -m "not soak"
+	$(PYTHON) -m pytest tests/root tests/course -m "not soak"
 
 conformance: $(VENV)/.tested ## the same requests to Havre and to the reference engine
 	$(PYTHON) -m pytest tests/conformance

@@ -12,11 +12,13 @@ import tempfile
 import time
 from pathlib import Path
 
+from tests.support import services
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
 from tests.support.images import busybox_tar
 
 NETWORK = "bench"
+_HTTP_PORT = 8088
 _SLEEP = ("busybox", "sleep", "3600")
 
 
@@ -40,6 +42,13 @@ def main() -> None:
             _print("start on a network of one's own with a port", starts, "ms")
             names = [[names_a_second(engine) for engine in engines] for _ in range(3)]
             _print("names of neighbours a second, from inside", names, "")
+            for engine in engines:
+                services.provide(engine)
+                engine.out("run", "-d", "--name", "http", "-p", f"{_HTTP_PORT}:80", "nginx")
+            pages = [[pages_kept(engine) for engine in engines] for _ in range(3)]
+            _print(
+                "pages a second through a published port at 127.0.0.1, of those at the container's address", pages, "%"
+            )
             crowd(engines[0], many, rounds)
 
 
@@ -63,6 +72,16 @@ def names_a_second(engine: Engine) -> float:
     return float(done.stdout.partition("Queries per second:")[2].split()[0])
 
 
+def pages_kept(engine: Engine) -> float:
+    """Pages of nginx a second through its published port, as a share of those from its own address; asked by wrk."""
+    address = engine.out("inspect", "-f", "{{.NetworkSettings.IPAddress}}", "http")
+    rates = []
+    for place in (f"127.0.0.1:{_HTTP_PORT}", address):
+        done = engine.host.run("wrk", "-t", "1", "-c", "32", "-d", "3s", f"http://{place}/")
+        rates.append(float(done.stdout.partition("Requests/sec:")[2].split()[0]))
+    return rates[0] / rates[1]
+
+
 def crowd(engine: Engine, many: int, rounds: int) -> None:
     """What a start costs with few and with *many* neighbours that publish ports."""
     few = statistics.median(start_s(engine, 9000) for _ in range(rounds))
@@ -75,8 +94,11 @@ def crowd(engine: Engine, many: int, rounds: int) -> None:
 
 def _print(name: str, rounds: list[list[float]], unit: str) -> None:
     ours, theirs = (statistics.median(each) for each in zip(*rounds, strict=True))
-    shown = [f"{value * 1000:.1f} ms" if unit else f"{value:,.0f}" for value in (ours, theirs)]
-    print(f"| {name} | {shown[0]} | {shown[1]} | {ours / theirs:.2f} |", flush=True)
+    print(f"| {name} | {_shown(ours, unit)} | {_shown(theirs, unit)} | {ours / theirs:.2f} |", flush=True)
+
+
+def _shown(value: float, unit: str) -> str:
+    return {"ms": f"{value * 1000:.1f} ms", "%": f"{value:.1%}"}.get(unit, f"{value:,.0f}")
 
 
 if __name__ == "__main__":

@@ -8,7 +8,8 @@ import re
 import pytest
 
 from tests.course.desk import Desk
-from tests.course.images import make, with_files
+from tests.course.images import make
+from tests.support.images import with_files
 
 pytestmark = pytest.mark.root
 LONG_ID = re.compile(r"[0-9a-f]{64}")

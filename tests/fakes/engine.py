@@ -7,7 +7,7 @@ import builtins
 import contextlib
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -345,19 +345,19 @@ class FakeImages:
         self.failure: HavreError | None = None
         self.fail_after = 0
 
-    async def inspect(self, ref: str) -> ImageInspect:
-        self.asked.note("inspect", ref)
+    async def inspect(self, ref: str, platform: str) -> ImageInspect:
+        self.asked.note("inspect", ref, platform)
         return {"Id": "sha256:1"}
 
-    async def history(self, ref: str) -> list[HistoryItem]:
-        self.asked.note("history", ref)
+    async def history(self, ref: str, platform: str) -> list[HistoryItem]:
+        self.asked.note("history", ref, platform)
         return [{"Id": "sha256:1"}]
 
     async def tag(self, ref: str, name: str) -> None:
         self.asked.note("tag", ref, name)
 
-    async def remove(self, ref: str, *, force: bool, prune: bool) -> list[DeleteItem]:
-        self.asked.note("remove", ref, force, prune)
+    async def remove(self, ref: str, *, force: bool, prune: bool, platform: str) -> list[DeleteItem]:
+        self.asked.note("remove", ref, force, prune, platform)
         return [{"Untagged": ref}]
 
     async def prune(self, filters: Filters) -> PruneImagesReport:
@@ -443,6 +443,10 @@ class FakeBuilds:
     async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
         self.asked.note("look", b"".join([piece async for piece in body]), wishes, call)
         return Report("text", 2)
+
+    async def export(self, keys: Sequence[str], tag: str) -> AsyncGenerator[bytes, None]:
+        self.asked.note("export", keys, tag)
+        yield b"a layout"
 
     async def prune(self, filters: Filters, *, every: bool, keep_bytes: int) -> PruneBuildReport:
         self.asked.note("prune", filters, every, keep_bytes)

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import io
+import re
 import subprocess
 import tarfile
 from pathlib import Path
@@ -36,6 +37,30 @@ def busybox_tar() -> bytes:
                 _add(archive, f"bin/{applet}", kind=tarfile.SYMTYPE, link="busybox", mode=0o777)
         _add(archive, "etc/passwd", data=_USERS.encode())
         _add(archive, "etc/group", data=_GROUP.encode())
+    return buffer.getvalue()
+
+
+def with_files(
+    files: dict[str, bytes | str], *, programs: tuple[str, ...] = (), folders: tuple[str, ...] = ()
+) -> bytes:
+    """A root folder of busybox with further *files* (scripts are executable), and this machine's *programs* with what
+    they link to, and *folders*, in their places; libraries in those folders bring theirs along."""
+    found: dict[str, bytes] = {name: data.encode() if isinstance(data, str) else data for name, data in files.items()}
+    inside = [path for folder in folders for path in sorted(Path(folder).rglob("*")) if path.is_file()]
+    found |= {str(path).removeprefix("/"): path.read_bytes() for path in inside}
+    for program in [*programs, *(str(path) for path in inside if path.suffix == ".so")]:
+        found[program.removeprefix("/")] = Path(program).read_bytes()
+        listed = subprocess.run(["ldd", program], check=True, capture_output=True, text=True).stdout
+        for library in re.findall(r"(/\S+) \(0x", listed):
+            found[library.removeprefix("/")] = Path(library).read_bytes()
+    buffer = io.BytesIO()
+    with tarfile.open(fileobj=buffer, mode="w") as archive, tarfile.open(fileobj=io.BytesIO(busybox_tar())) as base:
+        for member in base:
+            if member.name not in found:  # dockerd takes no name twice
+                archive.addfile(member, base.extractfile(member) if member.isreg() else None)
+        for name, data in found.items():
+            executable = data[:2] in {b"#!", b"\x7fE"} or ".so" in name
+            _add(archive, name, data=data, mode=0o755 if executable else 0o644)
     return buffer.getvalue()
 
 

@@ -4,6 +4,7 @@ from dataclasses import dataclass
 
 import msgspec
 
+from havre.build.cache_document import CachedStep, write
 from havre.build.dockerfile.settings import Settings
 from havre.build.model import BuildFailed, LayerMade, Tree
 from havre.images.candidate import Arrival, Candidate, make_manifest
@@ -28,7 +29,10 @@ class LoadedImage:
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class State:
-    """What a stage has come to: files, settings, history. *lineage* is a digest of all steps so far."""
+    """What a stage has come to: files, settings, history. *lineage* is a digest of all steps so far.
+
+    *cached* are these steps where the image is to carry its cache, else None.
+    """
 
     tree: Tree
     settings: Settings
@@ -36,6 +40,7 @@ class State:
     base: ImageConfig | None = None
     base_id: str = ""
     history: tuple[History, ...] = ()
+    cached: tuple[CachedStep, ...] | None = None
 
 
 def load_image(image: Image, arrival: Arrival) -> LoadedImage:
@@ -64,6 +69,7 @@ def config_of(state: State) -> ImageConfig:
         comment="",
         container="",
         parent="",
+        build_cache=write(state.cached).decode() if state.cached else "",
     )
 
 

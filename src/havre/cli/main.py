@@ -1,4 +1,4 @@
-"""Entry point of `havre`, which also answers to the names `docker` and `docker-compose`.
+"""Entry point of `havre`, which also answers to the names `docker`, `docker-compose` and `docker-buildx`.
 
 Only the module of the command that was asked for is imported: the start-up time of `havre ps` is a budget.
 """
@@ -25,16 +25,27 @@ if TYPE_CHECKING:
 
 def main() -> None:
     """Run the command line of this process and exit with its code."""
-    program = os.path.basename(sys.argv[0])
-    program = program if program in ("docker", "docker-compose") else "havre"
+    program, words = os.path.basename(sys.argv[0]), sys.argv[1:]
     try:
-        words = ["compose", *sys.argv[1:]] if program == "docker-compose" else sys.argv[1:]
-        code = run(words, Screen(program))
+        if program in ("docker-compose", "docker-buildx"):
+            code = _run_plugin(program, words)
+        else:
+            code = run(words, Screen(program if program == "docker" else "havre"))
     except BrokenPipeError:
         code = 1
     except KeyboardInterrupt:
         code = 130
     os._exit(code)  # nothing is buffered, and the interpreter's own tear-down costs milliseconds
+
+
+def _run_plugin(program: str, words: Sequence[str]) -> int:
+    from havre.cli.plugin import metadata, words_of
+
+    screen = Screen(program)
+    if answer := metadata(program, words):
+        screen.line(answer)
+        return 0
+    return run(words_of(program, words), screen)
 
 
 def run(words: Sequence[str], screen: Screen) -> int:

@@ -2,7 +2,14 @@
 
 from __future__ import annotations
 
+from havre.cli.flags import Given
 from havre.client.errors import ClientError
+
+
+def platform_of(given: Given) -> dict[str, str]:
+    """The query parameter of `--platform` given once at most. Raises ClientError for what is none."""
+    text = given.text("platform")
+    return {"platform": platform_query([text])} if text else {}
 
 
 def platform_query(given: list[str]) -> str:

@@ -21,11 +21,11 @@ def pull_all(client: Client, screen: Screen, name: str, platform: str, *, quiet:
     _pull(client, screen, {"fromImage": name, "platform": platform}, quiet=quiet, to_stderr=False)
 
 
-def push(client: Client, screen: Screen, name: str, tag: str, *, quiet: bool) -> None:
-    """POST /images/NAME/push and its progress; no *tag* is every tag."""
+def push(client: Client, screen: Screen, name: str, query: dict[str, str], *, quiet: bool) -> None:
+    """POST /images/NAME/push and its progress; a *query* without a `tag` is every tag."""
     from havre.cli.credentials import auth_header
 
-    response = client.send("POST", f"/images/{name}/push", {"tag": tag} if tag else {}, headers=auth_header(name))
+    response = client.send("POST", f"/images/{name}/push", query, headers=auth_header(name))
     _show(json_lines(response), screen, quiet=quiet, to_stderr=False)
 
 

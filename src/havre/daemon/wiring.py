@@ -33,7 +33,6 @@ from havre.daemon.settings import engine_settings, network_settings, registry_se
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
-from havre.engine.build_images import BuildImages
 from havre.engine.builder_rooms import Workplace, open_builder
 from havre.engine.collection import Collections
 from havre.engine.commit import Commits, end_freezes
@@ -183,7 +182,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         mark = RunningMark(config.data_root)
         mark.begin()
         undo.callback(mark.end)
-        workplace = await open_builder(parts, pictures, snapshots, BuildImages(parts, pictures, registry_client))
+        workplace = await open_builder(parts, pictures, snapshots, registry_client)
         undo.push_async_callback(workplace.close)
         _ = parts.tasks.start(tidy(pictures, mark), name="upkeep of images")
         engine_id = records.fact("engine-id", new_id)

@@ -8,8 +8,8 @@ from havre.engine.parts import Parts
 from havre.engine.progress_lines import line_of
 from havre.images.images import Images
 from havre.images.import_ import ImportWishes
-from havre.images.model import LayerProgress, Loaded, LoadEvent, NoSuchImage, message_of
-from havre.images.platforms import fits, parse_platform
+from havre.images.model import LayerProgress, Loaded, LoadEvent, message_of
+from havre.images.platforms import parse_platform
 from havre.images.transfer_events import LayerBytes
 from havre.oci.reference import Reference
 from havre.wire.progress import ProgressLine
@@ -61,13 +61,8 @@ class Archives:
     async def save(self, refs: list[str], platform: str = "") -> AsyncIterator[bytes]:
         """An archive of images. Raises NoSuchImage before the first byte, also for one that is not for *platform*."""
         stream = self._images.save(refs)
-        for ref in refs if platform else ():
-            if fits(self._images.find(ref).config.platform, parse_platform(platform)) is None:
-                raise NoSuchImage(
-                    f"image with reference {ref} was found but does not provide the specified platform ({platform})"
-                )
-        for ref in refs:
-            image = self._images.find(ref)
+        wanted = parse_platform(platform) if platform else None
+        for image, ref in [(self._images.find(ref, wanted), ref) for ref in refs]:
             self._parts.events.publish("image", "save", image.id, {"name": ref})
         return stream
 

@@ -1,15 +1,17 @@
 """The builder's cache as the Engine API shows and prunes it."""
 
-from collections.abc import Callable, Iterable
+from collections.abc import AsyncGenerator, Callable, Iterable, Sequence
 from typing import Final
 
 from havre.base import clock
 from havre.base.errors import InvalidInput
 from havre.base.tasks import in_thread
 from havre.build.cache import Cache, CacheRecord
+from havre.build.caches.giving import layout, packed
 from havre.build.mounts import CacheFolders
 from havre.engine.ages import parse_until
 from havre.images.images import Images
+from havre.images.threads import to_the_end
 from havre.wire.filters import Filters
 from havre.wire.system import BuildCacheItem, PruneBuildReport
 
@@ -50,6 +52,22 @@ class BuildCache:
         await self._images.sweep()
         freed = sum(item.get("Size") or 0 for item in doomed if not item.get("Shared"))
         return {"CachesDeleted": keys or None, "SpaceReclaimed": freed}
+
+    async def export(self, keys: Sequence[str], tag: str) -> AsyncGenerator[bytes, None]:
+        """The steps *keys*, those that are still known, as an OCI layout in an archive (`build.caches`)."""
+        found = (self._cache.find(key) for key in keys)
+        records = [record for record in found if record is not None]
+        content = self._images.store.content
+        async with self._images.arriving() as arrival:
+            for record in records:
+                if (layer := record.layer()) is not None:
+                    await in_thread(arrival.has, layer.blob.parsed_digest())
+            pieces = layout(await packed(records, arrival), content, tag)
+            try:
+                while (piece := await to_the_end(in_thread(lambda: next(pieces, None)))) is not None:
+                    yield piece
+            finally:
+                await in_thread(pieces.close)
 
     async def _chosen(self, filters: Filters, *, every: bool) -> list[BuildCacheItem]:
         if unknown := filters.keys() - _FIELDS:

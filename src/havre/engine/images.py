@@ -16,6 +16,8 @@ from havre.images.checking import Checks
 from havre.images.disk import disk_use
 from havre.images.images import Images
 from havre.images.model import ContainerUse, Image, ImageInUse, NoSuchImage, Removed, Untagged
+from havre.images.platforms import parse_platform
+from havre.oci.descriptor import Platform
 from havre.oci.image_config import ProcessConfig
 from havre.oci.reference import Reference
 from havre.wire.container_config import ImageConfig
@@ -68,9 +70,9 @@ class ImageService:
             rows.append(_summary(image, _referenced(image, filters), shared.get(image.id, -1)))
         return rows
 
-    async def inspect(self, ref: str) -> ImageInspect:
-        """One image. Raises NoSuchImage."""
-        image = self._images.find(ref)
+    async def inspect(self, ref: str, platform: str = "") -> ImageInspect:
+        """One image. Raises NoSuchImage, also for one that does not serve *platform*."""
+        image = self._images.find(ref, _wanted(platform))
         config = image.config
         return {
             "Id": image.id,
@@ -92,8 +94,8 @@ class ImageService:
             **_optional(image),
         }
 
-    async def history(self, ref: str) -> _Steps:
-        """How an image came to be, the newest step first. Raises NoSuchImage."""
+    async def history(self, ref: str, platform: str = "") -> _Steps:
+        """How an image came to be, the newest step first. Raises as `inspect`."""
         return [
             {
                 "Id": step.id or "<missing>",
@@ -103,7 +105,7 @@ class ImageService:
                 "Size": step.size_bytes,
                 "Comment": step.comment,
             }
-            for step in self._images.history(ref)
+            for step in self._images.history(ref, _wanted(platform))
         ]
 
     async def tag(self, ref: str, name: str) -> None:
@@ -114,8 +116,9 @@ class ImageService:
         image = await self._images.tag(ref, target)
         self._tell("tag", image.id, target.with_default_tag().familiar)
 
-    async def remove(self, ref: str, *, force: bool, prune: bool) -> _Items:
-        """Take a name away, and the image with its last name. Raises NoSuchImage, ImageInUse."""
+    async def remove(self, ref: str, *, force: bool, prune: bool, platform: str = "") -> _Items:
+        """Take a name away, and the image with its last name. Raises ImageInUse, and as `inspect`."""
+        self._images.find(ref, _wanted(platform))
         removed = await self._images.remove(ref, self.uses, force=force, noprune=not prune)
         return [self._told(one) for one in removed]
 
@@ -211,6 +214,10 @@ class ImageService:
         if folders[1:]:
             data["LowerDir"] = ":".join(folders[1:])
         return {"Data": data, "Name": "overlay2"}
+
+
+def _wanted(platform: str) -> Platform | None:
+    return parse_platform(platform) if platform else None
 
 
 def _summary(image: Image, names: Sequence[Reference], shared: int) -> ImageSummary:

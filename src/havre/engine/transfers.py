@@ -42,6 +42,10 @@ class PushAsked(Protocol):
         """The name."""
 
     @property
+    def platform(self) -> str:
+        """For which machines it has to be; empty for any."""
+
+    @property
     def auth(self) -> AuthConfig:
         """Who asks the registry."""
 
@@ -74,8 +78,13 @@ class Transfers:
         self._parts.events.publish("image", "pull", reference.familiar, {"name": reference.familiar_name})
 
     async def push(self, asked: PushAsked) -> AsyncIterator[ProgressLine]:
-        """Push a tag, or every tag of a repository; a client that goes away stops it."""
+        """Push a tag, or every tag of a repository; a client that goes away stops it.
+
+        Raises NoSuchImage for a tag whose image does not serve the platform asked for.
+        """
         reference = Reference.parse(asked.reference)
+        if asked.platform and reference.tag:
+            self._images.find(reference.familiar, parse_platform(asked.platform))
         async for event in self._pushes.push(PushWishes(reference=reference, who=credentials_of(asked.auth))):
             yield line_of(event)
         self._parts.events.publish("image", "push", reference.familiar, {"name": reference.familiar_name})

@@ -110,6 +110,7 @@ def _config(wishes: CommitWishes, process: ProcessConfig, diff: Digest | None) -
         comment="",
         container=wishes.container,
         parent="",
+        build_cache="",
     )
 
 

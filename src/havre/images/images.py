@@ -13,9 +13,10 @@ from havre.images.archive_save import Wanted, contents_of, plan_save, write_arch
 from havre.images.candidate import Arrival, Candidate
 from havre.images.history import history
 from havre.images.import_ import ImportWishes, plan_import, read_import
-from havre.images.inlet import Inlet
+from havre.images.inlet import Inlet, begun
 from havre.images.model import Image, Loaded, LoadEvent, NoSuchImage, Removed, Renamed, Step
 from havre.images.names import Names
+from havre.images.platforms import fits, format_platform
 from havre.images.relay import relayed
 from havre.images.removal import InUse, Wish, plan_removal
 from havre.images.store import ImageStore, Needed
@@ -53,12 +54,19 @@ class Images:
         """Never remove what *needed* answers: contents and layers that others than images stand on."""
         self.store.also_needed.append(needed)
 
-    def find(self, text: str) -> Image:
+    def find(self, text: str, platform: Platform | None = None) -> Image:
         """The image that *text* names: `busybox`, `busybox:1.36`, `host/name@sha256:…`, an id or its beginning.
 
-        Raises NoSuchImage in Docker's words, InvalidInput for a text that can name nothing. It waits for nothing.
+        Raises NoSuchImage in Docker's words, also for one that does not serve *platform*; InvalidInput for a text
+        that can name nothing. It waits for nothing.
         """
-        return self.store.catalogue.find(text)
+        image = self.store.catalogue.find(text)
+        if platform is not None and fits(image.config.platform, platform) is None:
+            wanted = format_platform(platform)
+            raise NoSuchImage(
+                f"image with reference {text} was found but does not provide the specified platform ({wanted})"
+            )
+        return image
 
     def get(self, image_id: str) -> Image | None:
         """The image with exactly this id."""
@@ -68,10 +76,9 @@ class Images:
         """Every image, the newest first; those that only other images stand on included (see `Image.parent`)."""
         return self.store.catalogue.all()
 
-    def history(self, text: str) -> tuple[Step, ...]:
-        """The steps that made an image, the newest first. Raises NoSuchImage."""
-        catalogue = self.store.catalogue
-        return history(catalogue, catalogue.find(text))
+    def history(self, text: str, platform: Platform | None = None) -> tuple[Step, ...]:
+        """The steps that made an image, the newest first. Raises as `find`."""
+        return history(self.store.catalogue, self.find(text, platform))
 
     async def tag(self, source: str, target: Reference) -> Image:
         """Give the image *source* the name *target* (see `tag_target`), whoever had it. Raises NoSuchImage."""
@@ -169,6 +176,7 @@ def tag_target(repository: str, tag: str = "") -> Reference:
 
 async def received(body: AsyncIterator[bytes], read: Callable[[Inlet], _T]) -> _T:
     """What *read* makes, in a thread, of the bytes that *body* brings."""
+    body = await begun(body)
     inlet = Inlet()
     feeder = asyncio.get_running_loop().create_task(inlet.feed(body))
     try:

@@ -86,7 +86,7 @@ class _Push:
         async with self.store.arriving() as arrival:
             pack = await packed(self.store, image, arrival)
             await self._place_all(pack.layers, ids)
-            await self.uploads.place(_Blob(self.store.content, pack.config), (), lambda _: None)
+            await self.uploads.place(StoredBlob(self.store.content, pack.config), (), lambda _: None)
             await self.uploads.put_manifest(self.name.tag, pack.document)
             await self._remember(image, pack.document.descriptor)
         sent = pack.document.descriptor
@@ -109,7 +109,7 @@ class _Push:
         if self.slots.locked():
             self._tell_all(ids, "Waiting")
         async with self.slots:
-            blob = _Blob(self.store.content, layer)
+            blob = StoredBlob(self.store.content, layer)
             sources = self.store.repositories_with(layer.parsed_digest(), self.name)
             placed = await self.uploads.place(blob, sources, _Sending(ids, layer.size, self.tell).progress)
         self._tell_all(ids, _words(placed))
@@ -148,13 +148,14 @@ class _Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class _Blob:
+class StoredBlob:
     """A blob of the store as `uploads.Source`, verified while it is read."""
 
     content: Content
     descriptor: Descriptor
 
     async def pieces(self, start: int) -> AsyncIterator[bytes]:
+        """See `uploads.Source`."""
         reader = await in_thread(self.content.open, self.descriptor.parsed_digest())
         try:
             at = 0

@@ -193,3 +193,21 @@ def test_a_proxys_password_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setenv("HTTP_PROXY", "http://bob:secret@proxy:80")
     monkeypatch.delenv("http_proxy", raising=False)
     assert _proxies().get("HttpProxy") == "http://xxxxx:xxxxx@proxy:80"
+
+
+async def test_an_image_for_other_machines_is_none(bench: Bench) -> None:
+    await bench.bring("a:1")
+    here = (await bench.images.inspect("a:1")).get("Architecture") or ""
+    other = "linux/s390x" if here != "s390x" else "linux/amd64"
+    assert (await bench.images.inspect("a:1", f"linux/{here}")).get("Architecture") == here
+    assert await bench.images.history("a:1", f"linux/{here}") == await bench.images.history("a:1")
+    words = rf"image with reference a:1 was found but does not provide the specified platform \({other}\)"
+    with pytest.raises(NoSuchImage, match=words):
+        await bench.images.inspect("a:1", other)
+    with pytest.raises(NoSuchImage, match=words):
+        await bench.images.history("a:1", other)
+    with pytest.raises(NoSuchImage, match=words):
+        await bench.images.remove("a:1", force=True, prune=True, platform=other)
+    with pytest.raises(NoSuchImage, match=words):
+        await bench.archives.save(["a:1"], other)
+    assert await bench.images.remove("a:1", force=False, prune=True, platform=f"linux/{here}")

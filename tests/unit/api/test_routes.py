@@ -161,11 +161,11 @@ def test_rows_that_are_encoded_are_sent_as_they_are(world: World) -> None:
         ("POST", "/containers/prune", 200, ("prune", {})),
         ("POST", "/exec/e1/resize?h=1&w=2", 200, ("resize", "e1", 1, 2)),
         ("GET", "/images/json?all=1", 200, ("list", {}, True, False)),
-        ("GET", "/images/127.0.0.1:5000/a/b:1/json", 200, ("inspect", "127.0.0.1:5000/a/b:1")),
-        ("GET", "/images/bb/history", 200, ("history", "bb")),
+        ("GET", "/images/127.0.0.1:5000/a/b:1/json", 200, ("inspect", "127.0.0.1:5000/a/b:1", "")),
+        ("GET", "/images/bb/history", 200, ("history", "bb", "")),
         ("POST", "/images/bb/tag?repo=127.0.0.1:5000/bb&tag=1", 201, ("tag", "bb", "127.0.0.1:5000/bb:1")),
-        ("DELETE", "/images/a/b:1?force=1&noprune=1", 200, ("remove", "a/b:1", True, False)),
-        ("DELETE", "/images/bb", 200, ("remove", "bb", False, True)),
+        ("DELETE", "/images/a/b:1?force=1&noprune=1", 200, ("remove", "a/b:1", True, False, "")),
+        ("DELETE", "/images/bb", 200, ("remove", "bb", False, True, "")),
         ("POST", '/images/prune?filters={"dangling":{"true":true}}', 200, ("prune", {"dangling": {"true"}})),
         ("GET", "/images/get?names=a&names=b", 200, ("save", ["a", "b"])),
         ("GET", "/images/a/b:1/get", 200, ("save", ["a/b:1"])),
@@ -409,6 +409,11 @@ def test_one_platform_of_an_archive(world: World, platform: str, status: int) ->
     if status == 200:
         assert world.last == ("save", ["a"], "linux/arm64/v8")
     assert world.ask("POST", f"/images/load?platform={target}", b"x").status == status
+    for method, path in (("GET", "/images/a/json"), ("GET", "/images/a/history"), ("DELETE", "/images/a")):
+        field = "platforms" if method == "DELETE" else "platform"
+        answer = world.ask(method, f"{path}?{field}={target.replace('&platform', '&' + field)}")
+        assert answer.status == status
+        assert status != 200 or world.last[-1] == "linux/arm64/v8"
 
 
 def test_import(world: World) -> None:
@@ -465,7 +470,7 @@ def test_what_a_name_means(world: World) -> None:
 def test_push(world: World) -> None:
     answer = world.ask("POST", "/images/localhost:5000/a/b/push?tag=1")
     assert answer.status == 200
-    assert world.last == ("push", PushWishes("localhost:5000/a/b:1", {}))
+    assert world.last == ("push", PushWishes("localhost:5000/a/b:1", "", {}))
     failed = world.ask("POST", "/images/x/push?tag=nosuch")
     assert (failed.status, b'"error":"tag does not exist: x:nosuch"' in failed.body) == (200, True)
 

@@ -19,8 +19,6 @@ NOT_YET = frozenset(
     ]
 )  # fmt: skip
 FLAGS_NOT_YET = {
-    "image history": {"platform"},
-    "image inspect": {"platform"},
     "image ls": {"tree"},
     "volume create": {  # of cluster volumes, which need a swarm
         *("availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing", "type"),

@@ -47,25 +47,26 @@ class PullWishes:
 
 @dataclass(frozen=True, slots=True)
 class PushWishes:
-    """What to push, and as whom; a *reference* without a tag means every tag."""
+    """What to push, and as whom; a *reference* without a tag means every tag. It has to serve *platform*, if any."""
 
     reference: str
+    platform: str
     auth: AuthConfig
 
 
 class Images(Protocol):
     """What is asked of the engine."""
 
-    async def inspect(self, ref: str) -> ImageInspect:
-        """One image by name, digest, id or the beginning of its id."""
+    async def inspect(self, ref: str, platform: str) -> ImageInspect:
+        """One image by name, digest, id or the beginning of its id, if it serves *platform*; empty for any."""
 
-    async def history(self, ref: str) -> list[HistoryItem]:
+    async def history(self, ref: str, platform: str) -> list[HistoryItem]:
         """How an image came to be, the newest step first."""
 
     async def tag(self, ref: str, name: str) -> None:
         """Give an image one more name."""
 
-    async def remove(self, ref: str, *, force: bool, prune: bool) -> list[DeleteItem]:
+    async def remove(self, ref: str, *, force: bool, prune: bool, platform: str) -> list[DeleteItem]:
         """Take a name away, and the image with its last name."""
 
     async def prune(self, filters: Filters) -> PruneImagesReport:
@@ -107,10 +108,10 @@ def routes(images: Images) -> list[Route]:
         return as_json(await images.list(filters, every=query.flag("all"), shared_size=query.flag("shared-size")))
 
     async def inspect(request: Request) -> Answer:
-        return as_json(await images.inspect(request.parameters["name"]))
+        return as_json(await images.inspect(request.parameters["name"], _platform(request)))
 
     async def history(request: Request) -> Answer:
-        return as_json(await images.history(request.parameters["name"]))
+        return as_json(await images.history(request.parameters["name"], _platform(request)))
 
     async def tag(request: Request) -> Answer:
         await images.tag(request.parameters["name"], _joined(request.query.text("repo"), request.query.text("tag")))
@@ -118,7 +119,8 @@ def routes(images: Images) -> list[Route]:
 
     async def remove(request: Request) -> Answer:
         query, name = request.query, request.parameters["name"]
-        return as_json(await images.remove(name, force=query.flag("force"), prune=not query.flag("noprune")))
+        force, prune, platform = query.flag("force"), not query.flag("noprune"), _platform(request, "platforms")
+        return as_json(await images.remove(name, force=force, prune=prune, platform=platform))
 
     async def prune(request: Request) -> Answer:
         return as_json(await images.prune(parse_filters(request.query.text("filters"))))
@@ -173,7 +175,8 @@ def archive_routes(archives: Archives, transfers: Transfers) -> list[Route]:
         return await started(_import(archives, request))
 
     async def push(request: Request) -> Answer:
-        asked = PushWishes(_joined(request.parameters["name"], request.query.text("tag")), auth_of(request))
+        name = _joined(request.parameters["name"], request.query.text("tag"))
+        asked = PushWishes(name, _platform(request), auth_of(request))
         return await started(transfers.push(asked))
 
     return [
@@ -201,9 +204,9 @@ async def _import(archives: Archives, request: Request) -> AsyncIterator[Progres
     yield {"status": await archives.import_tree(aiter(request.body), wishes)}
 
 
-def _platform(request: Request) -> str:
+def _platform(request: Request, field: str = "platform") -> str:
     """The one platform that the query names, as `os/architecture[/variant]`; empty for none. Raises InvalidInput."""
-    given = request.query.all("platform")
+    given = request.query.all(field)
     if len(given) > 1:
         raise NotSupported("several platforms at once are not available in this version of Havre")
     if not given or not given[0]:

@@ -5,6 +5,7 @@ from __future__ import annotations
 from havre.cli.command import Command
 from havre.cli.flags import Given, switch, text
 from havre.cli.listing import Listing, Row
+from havre.cli.platforms import platform_of
 from havre.cli.screen import Screen
 from havre.cli.tables import ellipsis
 from havre.cli.units import show_age, show_size
@@ -21,7 +22,7 @@ _Y2K = 946684800
 
 def run(given: Given, client: Client, screen: Screen) -> int:
     """Newest first."""
-    items = client.get(f"/images/{given.args[0]}/history", list[HistoryItem])
+    items = client.get(f"/images/{given.args[0]}/history", list[HistoryItem], platform_of(given))
     trim, human = not given.switch("no-trunc"), given.switch("human")
     if given.switch("quiet") and not given.text("format"):
         for item in items:
@@ -67,6 +68,7 @@ COMMAND = Command(
         text("format", "Format output using a custom template: table, 'table TEMPLATE', json or TEMPLATE"),
         switch("human", "Print sizes and dates in human readable format", short="H", default=True),
         switch("no-trunc", "Don't truncate output"),
+        text("platform", "Show history for the given platform"),
         switch("quiet", "Only show image IDs", short="q"),
     ),
     at_least=1,

@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from havre.cli.command import Command
 from havre.cli.flags import Given, switch, text
+from havre.cli.platforms import platform_of
 from havre.cli.pulling import push, split_image
 from havre.cli.screen import Screen
 from havre.client.client import Client
@@ -14,14 +15,12 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     """Print the progress; with -q the reference alone."""
     image, every = given.args[0], given.switch("all-tags")
     name, tag = split_image(image)
-    if given.text("platform"):
-        raise ClientError("pushing one platform of several is not available in this version of Havre")
     if every and image != name:
         raise ClientError("tag can't be used with --all-tags/-a")
     quiet = given.switch("quiet")
     if image == name and not every and not quiet:
         screen.line(f"Using default tag: {tag}")
-    push(client, screen, name, "" if every else tag, quiet=quiet)
+    push(client, screen, name, {**({} if every else {"tag": tag}), **platform_of(given)}, quiet=quiet)
     if quiet:
         screen.line(image if every or image != name else f"{name}:{tag}")
     return 0

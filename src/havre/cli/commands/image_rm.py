@@ -5,6 +5,7 @@ from __future__ import annotations
 from havre.cli.command import Command
 from havre.cli.each import each
 from havre.cli.flags import Given, many, switch
+from havre.cli.platforms import platform_query
 from havre.cli.screen import Screen
 from havre.client.client import Client
 from havre.client.errors import ApiError
@@ -13,7 +14,9 @@ from havre.wire.images import DeleteItem
 
 def run(given: Given, client: Client, screen: Screen) -> int:
     """Print what was untagged and deleted; with --force an image that is not there is no failure."""
-    query = {"force": given.switch("force"), "noprune": given.switch("no-prune")}
+    query: dict[str, str | int] = {"force": given.switch("force"), "noprune": given.switch("no-prune")}
+    if platforms := given.many("platform"):
+        query["platforms"] = platform_query(platforms)
     absent_only = True
 
     def remove(name: str) -> None:

@@ -36,6 +36,7 @@ from havre.runtime.shim.streams import Streams
 from havre.runtime.spawn import Birth, Order, spawn, spawn_guest
 
 _KEPT_CODES = 256
+_TOLD_CODES = 64
 _GUEST = "guest:"
 _GUEST_AFTER_S = 0.005
 _PIDFD, _GROUP = "pidfd", "group"
@@ -236,16 +237,19 @@ class Container:
         return self._tools.cgroups.pids(self._head.cgroup)
 
     def execs(self) -> "list[ExecState]":
-        """The sessions that run, and the ended ones that no havred has heard of yet."""
+        """The sessions that run, and the latest ended ones; from now on those count as told."""
         running = [ExecState(session.id, session.pid) for session in self._execs.values() if session.running]
         ended = [ExecState(name, 0, code) for name, code in self._codes.items()]
-        self._codes.clear()
+        self._keep_codes(_TOLD_CODES)
         return running + ended
 
-    def keep_code(self, exec_id: str, code: int) -> None:
-        """Nobody heard of the end of *exec_id*: keep it for the next havred, the latest ones only."""
+    def keep_code(self, exec_id: str, code: int, *, told: bool) -> None:
+        """Keep how *exec_id* ended for the next havred: one that was *told* may die before it writes that down."""
         self._codes[exec_id] = code
-        while len(self._codes) > _KEPT_CODES:
+        self._keep_codes(_TOLD_CODES if told else _KEPT_CODES)
+
+    def _keep_codes(self, count: int) -> None:
+        while len(self._codes) > count:
             self._codes.pop(next(iter(self._codes)))
 
     def _running(self) -> Session:
