@@ -376,6 +376,12 @@ def test_the_same_question_gets_the_same_answer(
         assert fields(theirs) - fields(ours) == set()
 
 
+def test_both_tell_the_same_of_what_the_images_lie_on(havre: Havre, reference: Reference) -> None:
+    told = [dict(engine.api().get("/info").json["DriverStatus"]) for engine in (havre, reference)]
+    assert told[0]["Backing Filesystem"] == told[1]["Backing Filesystem"]
+    assert told[1].keys() - told[0].keys() == set()
+
+
 @pytest.mark.skipif(not SPEC.exists(), reason="the list of endpoints is not beside this tree")
 def test_no_endpoint_is_left_out() -> None:
     whole = json.loads(SPEC.read_text())["endpoints"]
