@@ -7,7 +7,7 @@ import builtins
 import contextlib
 import socket
 import threading
-from collections.abc import AsyncIterator, Awaitable, Mapping
+from collections.abc import AsyncGenerator, AsyncIterator, Awaitable, Mapping, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -282,6 +282,8 @@ class FakeEvents:
 
 
 class FakeSystem:
+    kinds: frozenset[str] = frozenset()
+
     async def version(self) -> Version:
         return {
             "Platform": {"Name": "Havre"},
@@ -302,7 +304,8 @@ class FakeSystem:
     async def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
         yield {"Kind": "blob", "Name": "sha256:1", "Problem": "damaged", "Repaired": repair}
 
-    async def df(self) -> DiskUsage:
+    async def df(self, kinds: frozenset[str] = frozenset()) -> DiskUsage:
+        self.kinds = kinds
         return {"LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": []}
 
 
@@ -440,6 +443,10 @@ class FakeBuilds:
     async def look(self, body: AsyncIterator[bytes], wishes: BuildWishes, call: str) -> Report:
         self.asked.note("look", b"".join([piece async for piece in body]), wishes, call)
         return Report("text", 2)
+
+    async def export(self, keys: Sequence[str], tag: str) -> AsyncGenerator[bytes, None]:
+        self.asked.note("export", keys, tag)
+        yield b"a layout"
 
     async def prune(self, filters: Filters, *, every: bool, keep_bytes: int) -> PruneBuildReport:
         self.asked.note("prune", filters, every, keep_bytes)

@@ -4,10 +4,13 @@ from __future__ import annotations
 
 import os
 import subprocess
+import time
 from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
+
+_LISTEN_S = 60
 
 
 @dataclass(frozen=True)
@@ -35,3 +38,11 @@ def new_host() -> Iterator[Host]:
         yield host
     finally:
         subprocess.run(["ip", "netns", "delete", host.name], check=True)
+
+
+def wait_listening(host: Host, port: int) -> None:
+    """Wait until something accepts connections to *port* of the loopback address of *host*."""
+    deadline = time.monotonic() + _LISTEN_S
+    while host.run("bash", "-c", f": < /dev/tcp/127.0.0.1/{port}", check=False).returncode:
+        assert time.monotonic() < deadline, f"nobody listens on {port}"
+        time.sleep(0.05)

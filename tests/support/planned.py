@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import json
-from collections.abc import Mapping
+from collections.abc import Iterable, Mapping
 
 import msgspec
 
@@ -16,7 +16,10 @@ from havre.oci.image_config import ImageConfig, ProcessConfig, RootFS
 
 AMD64 = Platform(architecture="amd64", os="linux")
 BASE = ProcessConfig(env=["PATH=/bin", "FROM_BASE=1"], working_dir="/base", user="app", cmd=["base"])
-WITH_TRIGGERS = ProcessConfig(on_build=["RUN echo triggered", "COPY . /built"])
+TRIGGERED = {
+    "some-onbuild": ProcessConfig(on_build=["RUN echo triggered", "COPY . /built"]),
+    "onbuild-from": ProcessConfig(on_build=["COPY --from=tools /t /t", "COPY --from=other-image /o /o"]),
+}
 
 
 def plan(
@@ -28,7 +31,7 @@ def plan(
     contexts: Mapping[str, str] | None = None,
     allowed: frozenset[str] = frozenset(),
 ) -> Graph:
-    """The graph of *text*; images whose name holds `onbuild` have triggers, all others are alike."""
+    """The graph of *text*; those of TRIGGERED have triggers, all others are alike."""
     planner = Planner(
         read_text(text),
         Demands(
@@ -40,17 +43,23 @@ def plan(
             allowed=allowed,
         ),
     )
-    needed = planner.needed()
-    configs = {
+    needed, configs = planner.needed(), dict[tuple[str, str], ImageConfig]()
+    while missing := [image for image in needed.images if image not in configs]:
+        configs |= _configs(missing)
+        needed = planner.needed(configs)
+    return planner.graph(needed, configs)
+
+
+def _configs(images: Iterable[tuple[str, str]]) -> dict[tuple[str, str], ImageConfig]:
+    return {
         (name, platform): ImageConfig(
             architecture="amd64",
             os="linux",
             rootfs=RootFS(),
-            config=WITH_TRIGGERS if "onbuild" in name else BASE,
+            config=TRIGGERED.get(name.partition(":")[0].rpartition("/")[2], BASE),
         )
-        for name, platform in needed.images
+        for name, platform in images
     }
-    return planner.graph(needed, configs)
 
 
 def shown(graph: Graph) -> str:

@@ -10,7 +10,7 @@ from havre.api.connection import Connection, Dispatched, House
 from havre.api.field_names import named
 from havre.api.request import Body, Request
 from havre.api.response import Answer, Response, as_error
-from havre.api.roles import Limits, body_refusal, refusal
+from havre.api.roles import RUN, Limits, body_refusal, build_refusal, enters, refusal, shared_with
 from havre.api.versions import split_version
 from havre.base.errors import Forbidden, HavreError, InvalidInput, NotFound, Unavailable
 from havre.wire.containers import CreateContainer, UpdateContainer
@@ -41,6 +41,12 @@ class Labels(Protocol):
     def of_exec(self, exec_id: str) -> Mapping[str, str]:
         """Those of the container of an exec instance. Raises NotFound."""
 
+    def reach_of_container(self, ref: str) -> str:
+        """What a container has of the host; empty for nothing. Raises NotFound."""
+
+    def reach_of_exec(self, exec_id: str) -> str:
+        """The same of the container of an exec instance. Raises NotFound."""
+
 
 class LimitedHouse:
     """Stands between the connections of one socket and the server."""
@@ -66,6 +72,7 @@ class LimitedHouse:
             if reason := refusal(self._limits, request.method, path):
                 raise Forbidden(reason)
             self._check_scope(request, path)
+            self._check_reach(request, path)
         except HavreError as refused:
             return Dispatched(as_error(refused))
         if request.method == "POST" and _READ_BODIES.fullmatch(path):
@@ -83,18 +90,39 @@ class LimitedHouse:
         found = _ONE.fullmatch(path)
         if found is None or path in _LISTS or path == "/containers/create":
             return
-        if self.labels is None:
-            raise Unavailable("the engine is not ready")
         kind, ref = found[1], found[2]
-        bears = self.labels.of_container(ref) if kind == "containers" else self.labels.of_exec(ref)
+        bears = self._known.of_container(ref) if kind == "containers" else self._known.of_exec(ref)
         if bears.get(label[0]) != label[1]:
             raise NotFound(f"No such container: {ref}" if kind == "containers" else f"No such exec instance: {ref}")
+
+    def _check_reach(self, request: Request, path: str) -> None:
+        """A runner gets into no container that somebody else gave a part of the host, nor builds with one."""
+        if path == "/build" and (reason := build_refusal(self._limits, request.query.all)):
+            raise Forbidden(reason)
+        found = _ONE.fullmatch(path)
+        if self._limits.role == RUN and found is not None and enters(path):
+            kind, ref = found[1], found[2]
+            known = self._known
+            _forbid(ref, known.reach_of_container(ref) if kind == "containers" else known.reach_of_exec(ref))
+
+    def _check_shared(self, path: str, body: Mapping[str, object]) -> None:
+        host = body.get("HostConfig")
+        if self._limits.role == RUN and path == "/containers/create" and isinstance(host, dict):
+            for ref in shared_with(host):
+                _forbid(ref, self._known.reach_of_container(ref))
+
+    @property
+    def _known(self) -> Labels:
+        if self.labels is None:
+            raise Unavailable("the engine is not ready")
+        return self.labels
 
     async def _after_body(self, request: Request, path: str) -> Answer:
         try:
             body = _decoded(await request.body.read(), _kind_of(path))
             if reason := body_refusal(self._limits, path, body):
                 raise Forbidden(reason)
+            self._check_shared(path, body)
         except HavreError as refused:
             return as_error(refused)
         label = self._limits.label
@@ -104,6 +132,11 @@ class LimitedHouse:
         request.body = Body.of(msgspec.json.encode(body))
         answer = self._house.dispatch(request).answer
         return answer if isinstance(answer, Response) else await answer
+
+
+def _forbid(ref: str, reach: str) -> None:
+    if reach:
+        raise Forbidden(f"container {ref[:128]} has {reach}: it is refused on this socket")
 
 
 def _kind_of(path: str) -> object:

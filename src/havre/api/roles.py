@@ -5,16 +5,17 @@ nothing that reaches the host: whoever has it must not become root here. `admin`
 """
 
 import re
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from typing import Final, NamedTuple
 
 READ, RUN, ADMIN = "read", "run", "admin"
 ROLES: Final = (READ, RUN, ADMIN)
 
 _CONTENT: Final = re.compile(
-    r"/containers/[^/]+/(export|archive|attach/ws)|/images/(.+/)?get|/volumes/[^/]+/export|/leases/.*"
+    r"/containers/[^/]+/(export|archive|attach/ws)|/images/(.+/)?get|/volumes/[^/]+/export|/leases/.*|"
+    r"/distribution/.*|/images/search"
 )
-"""What a reader may not have though it is asked for by GET."""
+"""What a reader may not have though it is asked for by GET: contents, and what the engine would ask other hosts for."""
 
 _RUN_NOUNS: Final = re.compile(
     r"/(_ping|version|info|events|auth|commit|build|leases/.+|system/df)|/(containers|exec|images|volumes|networks)(/.*)?"
@@ -25,7 +26,13 @@ _SCOPED: Final = re.compile(
 )
 """What a socket with a label shows and does: the containers that bear it, and images to make them of."""
 
+_ENTERING: Final = re.compile(r"/containers/[^/]+/(exec|attach|attach/ws|archive)|/exec/[^/]+/(start|resize)")
+"""What gets into a container, where it finds all that the container has."""
+
 _HOST_MODES: Final = ("NetworkMode", "PidMode", "IpcMode", "UTSMode", "UsernsMode", "CgroupnsMode")
+_OTHER: Final = "container:"
+_BRIDGE_NAME: Final = "com.docker.network.bridge.name"  # one of the host's own would be taken
+_BUILD_KEYS: Final = ("allow", "securityopt", "cgroupparent")
 _EMPTY_ONLY: Final = (
     *("Privileged", "Devices", "DeviceRequests", "DeviceCgroupRules", "CapAdd", "CgroupParent", "Runtime"),
     *("VolumesFrom", "Annotations", "Links", "Cgroup", "StorageOpt"),
@@ -50,6 +57,26 @@ def refusal(limits: Limits, method: str, path: str) -> str:
     if limits.role == RUN and not _RUN_NOUNS.fullmatch(path):
         return f"this socket is for running containers: {method} {path[:128]} is refused"
     return ""
+
+
+def enters(path: str) -> bool:
+    """Whether a request for *path* gets into a container that exists."""
+    return _ENTERING.fullmatch(path) is not None
+
+
+def shared_with(config: Mapping[str, object]) -> list[str]:
+    """The containers whose namespaces a HostConfig asks for."""
+    modes = (str(config.get(name) or "") for name in _HOST_MODES)
+    return [mode.removeprefix(_OTHER) for mode in modes if mode.startswith(_OTHER)]
+
+
+def build_refusal(limits: Limits, query: Callable[[str], Sequence[str]]) -> str:
+    """Why a build with these values of its *query*, by key, is not let through; empty when it may be."""
+    if limits.role != RUN:
+        return ""
+    network = [mode for mode in query("networkmode") if mode == "host" or mode.startswith(_OTHER)]
+    given = "networkmode" if network else next((key for key in _BUILD_KEYS if any(query(key))), "")
+    return f"{given} is refused on this socket" if given else ""
 
 
 def host_access(config: Mapping[str, object]) -> str:
@@ -79,7 +106,7 @@ def _host_mounts(config: Mapping[str, object]) -> str:
         if mount.get("Type") not in {"volume", "tmpfs", "image"}:
             return f"Mounts: type {str(mount.get('Type'))[:32]}"
         driver = _fields(_fields(mount.get("VolumeOptions")).get("DriverConfig"))
-        if driver.get("Options"):
+        if driver.get("Options") or driver.get("Name") not in {None, "", "local"}:
             return "Mounts: driver options"
     return ""
 
@@ -93,9 +120,9 @@ def named_volumes(config: Mapping[str, object]) -> str:
         if mount.get("Type") != "tmpfs" and mount.get("Source"):
             return f"Mounts: {str(mount.get('Source'))[:128]}"
     for name in _HOST_MODES:
-        if str(config.get(name) or "").startswith("container:"):
+        if str(config.get(name) or "").startswith(_OTHER):
             return name
-    return "VolumesFrom" if config.get("VolumesFrom") else ""
+    return next((name for name in ("VolumesFrom", "Links") if config.get(name)), "")
 
 
 def body_refusal(limits: Limits, path: str, body: Mapping[str, object]) -> str:
@@ -109,14 +136,20 @@ def body_refusal(limits: Limits, path: str, body: Mapping[str, object]) -> str:
         reason = "Privileged"
     elif path == "/volumes/create" and limits.role == RUN and (body.get("DriverOpts") or _foreign(body, "local")):
         reason = "DriverOpts"
-    elif path == "/networks/create" and limits.role == RUN and _foreign(body, "bridge"):
-        reason = "Driver"
+    elif path == "/networks/create" and limits.role == RUN:
+        reason = _of_network(body)
     return f"{reason} is refused on this socket" if reason else ""
 
 
 def _of_container(limits: Limits, config: Mapping[str, object]) -> str:
     reason = host_access(config) if limits.role == RUN else ""
     return reason or (named_volumes(config) if limits.label is not None else "")
+
+
+def _of_network(body: Mapping[str, object]) -> str:
+    if _foreign(body, "bridge"):
+        return "Driver"
+    return next((name for name in _fields(body.get("Options")) if name == _BRIDGE_NAME), "")
 
 
 def _foreign(body: Mapping[str, object], driver: str) -> bool:

@@ -1,23 +1,38 @@
 """One build from the first byte of its context to the image: received, read, planned, solved, published."""
 
-from collections.abc import AsyncIterator, Awaitable, Callable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 
-from havre.base.errors import InvalidInput, NotSupported
+from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.base.tasks import in_thread
-from havre.build.cache import Cache
-from havre.build.context import Context, Contexts
+from havre.build.cache import Cache, CacheRecord
+from havre.build.cache_places import CacheKind, CachePlace
+from havre.build.caches.giving import packed, push
+from havre.build.caches.sources import CacheSources, sent_name
+from havre.build.caches.taking import Taking
+from havre.build.context import REMOTES, Context, Contexts
 from havre.build.dockerfile.ignore import IGNORE_FILE, Ignore
 from havre.build.dockerfile.parser import decode, parse
 from havre.build.dockerfile.program import read_document
 from havre.build.dockerfile.scope import Platforms, unused_args, unused_args_warning
-from havre.build.graph import Graph
+from havre.build.fetching import Fetching
+from havre.build.graph import Graph, named_contexts
 from havre.build.images import LoadedImage, State, load_image, make_image
 from havre.build.including import with_included
 from havre.build.layers import Workshop
 from havre.build.looking import Source, look
-from havre.build.model import BuildEvent, BuildFailed, BuildWishes, Built, Noticed, PullTold, Report, Tagged
+from havre.build.model import (
+    BuildEvent,
+    BuildFailed,
+    BuildWishes,
+    Built,
+    CacheOffered,
+    Noticed,
+    PullTold,
+    Report,
+    Tagged,
+)
 from havre.build.mounts import CacheFolders
 from havre.build.plan import Demands, Needed, Planner
 from havre.build.seams import ImageSource, Runner, Trees
@@ -25,11 +40,12 @@ from havre.build.solve import Materials, Solver
 from havre.build.squash import squashed
 from havre.images.candidate import Arrival
 from havre.images.images import Images
-from havre.images.platforms import fits, host_platform, parse_platform
+from havre.images.platforms import host_platform, parse_platform
 from havre.images.threads import to_the_end
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.oci.reference import Reference
+from havre.registry.client.registries import Registries, credentials_for
 
 _SENT = "sent://"
 Tell = Callable[[BuildEvent], Awaitable[None]]
@@ -46,6 +62,7 @@ class Rooms:
     folders: CacheFolders
     source: ImageSource
     runner: Runner
+    registries: Registries
 
 
 @dataclass(frozen=True, slots=True)
@@ -81,7 +98,10 @@ class Builder:
 
     def _context(self, body: AsyncIterator[bytes], wishes: BuildWishes) -> AbstractAsyncContextManager[Context]:
         contexts = self._rooms.contexts
-        return contexts.remote(wishes.remote) if wishes.remote else contexts.received(body, sent_contexts(wishes))
+        if not wishes.remote:
+            return contexts.received(body, sent_contexts(wishes))
+        keeps = (wishes.args.get("BUILDKIT_CONTEXT_KEEP_GIT_DIR") or "") in {"1", "true"}
+        return contexts.remote(wishes.remote, wishes.lent, keep_git_dir=keeps)
 
     @staticmethod
     def _plan(context: Context, wishes: BuildWishes) -> _Read:
@@ -117,27 +137,36 @@ class _Build:
         async with AsyncExitStack() as undo:
             arrival = await undo.enter_async_context(self._rooms.images.arriving())
             undo.callback(self._release)  # before the end of the arrival, which removes what nobody needs
-            images = await self._images(read.needed, arrival)
-            graph = read.planner.graph(read.needed, {key: image.config for key, image in images.items()})
+            needed, images = await self._needed(read, arrival)
+            graph = read.planner.graph(needed, {key: image.config for key, image in images.items()})
             await self._check(read, graph)
+            for name in named_contexts(graph) - self._context.named.keys():
+                if (place := self._wishes.contexts.get(name, "")).startswith(REMOTES):
+                    fetched = self._rooms.contexts.remote(place, self._wishes.lent)
+                    self._context.named[name] = await undo.enter_async_context(fetched)
+            workshop = Workshop(self._rooms.trees, arrival, self._hold)
             materials = Materials(
-                workshop=Workshop(self._rooms.trees, arrival, self._hold),
+                workshop=workshop,
                 cache=self._rooms.cache,
                 runner=self._rooms.runner,
                 folders=self._rooms.folders,
                 context=self._context,
-                fetch=lambda wanted, checksum: undo.enter_async_context(self._rooms.contexts.fetched(wanted, checksum)),
+                fetching=Fetching(self._rooms.contexts, self._wishes.lent, undo),
                 images=images,
+                taking=await self._taking(workshop, arrival),
             )
+            solver = Solver(graph, materials, self._wishes, self._tell)
             try:
-                state = await Solver(graph, materials, self._wishes, self._tell).solve()
+                state = await self._solved(solver, arrival)
                 if self._wishes.squash:
                     state = await to_the_end(in_thread(squashed, materials.workshop, state))
             finally:
                 await to_the_end(in_thread(self._flush, arrival))
             if unused := unused_args(read.source.program, dict.fromkeys(self._wishes.args, "")):
                 await self._tell(Noticed(unused_args_warning(unused)))
-            return await self._publish(state, arrival, names)
+            identifier = await self._publish(state, arrival, names)
+            await self._give(solver, arrival)
+            return identifier
 
     async def _check(self, read: _Read, graph: Graph) -> None:
         """Tell what the build checks find. Raises BuildFailed where the Dockerfile takes that for an error."""
@@ -149,10 +178,57 @@ class _Build:
             rules = ", ".join(sorted({one.rule for one in found}))
             raise BuildFailed(f"lint violation found for rules: {rules}")
 
-    async def _images(self, needed: Needed, arrival: Arrival) -> dict[tuple[str, str], LoadedImage]:
-        """The images that the build stands on, found or pulled, and held."""
+    async def _solved(self, solver: Solver, arrival: Arrival) -> State:
+        """What the target ends with; people look into what a failure leaves, by the id that they were told last."""
+        try:
+            return await solver.solve()
+        except HavreError:
+            broken = solver.broken
+            if self._wishes.keep_broken and broken is not None and broken.history:
+                with suppress(HavreError):
+                    await self._rooms.images.add(arrival, make_image(broken, ()))
+            raise
+
+    async def _taking(self, workshop: Workshop, arrival: Arrival) -> Taking:
+        rooms, wishes = self._rooms, self._wishes
+        taking = Taking(workshop, arrival, self._tell)
+        sources = CacheSources(rooms.images, rooms.registries, wishes.credentials, self._context)
+        await taking.open(sources, wishes.cache_from)
+        return taking
+
+    async def _give(self, solver: Solver, arrival: Arrival) -> None:
+        """Write the caches that are wanted elsewhere; the image is there by now. Raises what registries raise."""
+        for place in self._wishes.cache_to:
+            records = solver.records(whole=place.whole)
+            if place.kind is CacheKind.LOCAL:
+                await self._tell(CacheOffered(place.name, tuple(record.key for record in records)))
+            elif place.kind is CacheKind.REGISTRY:
+                try:
+                    await self._push(records, place, arrival)
+                except HavreError as failed:
+                    if not place.lenient:
+                        raise
+                    await self._tell(Noticed(f"the cache {place.name} was not written: {failed}"))
+
+    async def _push(self, records: list[CacheRecord], place: CachePlace, arrival: Arrival) -> None:
+        reference = Reference.parse(place.name)
+        await self._tell(PullTold("", f"Writing the cache to {reference.familiar}"))
+        pack = await packed(records, arrival)
+        who = credentials_for(reference.domain, self._wishes.credentials)
+        uploads = await self._rooms.registries.uploads(reference, who)
+        await push(pack, self._rooms.images.store.content, uploads, reference)
+
+    async def _needed(self, read: _Read, arrival: Arrival) -> tuple[Needed, dict[tuple[str, str], LoadedImage]]:
+        """What the build stands on, its images found or pulled, and held; their triggers may name further ones."""
+        needed, found = read.needed, dict[tuple[str, str], LoadedImage]()
+        while missing := [image for image in needed.images if image not in found]:
+            found |= await self._images(missing, arrival)
+            needed = read.planner.needed({key: image.config for key, image in found.items()})
+        return needed, found
+
+    async def _images(self, missing: Iterable[tuple[str, str]], arrival: Arrival) -> dict[tuple[str, str], LoadedImage]:
         found: dict[tuple[str, str], LoadedImage] = {}
-        for name, platform in needed.images:
+        for name, platform in missing:
             wanted = _platform(platform or self._wishes.platform)
             asked = wanted if platform or self._wishes.platform else None
             image = await self._rooms.source.find(
@@ -215,8 +291,10 @@ def _source(context: Context, wishes: BuildWishes) -> Source:
 
 
 def sent_contexts(wishes: BuildWishes) -> dict[str, str]:
-    """The named contexts that come in the archive, and where they are in it."""
-    return {name: place.removeprefix(_SENT) for name, place in wishes.contexts.items() if place.startswith(_SENT)}
+    """The named contexts and the caches that come in the archive, and where they are in it."""
+    named = {name: place.removeprefix(_SENT) for name, place in wishes.contexts.items() if place.startswith(_SENT)}
+    caches = [place.name for place in wishes.cache_from if place.kind is CacheKind.LOCAL]
+    return named | {sent_name(name): name for name in caches}
 
 
 def _name(text: str) -> Reference:
@@ -227,14 +305,8 @@ def _name(text: str) -> Reference:
 
 
 def _platform(text: str) -> Platform:
-    """The platform that *text* means, this machine's own for none. Raises NotSupported for another one."""
-    own = host_platform()
-    if not text:
-        return own
-    wanted = parse_platform(text)
-    if fits(own, wanted) is None:
-        raise NotSupported(
-            f"cannot build for {text[:100]}: commands of that platform cannot run here, which is "
-            f"{own.os}/{own.architecture}"
-        )
+    """The platform that *text* means, this machine's own for none. Raises NotSupported for another system."""
+    wanted = parse_platform(text) if text else host_platform()
+    if wanted.os != "linux":
+        raise NotSupported(f"cannot build for {text[:100]}: images of {wanted.os[:32]} are not made here")
     return wanted

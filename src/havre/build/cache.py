@@ -34,7 +34,8 @@ CREATE TABLE IF NOT EXISTS steps (key TEXT PRIMARY KEY, record BLOB NOT NULL) WI
 class CacheRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True):
     """One step that was done: *kind* and *text* for people, *value* for what is no layer (a digest of files).
 
-    *layer* fields are empty where the step changed no file.
+    *layer* fields are empty where the step changed no file. *blob* and *media_type* are set where the layer is kept
+    compressed, as it came from another cache.
     """
 
     key: str
@@ -49,12 +50,15 @@ class CacheRecord(msgspec.Struct, frozen=True, kw_only=True, omit_defaults=True)
     blob_bytes: int = 0
     size_bytes: int = 0
     value: str = ""
+    blob: str = ""
+    media_type: str = ""
 
     def layer(self) -> LayerMade | None:
         """What the step made."""
         if not self.chain:
             return None
-        blob = Descriptor(media_type=LAYER_TYPE, digest=self.diff, size=self.blob_bytes)
+        media_type = self.media_type or LAYER_TYPE
+        blob = Descriptor(media_type=media_type, digest=self.blob or self.diff, size=self.blob_bytes)
         return LayerMade(
             chain=Digest.parse(self.chain), diff=Digest.parse(self.diff), blob=blob, size_bytes=self.size_bytes
         )
@@ -68,19 +72,19 @@ def record_of(
 ) -> CacheRecord:
     """The record of a step that was done just now."""
     now = clock.now_ns()
+    bare = CacheRecord(key=key, kind=kind, text=text, created_ns=now, used_ns=now, value=value)
     if layer is None:
-        return CacheRecord(key=key, kind=kind, text=text, created_ns=now, used_ns=now, value=value)
-    return CacheRecord(
-        key=key,
-        kind=kind,
-        text=text,
-        created_ns=now,
-        used_ns=now,
+        return bare
+    is_plain = layer.blob.digest == str(layer.diff)
+    return msgspec.structs.replace(
+        bare,
         parent=str(parent or ""),
         chain=str(layer.chain),
         diff=str(layer.diff),
         blob_bytes=layer.blob.size,
         size_bytes=layer.size_bytes,
+        blob="" if is_plain else layer.blob.digest,
+        media_type="" if is_plain else layer.blob.media_type,
     )
 
 
@@ -201,12 +205,12 @@ class Cache:
     def _keep(self, record: CacheRecord) -> None:
         self._records[record.key] = record
         if record.chain:
-            self.hold(Digest.parse(record.chain), Digest.parse(record.diff))
+            self.hold(*_held(record))
 
     def _forget(self, key: str) -> None:
         record = self._records.pop(key, None)
         if record is not None and record.chain:
-            self.release([(Digest.parse(record.chain), Digest.parse(record.diff))])
+            self.release([_held(record)])
 
     def _connect(self) -> sqlite3.Connection:
         try:
@@ -221,6 +225,10 @@ class Cache:
         except sqlite3.Error as error:
             raise InternalError(f"the builder's cache {self._path} cannot be used: {error}") from error
         return database
+
+
+def _held(record: CacheRecord) -> tuple[Digest, Digest]:
+    return Digest.parse(record.chain), Digest.parse(record.blob or record.diff)
 
 
 def _less(counter: Counter[Digest], digest: Digest) -> None:

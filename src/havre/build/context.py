@@ -11,20 +11,24 @@ from pathlib import Path
 from havre.base.ids import new_id
 from havre.base.tasks import in_own_thread, in_thread
 from havre.build.archives import FileReader, is_archive
-from havre.build.model import BuildFailed
+from havre.build.dockerfile.remotes import GitSource, remote_of
+from havre.build.model import NOTHING_LENT, BuildFailed, Lent
 from havre.images.images import received
 from havre.images.inlet import Inlet
 from havre.images.threads import to_the_end
-from havre.kernel.inroot import open_parent_in_root, read_in_root
+from havre.kernel.inroot import open_in_root, open_parent_in_root, read_in_root
 from havre.kernel.libc import KernelError
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.put_in import PutWishes, put_in
 from havre.snapshots.removal import Bin
 
 DEFAULT_DOCKERFILE = "Dockerfile"
+REMOTES = ("http://", "https://", "git://", "git@", "ssh://", "github.com/")
+"""How contexts begin that the engine fetches itself."""
 _MAX_TEXT_BYTES = 16 << 20
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _REMOTE = "context"
+_HUB = "github.com/"
 _BIN = "trash"
 _AT_ONCE = 4  # each holds a thread while its bytes arrive
 
@@ -97,24 +101,65 @@ class Contexts:
 
         *named* tells which folders at the top of the archive are further contexts, by name.
         """
-        name = new_id()
-        folder = self._root / name
-        with ExitStack() as handles:
+        async with self._new() as context:
+            handles = ExitStack()
             try:
-                await in_thread(folder.mkdir, 0o755)
-                root = os.open(folder, _FOLDER)
-                handles.callback(os.close, root)
                 async with self._gate:
-                    await received(body, lambda inlet: _unpack(inlet, root))
-                yield Context(folder, root, self._split(folder, named or {}, handles))
+                    await received(body, lambda inlet: _unpack(inlet, context.root))
+                context.named.update(self._split(context.folder, named or {}, handles))
+                yield context
             finally:
-                await to_the_end(in_thread(self._remove, name))
+                handles.close()
                 for number in range(len(named or {})):
-                    await to_the_end(in_thread(self._remove, f"{name}.{number}"))
+                    await to_the_end(in_thread(self._remove, f"{context.folder.name}.{number}"))
 
     @asynccontextmanager
-    async def fetched(self, wanted: Mapping[str, str], checksum: str = "") -> AsyncIterator[Context]:
+    async def fetched(
+        self, wanted: Mapping[str, str], checksum: str = "", lent: Lent = NOTHING_LENT
+    ) -> AsyncIterator[Context]:
         """A context of files from the web: their names, and the addresses that they come from. Raises BuildFailed."""
+        from havre.build.remote import fetch
+
+        async with self._new() as context:
+            for file, address in wanted.items():
+                await in_own_thread(partial(fetch, address, context.folder / file, checksum, lent))
+            yield context
+
+    @asynccontextmanager
+    async def cloned(
+        self, source: GitSource, lent: Lent = NOTHING_LENT, *, keep_git_dir: bool = False
+    ) -> AsyncIterator[tuple[Context, str]]:
+        """A context of the files of a repository, all of them, and their commit. Raises BuildFailed."""
+        from havre.build.git import Clone
+
+        async with self._new() as context:
+            clone = Clone(source, context.folder, lent)
+            commit = await to_the_end(in_own_thread(clone.make), clone.stop)
+            if not keep_git_dir:
+                await in_thread(clone.drop_links)
+                await in_thread(self._bin.put, context.folder / ".git")
+            yield context, commit
+
+    @asynccontextmanager
+    async def remote(
+        self, address: str, lent: Lent = NOTHING_LENT, *, keep_git_dir: bool = False
+    ) -> AsyncIterator[Context]:
+        """The context at *address*: a repository, an archive, or a Dockerfile alone. Raises BuildFailed, BadArchive."""
+        source = _repository_of(address)
+        if source is not None:
+            async with self.cloned(source, lent, keep_git_dir=keep_git_dir) as (whole, _):
+                with ExitStack() as handles:
+                    root = await in_thread(_subfolder, whole.root, source.subdir)
+                    handles.callback(os.close, root)
+                    yield Context(_path_of(root), root)
+            return
+        async with self.fetched({_REMOTE: address}, lent=lent) as context, self._new() as unpacked:
+            await to_the_end(in_thread(_unpack_remote, context.root, unpacked.root))
+            yield unpacked
+
+    @asynccontextmanager
+    async def _new(self) -> AsyncIterator[Context]:
+        """An empty one, gone with all its files at the end."""
         name = new_id()
         folder = self._root / name
         with ExitStack() as handles:
@@ -122,33 +167,9 @@ class Contexts:
                 await in_thread(folder.mkdir, 0o755)
                 root = os.open(folder, _FOLDER)
                 handles.callback(os.close, root)
-                from havre.build.remote import fetch
-
-                for file, address in wanted.items():
-                    await in_own_thread(partial(fetch, address, folder, file, checksum))
                 yield Context(folder, root)
             finally:
                 await to_the_end(in_thread(self._remove, name))
-
-    @asynccontextmanager
-    async def remote(self, address: str) -> AsyncIterator[Context]:
-        """The context at *address*: an archive, or a Dockerfile alone. Raises BuildFailed, BadArchive."""
-        from havre.build.remote import is_git
-
-        if is_git(address):
-            raise BuildFailed(f"unable to prepare context: clone {address[:256]} yourself: the engine runs no git")
-        async with self.fetched({_REMOTE: address}) as context:
-            name = new_id()
-            folder = self._root / name
-            with ExitStack() as handles:
-                try:
-                    await in_thread(folder.mkdir, 0o755)
-                    root = os.open(folder, _FOLDER)
-                    handles.callback(os.close, root)
-                    await to_the_end(in_thread(_unpack_remote, context.root, root))
-                    yield Context(folder, root)
-                finally:
-                    await to_the_end(in_thread(self._remove, name))
 
     def _split(self, folder: Path, named: Mapping[str, str], handles: ExitStack) -> dict[str, Context]:
         """Move the folders of named contexts out of the main one."""
@@ -170,6 +191,15 @@ class Contexts:
             self._bin.put(self._root / name)
 
 
+def _repository_of(address: str) -> GitSource | None:
+    """As in ADD; but `github.com/` alone means a repository, with or without `.git`."""
+    if address.startswith(_HUB):
+        place, _, fragment = address.partition("#")
+        return GitSource.read(f"https://{place}", fragment, "")
+    remote = remote_of(address)
+    return remote if isinstance(remote, GitSource) else None
+
+
 def _unpack(inlet: Inlet, root: int) -> None:
     put_in(root, "/", Decompressed(inlet), PutWishes(owner=(0, 0)))
 
@@ -185,6 +215,18 @@ def _unpack_remote(source: int, root: int) -> None:
             os.link(_REMOTE, DEFAULT_DOCKERFILE, src_dir_fd=source, dst_dir_fd=root)
     finally:
         os.close(handle)
+
+
+def _subfolder(root: int, path: str) -> int:
+    """A handle on the folder *path*, links resolved inside *root*. Raises BuildFailed."""
+    try:
+        return open_in_root(root, f"/{path}", os.O_RDONLY | os.O_DIRECTORY)
+    except KernelError as error:
+        raise BuildFailed(f"stat {path[:256]}: {os.strerror(error.errno or 0).lower()}") from error
+
+
+def _path_of(handle: int) -> Path:
+    return Path(f"/proc/self/fd/{handle}").readlink()
 
 
 def _component(place: str) -> str:

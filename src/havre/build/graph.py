@@ -146,6 +146,17 @@ def origins_of(operation: Operation | None) -> Iterator[Source]:
             return
 
 
+def named_contexts(graph: Graph) -> frozenset[str]:
+    """The named contexts, images not among them, that something is taken from."""
+    return frozenset(
+        origin.name
+        for stage in graph.stages.values()
+        for step in stage.steps
+        for origin in origins_of(step.operation)
+        if isinstance(origin, ContextOrigin)
+    )
+
+
 def definition(operation: Operation) -> bytes:
     """All that is written about *operation* and can change its result, as bytes that are equal for equal ones."""
     return type(operation).__name__.encode() + b"\0" + _encoder.encode(_described(operation))

@@ -14,6 +14,7 @@ from havre.kernel.inroot import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_
 from havre.kernel.libc import KernelError
 from havre.oci.descriptor import OCI_LAYER, Descriptor
 from havre.oci.digest import Digest
+from havre.snapshots.compression import Decompressed
 from havre.snapshots.contract import View
 from havre.snapshots.layer import OPAQUE_XATTR
 from havre.snapshots.path_stat import final_target
@@ -64,6 +65,15 @@ class Workshop:
         self.trees.sealing.seal(key, Seal(chain=chain, diff_id=stored.digest, size=size, own_root=own_root))
         blob = Descriptor(media_type=OCI_LAYER, digest=str(stored.digest), size=stored.size)
         return LayerMade(chain=chain, diff=stored.digest, blob=blob, size_bytes=size)
+
+    def unpack(self, tree: Tree, diff: Digest, blob: Descriptor) -> LayerMade:
+        """Make a layer on *tree* of *blob*, which is in the store; it must be *diff*. Raises InvalidInput."""
+        chain = tree.next_chain(diff)
+        self._hold(chain, blob.parsed_digest())
+        self._arrival.chains.add(chain)
+        with self._arrival.open(blob.parsed_digest()) as source:
+            sealed = self.trees.unpack(chain, tree.chain, Decompressed(source))
+        return LayerMade(chain=chain, diff=diff, blob=blob, size_bytes=sealed.size)
 
     def _root_differs(self, key: str, own: int) -> bool:
         """Whether the root folder itself was given another owner or mode."""

@@ -2,8 +2,10 @@
 
 from collections.abc import Mapping
 from dataclasses import dataclass, field
+from typing import Final
 
 from havre.base.errors import InvalidInput
+from havre.build.cache_places import CachePlace
 from havre.build.dockerfile.errors import Location
 from havre.oci.descriptor import Descriptor, Platform
 from havre.oci.digest import Digest, chain_id
@@ -39,13 +41,25 @@ class StepLimits:
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
+class Lent:
+    """What the client lends for fetching: secrets by id, and the socket of an ssh agent or empty."""
+
+    secrets: Mapping[str, bytes] = field(default_factory=dict, repr=False)
+    agent: str = ""
+
+
+NOTHING_LENT: Final = Lent()
+
+
+@dataclass(frozen=True, slots=True, kw_only=True)
 class BuildWishes:
     """What the client wants besides the files.
 
     *dockerfile* is its path in the context, which comes from the address *remote* or with the request.
     *contexts* are named ones: name to `docker-image://…`, or `sent://` and a folder of the archive. *secrets* are by
     id. *source_date_epoch_s* None is the present time. *no_cache_stages* are names or numbers of stages that are not
-    to come from the cache.
+    to come from the cache. With *inline_cache* the image carries the keys of its steps.
+    With *keep_broken* what stood before a step that failed becomes an image without a name.
     """
 
     dockerfile: str = "Dockerfile"
@@ -71,6 +85,15 @@ class BuildWishes:
     source_date_epoch_s: int | None = None
     rewrite_timestamps: bool = False
     hostname: str = ""
+    cache_from: tuple[CachePlace, ...] = ()
+    cache_to: tuple[CachePlace, ...] = ()
+    inline_cache: bool = False
+    keep_broken: bool = False
+
+    @property
+    def lent(self) -> Lent:
+        """What is lent for fetching."""
+        return Lent(secrets=self.secrets, agent=self.ssh_agents.get("default", ""))
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -200,7 +223,17 @@ class PullTold:
     total: int = 0
 
 
-BuildEvent = StepStarted | StepRuns | StepOutput | StepDone | StepBroke | Noticed | Built | Tagged | PullTold
+@dataclass(frozen=True, slots=True)
+class CacheOffered:
+    """The client may fetch the steps *keys* from the cache, for its folder *name*."""
+
+    name: str
+    keys: tuple[str, ...]
+
+
+BuildEvent = (
+    StepStarted | StepRuns | StepOutput | StepDone | StepBroke | Noticed | Built | Tagged | PullTold | CacheOffered
+)
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

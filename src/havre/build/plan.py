@@ -19,8 +19,10 @@ from havre.build.dockerfile.origins import (
     StageOrigin,
     find_target,
     named_origins,
+    origins_in,
 )
 from havre.build.dockerfile.program import read_trigger
+from havre.build.dockerfile.remotes import check_sources
 from havre.build.dockerfile.scope import (
     PREDEFINED_ARGS,
     GlobalArgs,
@@ -46,6 +48,7 @@ from havre.oci.image_config import ImageConfig, ProcessConfig
 
 _INSECURE: Final = "security.insecure"
 _HOST: Final = "network.host"
+_NOTHING_KNOWN: Final[Mapping[tuple[str, str], ImageConfig]] = {}
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,8 +85,11 @@ class Planner:
         platform_args = demands.platforms.args(target.name, demands.args)
         self._globals: GlobalArgs = global_args(program, demands.args, platform_args)
 
-    def needed(self) -> Needed:
-        """Which stages and images there must be. Raises DockerfileError."""
+    def needed(self, configs: Mapping[tuple[str, str], ImageConfig] = _NOTHING_KNOWN) -> Needed:
+        """Which stages and images there must be. Raises DockerfileError.
+
+        The triggers of an image may need more: to be asked again once its config is among *configs*.
+        """
         bases: dict[int, tuple[Source, typed.From]] = {}
         images: dict[tuple[str, str], None] = {}
         waiting = [self._target]
@@ -97,6 +103,8 @@ class Planner:
             bases[index] = origin, base
             found: list[tuple[Source, str]] = [(origin, base.platform)]
             found += [(self._origins.source(name, index), "") for name, _ in named_origins(stage)]
+            triggers = self._triggers(origin, base.platform, configs)
+            found += [(self._origins.source(name, index), "") for name, _ in origins_in(map(_trigger, triggers))]
             for source, platform in found:
                 if isinstance(source, StageOrigin):
                     waiting.append(source.index)
@@ -105,6 +113,17 @@ class Planner:
                 elif isinstance(source, ContextOrigin) and (name := self._image_context(source)):
                     images[name, platform] = None
         return Needed(self._target, dict(sorted(bases.items())), tuple(images))
+
+    def _triggers(
+        self, origin: Source, platform: str, configs: Mapping[tuple[str, str], ImageConfig]
+    ) -> tuple[str, ...]:
+        """What is done first in a stage on *origin*, as far as that is known."""
+        if isinstance(origin, StageOrigin):
+            below = self._program.stages[origin.index].instructions
+            return tuple(one.trigger for one in below if isinstance(one, typed.OnBuild))
+        image = self._as_image(origin)
+        config = configs.get((image.name, platform)) if isinstance(image, ImageOrigin) else None
+        return tuple(config.process.on_build or ()) if config is not None else ()
 
     def graph(self, needed: Needed, configs: Mapping[tuple[str, str], ImageConfig]) -> Graph:
         """The graph, *configs* being those of the needed images. Raises DockerfileError."""
@@ -245,8 +264,10 @@ class _StagePlanner:
             case typed.Run():
                 return self._run(instruction, settings)
             case typed.Copy():
+                check_sources(instruction)
                 return self._copy(instruction, settings)
             case typed.Add():
+                check_sources(instruction)
                 return self._add_files(instruction, settings)
             case typed.Workdir():
                 path = resolve_workdir(settings.process.working_dir, instruction.path)

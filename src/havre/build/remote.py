@@ -11,26 +11,13 @@ from pathlib import Path
 from typing import Final
 
 from havre.base.exhaustion import exhaustion
-from havre.build.model import BuildFailed
+from havre.build.model import NOTHING_LENT, BuildFailed, Lent
 from havre.content.space import Reserve
 
-_SCHEMES: Final = ("http://", "https://")
-_GIT: Final = ("git://", "git@", "ssh://")
 _TIMEOUT_S: Final = 60.0
 _PIECE_BYTES: Final = 1 << 20
 _MODE: Final = 0o600
 _NEW: Final = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
-
-
-def is_address(source: str) -> bool:
-    """Whether *source* is to be fetched, and not a path."""
-    return source.startswith(_SCHEMES) and not is_git(source)
-
-
-def is_git(source: str) -> bool:
-    """Whether *source* is a git repository by its form."""
-    path = source.partition("#")[0].partition("?")[0]
-    return source.startswith(_GIT) or (source.startswith(_SCHEMES) and path.endswith(".git"))
 
 
 def name_of(address: str, *, needed: bool) -> str:
@@ -44,14 +31,16 @@ def name_of(address: str, *, needed: bool) -> str:
     return name
 
 
-def fetch(address: str, folder: Path, name: str, checksum: str = "") -> None:
-    """Fetch *address* into the new file *name*; blocks. Its time is what the server says, its mode 0600.
+def fetch(address: str, path: Path, checksum: str = "", lent: Lent = NOTHING_LENT) -> None:
+    """Fetch *address* into the new file *path*; blocks. Its time is what the server says, its mode 0600.
+
+    The secrets `HTTP_AUTH_HEADER_<host>` and `HTTP_AUTH_TOKEN_<host>` are shown to that host alone.
 
     Raises BuildFailed for a failure or a wrong *checksum* (`sha256:…`), ResourceExhausted.
     """
     try:
-        with _opener().open(address, timeout=_TIMEOUT_S) as answer:
-            _store(answer, folder / name, checksum)
+        with _opener().open(_request(address, lent), timeout=_TIMEOUT_S) as answer:
+            _store(answer, path, checksum)
     except urllib.error.HTTPError as error:
         raise BuildFailed(
             f"ADD failed: failed to GET {address[:256]} with status {error.code} {error.reason}"
@@ -59,6 +48,16 @@ def fetch(address: str, folder: Path, name: str, checksum: str = "") -> None:
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
         reason = getattr(error, "reason", error)
         raise BuildFailed(f"ADD failed: failed to GET {address[:256]}: {reason}") from error
+
+
+def _request(address: str, lent: Lent) -> urllib.request.Request:
+    request = urllib.request.Request(address)  # noqa: S310  the opener knows http and https alone
+    host = urllib.parse.urlsplit(address).hostname or ""
+    if (header := lent.secrets.get(f"HTTP_AUTH_HEADER_{host}")) is not None:
+        request.add_unredirected_header("Authorization", header.decode(errors="replace").strip())
+    elif (token := lent.secrets.get(f"HTTP_AUTH_TOKEN_{host}")) is not None:
+        request.add_unredirected_header("Authorization", f"Bearer {token.decode(errors='replace').strip()}")
+    return request
 
 
 def _opener() -> urllib.request.OpenerDirector:

@@ -7,6 +7,7 @@ from pathlib import Path
 from typing import Protocol
 
 from havre.build.model import BuildEvent, BuildWishes, PullTold, Report, StepLimits
+from havre.content.reader import Readable
 from havre.images.model import Image
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
@@ -121,6 +122,9 @@ class Trees(Protocol):
 
     def mounted(self, key: str, view: View = View.WHOLE) -> AbstractContextManager[int]:
         """A handle on its root."""
+
+    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Layer:
+        """Make the sealed layer *chain* of an uncompressed archive, which must give exactly it."""
 
     def find(self, chain: Digest) -> Layer | None:
         """The sealed layer on top of *chain*."""

@@ -16,8 +16,11 @@ from havre.base.errors import HavreError
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.build.cache import Cache, CacheRecord, record_of
+from havre.build.cache_document import CachedStep
+from havre.build.caches.taking import Taking, Wanted
 from havre.build.context import Context
 from havre.build.dockerfile.origins import ContextOrigin, EmptyOrigin, ImageOrigin, StageOrigin
+from havre.build.fetching import Fetching
 from havre.build.graph import (
     CopyOperation,
     FolderOperation,
@@ -31,7 +34,7 @@ from havre.build.graph import (
     definition,
     origins_of,
 )
-from havre.build.images import LoadedImage, State, image_id_of
+from havre.build.images import LoadedImage, State, architecture_of, image_id_of
 from havre.build.layers import Workshop
 from havre.build.model import (
     BuildEvent,
@@ -47,12 +50,13 @@ from havre.build.model import (
     Tree,
 )
 from havre.build.mounts import CacheFolders
-from havre.build.remote import is_address, is_git, name_of
 from havre.build.seams import Runner
 from havre.build.steps.commands import Running
 from havre.build.steps.files import Copying, Place
 from havre.build.steps.folders import make_folder
+from havre.images.platforms import host_platform, parse_platform
 from havre.images.threads import to_the_end
+from havre.kernel.binfmt import can_run
 from havre.oci.image_config import History
 
 Tell = Callable[[BuildEvent], Awaitable[None]]
@@ -68,8 +72,9 @@ class Materials:
     runner: Runner
     folders: CacheFolders
     context: Context
-    fetch: Callable[[Mapping[str, str], str], Awaitable[Context]]
+    fetching: Fetching
     images: Mapping[tuple[str, str], LoadedImage]
+    taking: Taking
 
 
 class Solver:
@@ -81,7 +86,10 @@ class Solver:
         self._wishes = wishes
         self._tell = tell
         self._numbers: dict[int, int] = {}
+        self.broken: State | None = None
+        """What stood before the first step that failed."""
         self._done: dict[int, asyncio.Future[State]] = {}
+        self._used: dict[int, list[CacheRecord]] = {index: [] for index in graph.stages}
         number = 0
         for index, stage in graph.stages.items():
             self._numbers[index] = number
@@ -108,6 +116,20 @@ class Solver:
     async def state_of(self, index: int) -> State:
         """What a stage ends with, once it has."""
         return await asyncio.shield(self._done[index])  # many may wait, and one of them be cancelled
+
+    def used(self, stage: int, record: CacheRecord) -> None:
+        """A step of *stage* has this result."""
+        self._used[stage].append(record)
+
+    def records(self, *, whole: bool) -> list[CacheRecord]:
+        """The results of all steps of the target and of the stages below it; of all stages, if *whole*."""
+        wanted: list[int] = []
+        origin: Source = StageOrigin(self._graph.target)
+        while isinstance(origin, StageOrigin):
+            wanted.append(origin.index)
+            origin = self._graph.stages[origin.index].base
+        stages = self._graph.stages if whole else reversed(wanted)
+        return [record for index in stages for record in self._used[index]]
 
     def step_id(self, stage: StagePlan, position: int) -> StepId:
         """The step at *position* of *stage*, 0 being its FROM."""
@@ -180,6 +202,7 @@ class _Stage:
 
     async def _begin(self) -> State:
         base = self._plan.base
+        cached = () if self._solver.wishes.inline_cache else None
         if isinstance(base, StageOrigin):
             return await self._solver.state_of(base.index)
         if isinstance(base, ContextOrigin):
@@ -192,18 +215,27 @@ class _Stage:
                 base=image.config,
                 base_id=image.id,
                 lineage=_digest("image", image.id),
+                cached=cached,
             )
-        return State(tree=Tree(), settings=self._plan.settings, lineage=_digest("scratch"))
+        wanted = self._plan.platform or self._solver.wishes.platform
+        return State(
+            tree=Tree(),
+            settings=self._plan.settings,
+            lineage=_digest("scratch"),
+            cached=cached,
+            platform=parse_platform(wanted) if wanted else None,
+        )
 
     async def _step(self, step_id: StepId, step: Step, state: State) -> State:
         places = [await self._solver.place_of(origin) for origin in origins_of(step.operation)]
         await self._solver.tell(StepStarted(step_id, step.text))
         try:
             key, make = await self._prepared(step_id, step, state, places)
-            record, cached = await self._materials.cache.once(key, make, fresh=self._fresh)
+            record, cached = await self._result(Wanted(key, step, state), make)
         except (HavreError, OSError) as failed:
             line = step.location.first if step.location is not None else 0
             await self._solver.tell(StepBroke(step_id, str(failed), line))
+            self._solver.broken = self._solver.broken or state
             raise
         layer = record.layer()
         created = clock.rfc3339(self._epoch_ns if self._epoch_ns is not None else record.created_ns)
@@ -219,9 +251,24 @@ class _Stage:
             settings=step.settings,
             history=(*state.history, told),
             lineage=_digest(state.lineage, key),
+            cached=None if state.cached is None else (*state.cached, _cached(record, len(state.tree.layers))),
         )
         await self._solver.tell(StepDone(step_id, image_id_of(after), cached))
         return after
+
+    async def _result(self, wanted: Wanted, make: Callable[[], Awaitable[CacheRecord]]) -> tuple[CacheRecord, bool]:
+        """What the step made, and whether that was known: here, or to a cache of elsewhere."""
+        taken = False
+
+        async def take_or_make() -> CacheRecord:
+            nonlocal taken
+            record = None if self._fresh else await self._materials.taking.take(wanted)
+            taken = record is not None
+            return record if record is not None else await make()
+
+        record, known = await self._materials.cache.once(wanted.key, take_or_make, fresh=self._fresh)
+        self._solver.used(self._plan.index, record)
+        return record, known or taken
 
     async def _prepared(
         self, step_id: StepId, step: Step, state: State, places: list[Place | None]
@@ -250,18 +297,9 @@ class _Stage:
                 return key, partial(self._in_thread, key, step, state, work)
 
     async def _copying(self, operation: CopyOperation, place: Place) -> Copying:
-        """What is to be copied, files from the web fetched."""
-        workshop = self._materials.workshop
-        addresses = [source for source in operation.sources if is_address(source)]
-        if git := [source for source in operation.sources if operation.is_add and is_git(source)]:
-            raise BuildFailed(f"ADD {git[0][:256]}: git repositories are not fetched by this version of Havre")
-        if not operation.is_add or not addresses:
-            return Copying(workshop, operation, place)
-        needed = operation.destination.endswith("/")
-        names = {name_of(address, needed=needed): address for address in addresses}
-        fetched = await self._materials.fetch(names, operation.checksum)
-        local = tuple(source for source in operation.sources if source not in addresses)
-        return Copying(workshop, replace(operation, sources=local), place, fetched)
+        """What is to be copied, what comes from elsewhere fetched."""
+        operation, fetched = await self._materials.fetching.fetch(operation)
+        return Copying(self._materials.workshop, operation, place, fetched)
 
     def _key(self, operation: Operation, state: State, *contents: str) -> str:
         return _digest(definition(operation).hex(), str(state.tree.chain), str(self._times_ns), *contents)
@@ -318,6 +356,12 @@ class _Stage:
         inputs: tuple[State, tuple[Place | None, ...]],
     ) -> CacheRecord:
         state, places = inputs
+        own, wanted = host_platform().architecture, architecture_of(state)
+        if not await in_thread(can_run, wanted, own):
+            raise BuildFailed(
+                f"commands for linux/{wanted} cannot run here, which is linux/{own}: install an interpreter in "
+                "binfmt_misc (QEMU, with flag F)"
+            )
         identifier = new_id()
         materials = self._materials
         await self._solver.tell(StepRuns(step_id, identifier))
@@ -330,6 +374,10 @@ class _Stage:
         )
         layer = await running.make(identifier, state.tree, output, self._times_ns)
         return record_of(key, _kind(step), step.text, layer, state.tree.chain)
+
+
+def _cached(record: CacheRecord, depth: int) -> CachedStep:
+    return CachedStep(key=record.key, created_ns=record.created_ns, layer=depth if record.chain else -1)
 
 
 def _kind(step: Step) -> str:

@@ -46,7 +46,7 @@ def squashed(workshop: Workshop, state: State) -> State:
         comment=f"merge {len(layers)} layers on {state.base_id or 'scratch'}",
         empty_layer=layer is None,
     )
-    return replace(state, tree=base if layer is None else base.on_top(layer), history=(*told, merged))
+    return replace(state, tree=base if layer is None else base.on_top(layer), history=(*told, merged), cached=None)
 
 
 class _Merging:

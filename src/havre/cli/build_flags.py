@@ -15,8 +15,16 @@ FLAGS: tuple[Flag, ...] = (
     many("build-arg", "Set build-time variables"),
     many("build-context", "Additional build contexts (e.g., name=path)", kind="stringArray"),
     text("builder", "Accepted and not used: there is one builder"),
-    many("cache-from", "Accepted with a warning: the cache is the engine's own", kind="stringArray"),
-    many("cache-to", "Accepted with a warning: the cache is the engine's own", kind="stringArray"),
+    many(
+        "cache-from",
+        'External cache sources (e.g., "user/app:cache", "type=local,src=path/to/dir")',
+        kind="stringArray",
+    ),
+    many(
+        "cache-to",
+        'Cache export destinations (e.g., "user/app:cache", "type=local,dest=path/to/dir")',
+        kind="stringArray",
+    ),
     text("call", 'Set method for evaluating build ("build", "check", "outline", "targets")', default="build"),
     text("cgroup-parent", "Set the parent cgroup for the RUN instructions during build"),
     switch("check", 'Shorthand for "--call=check"'),

@@ -14,7 +14,8 @@ from havre.client.tar_out import document, gathered
 _PIECE = 1 << 20
 _HEAD = 512
 _MAGIC = (b"\x1f\x8b\x08", b"BZh", b"\xfd7zXZ", b"\x28\xb5\x2f\xfd")
-_GIT = ("git://", "git@", "ssh://")
+_GIT = ("git://", "git@", "ssh://", "github.com/")
+REMOTES = ("http://", "https://", *_GIT)
 
 
 class Context:
@@ -41,7 +42,7 @@ def open_context(place: str, wanted: str) -> Context:
         from havre.cli.git_context import cloned
 
         return _folder(cloned(place), wanted)
-    if place.startswith(("http://", "https://")):
+    if place.startswith(REMOTES):
         return _fetched(place, wanted)
     return _folder(place, wanted)
 
@@ -49,9 +50,7 @@ def open_context(place: str, wanted: str) -> Context:
 def is_git(place: str) -> bool:
     """Whether *place* is a git repository by its form."""
     path = place.partition("#")[0]
-    return place.startswith((*_GIT, "github.com/")) or (
-        path.startswith(("http://", "https://")) and path.endswith(".git")
-    )
+    return place.startswith(_GIT) or (path.startswith(("http://", "https://")) and path.endswith(".git"))
 
 
 def _folder(folder: str, wanted: str) -> Context:

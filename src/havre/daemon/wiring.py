@@ -29,11 +29,10 @@ from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
 from havre.daemon.config import Config
-from havre.daemon.settings import engine_settings, network_settings, registry_settings
+from havre.daemon.settings import engine_settings, network_settings, registry_settings, told_of_transfers
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
-from havre.engine.build_images import BuildImages
 from havre.engine.builder_rooms import Workplace, open_builder
 from havre.engine.collection import Collections
 from havre.engine.commit import Commits, end_freezes
@@ -124,7 +123,8 @@ class _Joined:
         """Heed what of *config* may change without a start, and tell of it."""
         settings = self.parts.settings
         settings.reload(engine_settings(config, settings.warnings))
-        told = {**settings.told(), "name": self.parts.facts.name, "shutdown-timeout": str(config.shutdown_timeout_s)}
+        self.registries.settings = registry_settings(config)
+        told = {**settings.told(), **told_of_transfers(config), "name": self.parts.facts.name}
         self.parts.events.publish("daemon", "reload", self.engine_id, told)
 
     async def end_containers(self, patience_s: float) -> None:
@@ -182,7 +182,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         mark = RunningMark(config.data_root)
         mark.begin()
         undo.callback(mark.end)
-        workplace = await open_builder(parts, pictures, snapshots, BuildImages(parts, pictures, registry_client))
+        workplace = await open_builder(parts, pictures, snapshots, registry_client)
         undo.push_async_callback(workplace.close)
         _ = parts.tasks.start(tidy(pictures, mark), name="upkeep of images")
         engine_id = records.fact("engine-id", new_id)

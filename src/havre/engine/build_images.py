@@ -13,9 +13,9 @@ from havre.images.platforms import fits
 from havre.images.pulling import Pulls, PullWishes
 from havre.images.transfer_events import LayerBytes, LayerState, Note, TransferEvent
 from havre.oci.descriptor import Platform
-from havre.oci.reference import DEFAULT_DOMAIN, Reference
-from havre.registry.client.keyring import STRANGER, Credentials
-from havre.registry.client.registries import Registries
+from havre.oci.reference import Reference
+from havre.registry.client.keyring import Credentials
+from havre.registry.client.registries import Registries, credentials_for
 
 
 class BuildImages:
@@ -43,7 +43,7 @@ class BuildImages:
         if reference == HELLO:
             await ensure_hello(self._images)
         else:
-            wishes = PullWishes(reference=reference, who=_known(who, reference.domain), platform=platform)
+            wishes = PullWishes(reference=reference, who=credentials_for(reference.domain, who), platform=platform)
             async with aclosing(self._pulls.pull(wishes)) as events:  # type: ignore[type-var]  # a generator
                 async for event in events:
                     if (line := _told(event)) is not None:
@@ -60,17 +60,6 @@ class BuildImages:
         except HavreError:
             return None
         return image if platform is None or fits(image.config.platform, platform) is not None else None
-
-
-def _known(who: Mapping[str, Credentials], domain: str) -> Credentials:
-    """Those of the registry, by any of the spellings that config.json has for it."""
-    return next((found for server, found in who.items() if _domain(server) == domain), STRANGER)
-
-
-def _domain(server: str) -> str:
-    host = server.partition("://")[2] or server
-    host = host.partition("/")[0]
-    return DEFAULT_DOMAIN if host in {"index.docker.io", "registry-1.docker.io"} else host
 
 
 def _told(event: TransferEvent) -> PullTold | None:

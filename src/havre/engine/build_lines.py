@@ -7,6 +7,7 @@ from havre.base.ids import short
 from havre.build.model import (
     BuildEvent,
     Built,
+    CacheOffered,
     Noticed,
     PullTold,
     StepBroke,
@@ -168,5 +169,7 @@ def _told(event: BuildEvent) -> BuildStep | None:
             }
         case Tagged(name):
             return {"Event": "tagged", "Text": name}
+        case CacheOffered(name, keys):
+            return {"Event": "cache", "Text": name, "Keys": list(keys)}
         case _:
             return None

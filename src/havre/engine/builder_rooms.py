@@ -8,13 +8,15 @@ from havre.base.tasks import in_thread
 from havre.build.cache import Cache
 from havre.build.context import Contexts
 from havre.build.mounts import CacheFolders
-from havre.build.seams import Building, ImageSource, Trees
+from havre.build.seams import Building, Trees
 from havre.engine.build_cache import BuildCache
+from havre.engine.build_images import BuildImages
 from havre.engine.build_runs import StepRunner
 from havre.engine.build_sessions import BuildSessions
 from havre.engine.builds import Builds
 from havre.engine.parts import Parts
 from havre.images.images import Images
+from havre.registry.client.registries import Registries
 
 
 @dataclass(frozen=True, slots=True)
@@ -32,7 +34,7 @@ class Workplace:
         await in_thread(self.contexts.close)
 
 
-async def open_builder(parts: Parts, images: Images, trees: Trees, source: ImageSource) -> Workplace:
+async def open_builder(parts: Parts, images: Images, trees: Trees, registries: Registries) -> Workplace:
     """Open the builder below the data root. What a dead process left half-made is swept. Raises InternalError."""
     root = parts.folders.data_root / "build"
     await in_thread(_make_folders, root)
@@ -54,8 +56,9 @@ async def open_builder(parts: Parts, images: Images, trees: Trees, source: Image
             cache=cache,
             contexts=contexts,
             folders=folders,
-            source=source,
+            source=BuildImages(parts, images, registries),
             runner=StepRunner(parts),
+            registries=registries,
         )
         return Builder(rooms)
 

@@ -12,17 +12,18 @@ import stat
 from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager, suppress
 from dataclasses import dataclass
+from functools import partial
 from pathlib import Path
 from typing import TypeVar
 
-from havre.base.errors import Conflict
+from havre.base.errors import Conflict, InvalidInput
 from havre.engine.model import ImageMount, Record, ResolvedMount, TmpfsMount
+from havre.engine.mount_sources import source_tree
 from havre.engine.own_files import FILES
 from havre.kernel.inroot import make_file_in_root, make_folders_in_root, open_in_root
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import (
     AT_FDCWD,
-    AT_RECURSIVE,
     OPEN_TREE_CLONE,
     MountAttr,
     MountFlag,
@@ -81,7 +82,7 @@ def _view(plan: ViewPlan) -> Iterator[int]:
         for entry in _by_depth(plan.record.mounts):
             _attach(root, entry, found)
         for name in FILES:
-            _attach_source(root, f"/etc/{name}", str(plan.files / name), writable=True)
+            _attach_tree(root, f"/etc/{name}", partial(_file, str(plan.files / name)), writable=True)
         yield root
 
 
@@ -185,13 +186,19 @@ def _attach(root: int, entry: ResolvedMount, found: dict[str, int]) -> None:
         if handle is not None:
             _put(root, entry.destination, handle)
         return
-    _attach_source(root, entry.destination, entry.source, writable=entry.writable)
+    _attach_tree(root, entry.destination, partial(source_tree, entry), writable=entry.writable)
 
 
-def _attach_source(root: int, destination: str, source: str, *, writable: bool) -> None:
+def _file(path: str) -> int:
+    return open_tree(AT_FDCWD, path, OPEN_TREE_CLONE)
+
+
+def _attach_tree(root: int, destination: str, tree: Callable[[], int], *, writable: bool) -> None:
     try:
-        handle = open_tree(AT_FDCWD, source, OPEN_TREE_CLONE | AT_RECURSIVE)
-    except KernelError as error:
+        handle = tree()
+    except InvalidInput:
+        return  # the part of a volume that was asked for has gone
+    except OSError as error:
         if error.errno in _GONE:
             return  # made at the first start, or removed since
         raise

@@ -19,7 +19,7 @@ from havre.engine.outlet import Outlet
 from havre.engine.parts import Parts
 from havre.engine.placeholders import is_placeholder
 from havre.engine.roster import Container, NoSuchContainer
-from havre.images.inlet import Inlet
+from havre.images.inlet import Inlet, begun
 from havre.images.threads import to_the_end
 from havre.kernel.inroot import open_in_root, read_in_root
 from havre.kernel.libc import KernelError
@@ -102,6 +102,7 @@ class Files:
         """
         container = self._parts.roster.get(ref)
         _check_writable(container.record, absolute(path))
+        body = await begun(body)
         if container.record.alive:
             await self._put(container, ref, path, body, same_kind=same_kind, own=own)
         else:

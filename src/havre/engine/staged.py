@@ -8,17 +8,15 @@ import os
 from contextlib import AsyncExitStack, suppress
 from pathlib import Path
 
-from havre.base.errors import Conflict, InvalidInput
+from havre.base.errors import Conflict
 from havre.base.tasks import in_thread
-from havre.engine.model import BindMount, IdMap, ImageMount, Record, ResolvedMount, TmpfsMount
+from havre.engine.model import ImageMount, Record, ResolvedMount, TmpfsMount
+from havre.engine.mount_sources import part_of, source_tree
 from havre.engine.parts import Parts
-from havre.kernel.id_mapped import id_mapped
-from havre.kernel.inroot import open_in_root
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import (
     AT_EMPTY_PATH,
     AT_FDCWD,
-    AT_RECURSIVE,
     OPEN_TREE_CLONE,
     UMOUNT_DETACH,
     MountAttr,
@@ -84,25 +82,7 @@ def _stage_one(parts: Parts, key: str, mount: ResolvedMount, place: Path) -> Non
     if isinstance(mount, ImageMount):
         _stage_image(parts, key, mount, place)
         return
-    subpath = "" if isinstance(mount, BindMount) else mount.subpath
-    root = os.open(mount.source, os.O_PATH | os.O_CLOEXEC)
-    try:
-        found = _inside(root, subpath, mount.source) if subpath else os.dup(root)
-        try:
-            whole = AT_RECURSIVE if mount.id_map is None else 0
-            copy = open_tree(found, "", OPEN_TREE_CLONE | AT_EMPTY_PATH | whole)
-            put_mount(copy if mount.id_map is None else _mapped(copy, mount.id_map, mount.source), place)
-        finally:
-            os.close(found)
-    finally:
-        os.close(root)
-
-
-def _mapped(tree: int, id_map: IdMap, source: str) -> int:
-    try:
-        return id_mapped(tree, id_map.user, id_map.group)
-    except KernelError as failed:
-        raise InvalidInput(f"the ids of {source} cannot be mapped on this file system and kernel: {failed}") from failed
+    put_mount(source_tree(mount), place)
 
 
 def _stage_image(parts: Parts, key: str, mount: ImageMount, place: Path) -> None:
@@ -119,7 +99,7 @@ def _stage_image(parts: Parts, key: str, mount: ImageMount, place: Path) -> None
     put_mount(whole, beside)
     folder = os.open(beside, os.O_PATH | os.O_DIRECTORY | os.O_CLOEXEC)
     try:
-        found = _inside(folder, mount.subpath, mount.image)
+        found = part_of(folder, mount.subpath, mount.image)
         try:
             put_mount(open_tree(found, "", OPEN_TREE_CLONE | AT_EMPTY_PATH), place)
         finally:
@@ -134,15 +114,6 @@ def _donor(parts: Parts, container: str) -> str:
     if record.alive:
         raise Conflict(f"the root of container {record.name} cannot be mounted while it runs: enter its namespaces")
     return record.id
-
-
-def _inside(root: int, subpath: str, what: str) -> int:
-    """A handle on *subpath*, which no link leads out of *root*."""
-    try:
-        return open_in_root(root, subpath, os.O_PATH)
-    except KernelError as missing:
-        why = os.strerror(missing.errno or 0).lower()
-        raise InvalidInput(f"cannot access path {subpath} of {what}: {why}") from None
 
 
 def put_mount(tree: int, place: Path) -> None:

@@ -13,7 +13,7 @@ from havre.images.archive_save import Wanted, contents_of, plan_save, write_arch
 from havre.images.candidate import Arrival, Candidate
 from havre.images.history import history
 from havre.images.import_ import ImportWishes, plan_import, read_import
-from havre.images.inlet import Inlet
+from havre.images.inlet import Inlet, begun
 from havre.images.model import Image, Loaded, LoadEvent, NoSuchImage, Removed, Renamed, Step
 from havre.images.names import Names
 from havre.images.platforms import fits, format_platform
@@ -176,6 +176,7 @@ def tag_target(repository: str, tag: str = "") -> Reference:
 
 async def received(body: AsyncIterator[bytes], read: Callable[[Inlet], _T]) -> _T:
     """What *read* makes, in a thread, of the bytes that *body* brings."""
+    body = await begun(body)
     inlet = Inlet()
     feeder = asyncio.get_running_loop().create_task(inlet.feed(body))
     try:

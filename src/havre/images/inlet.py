@@ -96,3 +96,17 @@ class Inlet:
     def _wake(self) -> None:
         with suppress(RuntimeError):  # the loop is closed: nobody feeds any more
             self._loop.call_soon_threadsafe(self._room.set)
+
+
+async def begun(body: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    """*body*, once its first byte is there: who sends it may have to make it first, and holds no thread or lock yet."""
+    async for piece in body:
+        if piece:
+            return _with_first(piece, body)
+    return body
+
+
+async def _with_first(piece: bytes, rest: AsyncIterator[bytes]) -> AsyncIterator[bytes]:
+    yield piece
+    async for another in rest:
+        yield another

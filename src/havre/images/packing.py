@@ -46,7 +46,7 @@ async def packed(store: ImageStore, image: Image, arrival: Arrival) -> Packed:
         if not await in_thread(arrival.has, blob.parsed_digest()):
             raise DamagedStore(f"blob {blob.digest} of image {image.id} is missing; pull or load the image again")
     if plain:
-        calls = [partial(_compress, arrival, Digest.parse(one)) for one in sorted(plain)]
+        calls = [partial(compress, arrival, Digest.parse(one)) for one in sorted(plain)]
         done = dict(zip(sorted(plain), await all_in_threads(_go_on, calls, _AT_ONCE), strict=True))
         # What the compressed ones replace goes with the arrival that holds it, unless another image needs it.
         arrival.blobs.update((*map(Digest.parse, plain), image.manifest.parsed_digest()))
@@ -84,7 +84,8 @@ async def _replaced(store: ImageStore, image: Image, arrival: Arrival, layers: l
     return document
 
 
-def _compress(arrival: Arrival, blob: Digest) -> Descriptor:
+def compress(arrival: Arrival, blob: Digest) -> Descriptor:
+    """Store the plain layer *blob* compressed; blocks."""
     with arrival.open(blob) as source:
         stored = arrival.ingest(_Pieces(compressed(_pieces(source), Compression.GZIP)))
     return Descriptor(media_type=OCI_LAYER_GZIP, digest=str(stored.digest), size=stored.size)

@@ -13,6 +13,7 @@ from havre.content.store import Content
 from havre.images.model import Image
 from havre.images.packing import packed
 from havre.images.relay import relayed
+from havre.images.slots import Slots
 from havre.images.store import ImageStore
 from havre.images.transfer_events import LayerBytes, LayerState, Note, TagPushed, Tell, TransferEvent, unread_key
 from havre.oci.descriptor import Descriptor
@@ -39,7 +40,7 @@ class Pushes:
     def __init__(self, store: ImageStore, registries: Registries) -> None:
         self._store = store
         self._registries = registries
-        self._slots = asyncio.Semaphore(max(1, registries.settings.uploads))
+        self._slots = Slots(lambda: registries.settings.uploads)
 
     def push(self, wishes: PushWishes) -> AsyncIterator[TransferEvent]:
         """Push what *wishes* say, and tell how it goes; whoever stops iterating stops the push.
@@ -54,7 +55,7 @@ class Pushes:
             names = self._names(wishes.reference)
             uploads = await self._registries.uploads(wishes.reference, wishes.who)
             for name in names:
-                await _Push(self._store, uploads, self._slots, tell, name).run()
+                await _Push(self._store, uploads, self._slots.gate, tell, name).run()
 
         return relayed(work, unread_key)
 
@@ -85,7 +86,7 @@ class _Push:
         async with self.store.arriving() as arrival:
             pack = await packed(self.store, image, arrival)
             await self._place_all(pack.layers, ids)
-            await self.uploads.place(_Blob(self.store.content, pack.config), (), lambda _: None)
+            await self.uploads.place(StoredBlob(self.store.content, pack.config), (), lambda _: None)
             await self.uploads.put_manifest(self.name.tag, pack.document)
             await self._remember(image, pack.document.descriptor)
         sent = pack.document.descriptor
@@ -108,7 +109,7 @@ class _Push:
         if self.slots.locked():
             self._tell_all(ids, "Waiting")
         async with self.slots:
-            blob = _Blob(self.store.content, layer)
+            blob = StoredBlob(self.store.content, layer)
             sources = self.store.repositories_with(layer.parsed_digest(), self.name)
             placed = await self.uploads.place(blob, sources, _Sending(ids, layer.size, self.tell).progress)
         self._tell_all(ids, _words(placed))
@@ -147,13 +148,14 @@ class _Sending:
 
 
 @dataclass(frozen=True, slots=True)
-class _Blob:
+class StoredBlob:
     """A blob of the store as `uploads.Source`, verified while it is read."""
 
     content: Content
     descriptor: Descriptor
 
     async def pieces(self, start: int) -> AsyncIterator[bytes]:
+        """See `uploads.Source`."""
         reader = await in_thread(self.content.open, self.descriptor.parsed_digest())
         try:
             at = 0

@@ -78,7 +78,8 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         catalogue = Catalogue(store, _networks(settings, store, netlink))
         media = Media(Workshop(netlink, proc, settings))
         media.add(catalogue.get(BRIDGE))
-        forwarding = Forwarding(proc, exec_root / "network-forwarding", wanted=settings.ip_forward)
+        mark, drop = exec_root / "network-forwarding", settings.ip_forward_drop
+        forwarding = Forwarding(proc, mark, wanted=settings.ip_forward, drop=drop)
         for version in (4, 6) if settings.ipv6 else (4,):
             forwarding.enable(version)
         firewall = Firewall(Nft()) if settings.firewall else None

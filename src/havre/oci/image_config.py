@@ -67,9 +67,9 @@ class ImageConfig(
     frozen=True,
     omit_defaults=True,
     kw_only=True,
-    rename={"os_version": "os.version", "os_features": "os.features"},
+    rename={"os_version": "os.version", "os_features": "os.features", "build_cache": "havre.build.cache.v1"},
 ):
-    """A whole image config; its digest is the image's id."""
+    """A whole image config; its digest is the image's id. *build_cache* is Havre's own: see `build.caches`."""
 
     created: str | None = None
     author: str = ""
@@ -85,6 +85,7 @@ class ImageConfig(
     docker_version: str = ""
     parent: str = ""
     container: str = ""
+    build_cache: str = ""
 
     @property
     def process(self) -> ProcessConfig:

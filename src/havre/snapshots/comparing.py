@@ -6,8 +6,10 @@ from collections.abc import Iterator
 from itertools import zip_longest
 
 from havre.snapshots.walk import Found, walk
+from havre.snapshots.writer import PRIVATE_XATTRS
 
 _PIECE_BYTES = 1 << 20
+_SECOND_NS = 1_000_000_000
 _FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_CLOEXEC
 
 
@@ -55,11 +57,16 @@ def _compared(ours: Found, theirs: Found) -> Iterator[str]:
         yield from _files_compared(ours, theirs)
 
 
+def _same_time(ours_ns: int, theirs_ns: int) -> bool:
+    """An archive may tell whole seconds of a file that lies here with fractions: layers are sealed as they lie."""
+    return ours_ns in {theirs_ns, theirs_ns - theirs_ns % _SECOND_NS}
+
+
 def _files_compared(ours: Found, theirs: Found) -> Iterator[str]:
     if ours.status.st_size != theirs.status.st_size:
         yield f"has {theirs.status.st_size} bytes, not {ours.status.st_size}"
         return
-    if ours.status.st_mtime_ns != theirs.status.st_mtime_ns:
+    if not _same_time(ours.status.st_mtime_ns, theirs.status.st_mtime_ns):
         yield "was changed at another time"
     first = os.open(ours.name, _FILE, dir_fd=ours.folder)
     try:
@@ -81,4 +88,6 @@ def _pieces(handle: int) -> Iterator[bytes]:
 
 
 def _attributes(handle: int) -> dict[str, bytes]:
-    return {name: os.getxattr(handle, name) for name in os.listxattr(handle)}
+    """Those that an archive tells: overlayfs notes on a changed file where it came from."""
+    names = [name for name in os.listxattr(handle) if not name.startswith(PRIVATE_XATTRS)]
+    return {name: os.getxattr(handle, name) for name in names}

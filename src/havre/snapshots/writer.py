@@ -24,7 +24,7 @@ _NS = 1_000_000_000
 _READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NODES = {stat.S_IFCHR: b"3", stat.S_IFBLK: b"4", stat.S_IFIFO: b"6"}
 # Labels and hashes that belong to this host, and overlayfs' own marks.
-_PRIVATE_XATTRS = ("trusted.overlay.", "user.overlay.", "security.selinux", "security.ima", "security.evm")
+PRIVATE_XATTRS = ("trusted.overlay.", "user.overlay.", "security.selinux", "security.ima", "security.evm")
 
 
 @dataclass(frozen=True, slots=True)
@@ -181,7 +181,7 @@ def _xattrs(where: int | bytes) -> dict[bytes, bytes]:
         raise
     found: dict[bytes, bytes] = {}
     for name in names:
-        if name.startswith(_PRIVATE_XATTRS):
+        if name.startswith(PRIVATE_XATTRS):
             continue
         with suppress(OSError):  # removed since it was listed
             value = os.getxattr(where, name, follow_symlinks=False) if by_path else os.getxattr(where, name)

@@ -16,6 +16,13 @@ class BuildSession(TypedDict, total=False):
     Id: str | None
 
 
+class ExportBuildCache(TypedDict, total=False):
+    """What POST /build/cache takes: keys of steps, as `cache` events tell them, and a name for the whole."""
+
+    Keys: list[str] | None
+    Tag: str | None
+
+
 class BuildReport(TypedDict, total=False):
     """What POST /build answers with `call=check`, `outline` or `targets`."""
 
@@ -28,6 +35,7 @@ class BuildStep(TypedDict, total=False):
 
     started: all of Step, Total, Stage, StageName, Position, StageSteps, Text. output: Step, Data, Error.
     done: Step, Cached, Image. failed: Step, Message, Line. noticed: Message, Check, Line. tagged: Text.
+    cache: Text (a folder of the client), Keys.
     """
 
     Event: str | None
@@ -45,3 +53,4 @@ class BuildStep(TypedDict, total=False):
     Message: str | None
     Check: str | None
     Line: int | None
+    Keys: list[str] | None

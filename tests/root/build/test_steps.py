@@ -13,6 +13,7 @@ from pathlib import Path
 import pytest
 
 from tests.support.engines import Havre
+from tests.support.hosts import wait_listening
 
 pytestmark = pytest.mark.root
 
@@ -212,6 +213,18 @@ def test_nothing_is_left_but_what_was_made(havre: Havre) -> None:
             assert files.getnames() == ["made"]
 
 
+def test_the_store_checks_clean(havre: Havre) -> None:
+    """Files that a step changes lie in its layer with more than their archive says."""
+    build(
+        havre,
+        "FROM busybox\nRUN echo x >> /etc/passwd && chmod 600 /etc/group && ln -s a /link && mkdir /d\n"
+        "RUN rm /link && mv /d /e && chown 5:6 /etc/passwd\n",
+        *("-t", "checked"),
+    )
+    checked = havre.havre("system", "check")
+    assert checked.returncode == 0, checked.stdout.decode()
+
+
 def test_heredocs(havre: Havre) -> None:
     build(
         havre,
@@ -359,14 +372,24 @@ def test_platforms(havre: Havre) -> None:
         "--platform",
         f"linux/{'amd64' if os.uname().machine == 'x86_64' else 'arm64'}",
     )
-    done = build(havre, "FROM busybox\nRUN true\n", "--platform", "linux/s390x", code=1)
-    assert "cannot build for linux/s390x" in said(done)
+
+
+def test_other_platforms(havre: Havre, context: Path) -> None:
+    """Files are for any machine, commands for those that run here."""
+    text = (
+        "FROM --platform=$BUILDPLATFORM busybox AS made\nARG TARGETARCH\nRUN echo for $TARGETARCH > /made\n"
+        "FROM scratch\nCOPY --from=made /made /\n"
+    )
+    build(havre, text, "--platform", "linux/s390x", "-t", "other", context=context)
+    assert havre.out("inspect", "-f", "{{.Os}}/{{.Architecture}}", "other") == "linux/s390x"
+    done = build(havre, f'{text}RUN ["/made"]\n', "--platform", "linux/s390x", context=context, code=1)
+    assert "commands for linux/s390x cannot run here" in said(done)
+    assert "are not made here" in said(build(havre, text, "--platform", "windows/amd64", context=context, code=1))
 
 
 @pytest.fixture
 def web(havre: Havre, tmp_path: Path) -> Iterator[str]:
     import sys
-    import time
 
     (tmp_path / "www").mkdir()
     (tmp_path / "www" / "f.txt").write_text("hello\n")
@@ -377,9 +400,7 @@ def web(havre: Havre, tmp_path: Path) -> Iterator[str]:
     )
     server = subprocess.Popen(line, stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
     try:
-        deadline = time.monotonic() + 20
-        while havre.host.run("nc", "-z", "127.0.0.1", "8311", check=False).returncode and time.monotonic() < deadline:
-            time.sleep(0.05)
+        wait_listening(havre.host, 8311)
         yield "http://127.0.0.1:8311"
     finally:
         server.terminate()

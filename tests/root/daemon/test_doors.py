@@ -77,6 +77,43 @@ def test_a_runner_runs_but_not_as_root_of_the_host(havre: Havre) -> None:
     havre.docker("volume", "rm", "named", check=True)
 
 
+@pytest.mark.parametrize(
+    "given", [["--privileged"], ["-v", "/:/host"], ["--pid", "host"], ["--network", "host"], ["--cap-add", "SYS_ADMIN"]]
+)
+def test_a_runner_does_not_get_into_what_reaches_the_host(havre: Havre, given: list[str]) -> None:
+    havre.docker("run", "-d", "--name", "strong", *given, "busybox", "sleep", "300", check=True)
+    session = havre.api().post("/containers/strong/exec", {"Cmd": ["true"]}).json["Id"]
+    shared = ["run", "--rm", "--network", "container:strong"]
+    havre.docker("run", "-d", "--name", "behind", *shared[2:], "busybox", "sleep", "300", check=True)
+    for words in (
+        ["exec", "strong", "true"],
+        ["cp", "strong:/etc/passwd", "-"],
+        ["cp", "/etc/hostname", "strong:/tmp/x"],
+        [*shared, "busybox", "true"],
+        ["exec", "behind", "true"],
+    ):
+        refused = docker(havre, "run", *words)
+        assert refused.returncode != 0, words
+        assert b"is refused on this socket" in refused.stderr, (words, refused.stderr)
+    api = Api(Path(f"{havre.folder}/run.sock"))
+    assert api.post(f"/exec/{session}/start", {"Detach": True}).status == 403
+    assert api.post("/containers/strong/attach", stdin="1").status == 403
+    assert docker(havre, "run", "logs", "strong").returncode == 0
+    assert docker(havre, "run", "rm", "-f", "strong").returncode == 0
+
+
+def test_a_runner_builds_without_rights_of_the_host(havre: Havre, tmp_path: Path) -> None:
+    run = Api(Path(f"{havre.folder}/run.sock"))
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN --security=insecure true\n")
+    context = subprocess.run(["tar", "-C", tmp_path, "-c", "."], capture_output=True, check=True).stdout
+    for query in ("allow=security.insecure", "networkmode=host", "cgroupparent=x", "securityopt=%5B%22a%22%5D"):
+        assert run.call("POST", f"/build?{query}", context).status == 403, query
+    assert b"is not allowed" in run.call("POST", "/build", context).body
+    (tmp_path / "Dockerfile").write_text("FROM busybox\nRUN true\n")
+    context = subprocess.run(["tar", "-C", tmp_path, "-c", "."], capture_output=True, check=True).stdout
+    assert b"Successfully built" in run.call("POST", "/build", context).body
+
+
 def test_another_spelling_passes_no_better(havre: Havre) -> None:
     api = Api(Path(f"{havre.folder}/run.sock"))
     bodies = (

@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
+import io
 import os
+import tarfile
 from pathlib import Path
 
 import pytest
@@ -46,6 +48,30 @@ def test_a_part_of_a_volume_never_leads_out_of_it(havre: Havre) -> None:
     assert b"subpath must be a relative path within the volume" in refused.stderr
     havre.remove_all()
     assert staged(havre) == []
+
+
+@pytest.mark.parametrize("running", [True, False])
+def test_a_copy_reaches_no_more_than_the_part_of_a_volume(havre: Havre, tmp_path: Path, *, running: bool) -> None:
+    havre.out("run", "--rm", "-v", "half:/v", "busybox", "sh", "-c", "mkdir /v/a; echo mine >/v/a/f; echo no >/v/other")
+    verb = ["run", "-d"] if running else ["create"]
+    havre.out(
+        *verb, "--name", "part", "--mount", "type=volume,src=half,dst=/p,volume-subpath=a", "busybox", "sleep", "9"
+    )
+    havre.out("cp", "part:/p", str(tmp_path / "out"))
+    assert sorted(path.name for path in (tmp_path / "out").iterdir()) == ["f"]
+    havre.out("cp", str(tmp_path / "out" / "f"), "part:/p/new")
+    assert havre.out("run", "--rm", "-v", "half:/v", "busybox", "cat", "/v/a/new") == "mine"
+    havre.remove_all()
+    havre.out("volume", "rm", "half")
+    assert staged(havre) == []
+
+
+def test_a_copy_shows_the_ids_that_the_container_sees(havre: Havre, folder: Path) -> None:
+    os.chown(folder / "file", 1000, 1000)
+    havre.havre("create", "--name", "ids", "-v", f"{folder}:/b:idmap=1000:999", "busybox", "true", check=True)
+    with tarfile.open(fileobj=io.BytesIO(havre.docker("cp", "ids:/b/file", "-", check=True).stdout)) as copied:
+        assert [(entry.uid, entry.gid) for entry in copied] == [(999, 999)]
+    havre.remove_all()
 
 
 def test_the_content_of_an_image(havre: Havre) -> None:

@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 
+from havre.kernel.overlay_options import takes_layers
 from havre.runtime.runtime import Runtime
 from tests.support.bundles import CGROUP_TOP, Place, busybox_tree, remove_cgroups
 from tests.support.handles import handles
@@ -19,7 +20,10 @@ def image(tmp_path_factory: pytest.TempPathFactory) -> Path:
     return busybox_tree(tmp_path_factory.mktemp("image"))
 
 
-WAYS = ("ahead", "ordinary")
+CRADLES = not Path("/sys/fs/cgroup/cgroup.controllers").exists() and takes_layers(os.uname().release)
+"""Whether a child ever waits on this host: not in a cgroup v2 tree, nor with a kernel before 6.7."""
+
+WAYS = ("ahead", "ordinary") if CRADLES else ("ordinary",)
 """How a container is born: by a child that waited for it, or by one that is made for it."""
 
 

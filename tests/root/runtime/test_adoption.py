@@ -27,6 +27,14 @@ def keeper_of(pid: int) -> int:
     return int(line.split()[1])
 
 
+async def until_at_rest(pid: int) -> None:
+    """The shim's worker has handed over to its keeper, whose one child the container *pid* is."""
+    keeper = keeper_of(pid)
+    async with asyncio.timeout(60):
+        while Path(f"/proc/{keeper}/task/{keeper}/children").read_text().split() != [str(pid)]:
+            await asyncio.sleep(0.02)
+
+
 async def test_killed_launcher_is_replaced_and_containers_go_on(place: Place) -> None:
     shim, client = await place.launch(place.bundle("sleep", "100"))
     killed = place.runtime.launcher_pid
@@ -100,11 +108,31 @@ async def test_exec_code_waits_for_the_next_havred(place: Place, tmp_path: Path)
     request = place.exec_request("sh", "-c", "sleep 0.3; exit 4")
     await shim.exec(request)
     await place.runtime.close()
-    await asyncio.sleep(1.5)  # so that the worker ends in between; the outcome does not hang on it
+    await until_at_rest(shim.pid)
     await place.runtime.open()
     found = await place.runtime.adopt(shim.id)
     assert found is not None
     assert await found.wait_exec(request.id) == 4
+    await place.end(found)
+
+
+async def test_exec_code_that_was_told_is_told_again(place: Place) -> None:
+    shim, client = await place.launch(place.bundle("sleep", "100"))
+    client.close()
+    request = place.exec_request("sh", "-c", "exit 5")
+    await shim.exec(request)
+    assert await shim.wait_exec(request.id) == 5
+    await place.runtime.close()  # as if it had been killed before it wrote the code down
+    for _ in range(2):
+        await place.runtime.open()
+        found = await place.runtime.adopt(shim.id)
+        assert found is not None
+        assert await found.wait_exec(request.id) == 5
+        await place.runtime.close()
+        await until_at_rest(shim.pid)
+    await place.runtime.open()
+    found = await place.runtime.adopt(shim.id)
+    assert found is not None
     await place.end(found)
 
 

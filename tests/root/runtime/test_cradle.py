@@ -12,10 +12,10 @@ from pathlib import Path
 import pytest
 
 from havre.runtime.runtime import Runtime
-from tests.root.runtime.conftest import new_place, waits
+from tests.root.runtime.conftest import CRADLES, new_place, waits
 from tests.support.bundles import CGROUP_TOP, Place, remove_cgroups
 
-pytestmark = pytest.mark.root
+pytestmark = [pytest.mark.root, pytest.mark.skipif(not CRADLES, reason="no child waits on this host")]
 
 
 @pytest.fixture

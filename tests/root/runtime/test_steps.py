@@ -47,7 +47,7 @@ async def test_death_of_an_exec_session_at_a_step(tmp_path: Path, image: Path, s
 
 
 async def test_import_of_an_exec_session(tmp_path: Path, image: Path) -> None:
-    async for place in new_place(tmp_path, image, "guest:privileges:import", way="ahead"):
+    async for place in new_place(tmp_path, image, "guest:privileges:import", way=WAYS[0]):
         shim, client = await place.launch(place.bundle("sleep", "100"))
         with pytest.raises(StartFailed, match="the guard stopped import"):
             await shim.exec(place.exec_request("true"))

@@ -2,10 +2,24 @@ from __future__ import annotations
 
 import pytest
 
-from havre.api.roles import ADMIN, READ, RUN, Limits, body_refusal, host_access, named_volumes, refusal
+from havre.api.roles import (
+    ADMIN,
+    READ,
+    RUN,
+    Limits,
+    body_refusal,
+    build_refusal,
+    enters,
+    host_access,
+    named_volumes,
+    refusal,
+    shared_with,
+)
 
 TEAM = ("team", "a")
 BIND_OPTIONS = {"DriverConfig": {"Options": {"o": "bind"}}}
+FOREIGN_DRIVER = {"DriverConfig": {"Name": "other"}}
+BRIDGE_NAME = "com.docker.network.bridge.name"
 
 
 @pytest.mark.parametrize(
@@ -21,6 +35,8 @@ BIND_OPTIONS = {"DriverConfig": {"Options": {"o": "bind"}}}
         (READ, "GET", "/images/get", False),
         (READ, "GET", "/volumes/x/export", False),
         (READ, "GET", "/leases/x", False),
+        (READ, "GET", "/distribution/a:5000/b/json", False),
+        (READ, "GET", "/images/search", False),
         (READ, "POST", "/containers/x/start", False),
         (RUN, "POST", "/containers/x/start", True),
         (RUN, "POST", "/exec/x/start", True),
@@ -63,6 +79,7 @@ def test_a_label_narrows_every_role() -> None:
         ({"Mounts": [{"Type": "bind", "Source": "/"}]}, "Mounts: type bind"),
         ({"Mounts": [{"Type": "container", "Source": "x"}]}, "Mounts: type container"),
         ({"Mounts": [{"Type": "volume", "VolumeOptions": BIND_OPTIONS}]}, "Mounts: driver options"),
+        ({"Mounts": [{"Type": "volume", "VolumeOptions": FOREIGN_DRIVER}]}, "Mounts: driver options"),
         ({"VolumesFrom": ["x"]}, "VolumesFrom"),
         ({"CgroupParent": "/"}, "CgroupParent"),
         ({"Runtime": "crun"}, "Runtime"),
@@ -77,6 +94,49 @@ def test_what_a_label_cannot_vouch_for() -> None:
     assert named_volumes({"Binds": ["named:/x"]}) == "Binds: named:/x"
     assert named_volumes({"Mounts": [{"Type": "volume", "Source": "named"}]}) == "Mounts: named"
     assert named_volumes({"PidMode": "container:other"}) == "PidMode"
+    assert named_volumes({"Links": ["other:alias"]}) == "Links"  # the environment of the other comes along
+
+
+@pytest.mark.parametrize(
+    ("path", "found"),
+    [
+        ("/containers/x/exec", True),
+        ("/containers/x/attach", True),
+        ("/containers/x/attach/ws", True),
+        ("/containers/x/archive", True),
+        ("/exec/x/start", True),
+        ("/containers/x/json", False),
+        ("/containers/x/stop", False),
+        ("/exec/x/json", False),
+    ],
+)
+def test_what_gets_into_a_container(path: str, found: bool) -> None:  # noqa: FBT001  a row
+    assert enters(path) is found
+
+
+def test_whose_namespaces_are_asked_for() -> None:
+    assert shared_with({"PidMode": "container:a", "NetworkMode": "container:b", "IpcMode": "private"}) == ["b", "a"]
+    assert shared_with({}) == []
+
+
+@pytest.mark.parametrize(
+    ("query", "refused"),
+    [
+        ({}, ""),
+        ({"networkmode": ["none"], "allow": [""], "t": ["x"]}, ""),
+        ({"networkmode": ["none", "host"]}, "networkmode is refused on this socket"),
+        ({"networkmode": ["container:x"]}, "networkmode is refused on this socket"),
+        ({"allow": ["", "security.insecure"]}, "allow is refused on this socket"),
+        ({"securityopt": ['["seccomp=unconfined"]']}, "securityopt is refused on this socket"),
+        ({"cgroupparent": ["/x"]}, "cgroupparent is refused on this socket"),
+    ],
+)
+def test_builds(query: dict[str, list[str]], refused: str) -> None:
+    def values(key: str) -> list[str]:
+        return query.get(key, [])
+
+    assert build_refusal(Limits(RUN), values) == refused
+    assert build_refusal(Limits(ADMIN), values) == ""
 
 
 @pytest.mark.parametrize(
@@ -89,6 +149,11 @@ def test_what_a_label_cannot_vouch_for() -> None:
         ("/volumes/create", {"DriverOpts": {"o": "bind"}}, "DriverOpts is refused on this socket"),
         ("/volumes/create", {"Name": "x", "Driver": "local"}, ""),
         ("/networks/create", {"Driver": "macvlan"}, "Driver is refused on this socket"),
+        (
+            "/networks/create",
+            {"Driver": "bridge", "Options": {BRIDGE_NAME: "lan"}},
+            f"{BRIDGE_NAME} is refused on this socket",
+        ),
     ],
 )
 def test_bodies(path: str, body: dict[str, object], refused: str) -> None:

@@ -103,6 +103,14 @@ def test_triggers_come_first_and_are_gone_then() -> None:
     assert stage.steps[-1].settings.process.on_build is None
 
 
+def test_triggers_may_need_stages_and_images() -> None:
+    graph = plan("FROM a AS tools\nFROM onbuild-from\n")
+    assert graph.stages[1].needs == {0}
+    assert [step.text for step in graph.stages[1].steps] == ["COPY --from=tools /t /t", "COPY --from=other-image /o /o"]
+    below = plan("FROM a AS tools\nFROM b AS base\nONBUILD COPY --from=tools /t /t\nFROM base\n")
+    assert below.stages[2].needs == {0, 1}
+
+
 def test_labels_of_the_command_line_come_last() -> None:
     steps = plan("FROM a\nLABEL x=1\n", labels={"x": "2"}).stages[0].steps
     assert steps[-1].settings.process.labels == {"x": "2"}

@@ -7,7 +7,7 @@ import pytest
 
 from havre.base.errors import Unavailable
 from havre.images import inlet as module
-from havre.images.inlet import Inlet
+from havre.images.inlet import Inlet, begun
 
 
 async def pieces(*parts: bytes) -> AsyncIterator[bytes]:
@@ -98,3 +98,23 @@ async def test_closing_wakes_a_waiting_reader() -> None:
     reading = asyncio.get_running_loop().run_in_executor(None, inlet.read, 1)
     inlet.close()
     assert await asyncio.wait_for(reading, 10) == b""
+
+
+async def test_a_body_that_has_begun_is_whole() -> None:
+    assert [piece async for piece in await begun(pieces(b"", b"a", b"", b"b"))] == [b"a", b"", b"b"]
+    assert [piece async for piece in await begun(pieces())] == []
+
+
+async def test_the_first_byte_is_waited_for() -> None:
+    there = asyncio.Event()
+
+    async def slow() -> AsyncIterator[bytes]:
+        await there.wait()
+        yield b"late"
+
+    waiting = asyncio.get_running_loop().create_task(begun(slow()))
+    for _ in range(100):
+        await asyncio.sleep(0)
+    assert not waiting.done()
+    there.set()
+    assert [piece async for piece in await waiting] == [b"late"]

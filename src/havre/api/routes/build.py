@@ -1,6 +1,6 @@
 """`docker build` without BuildKit: an archive in, a stream of lines out."""
 
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Iterable, Sequence
 from contextlib import aclosing
 from dataclasses import replace
 from typing import Final, Protocol, TypeVar
@@ -8,16 +8,20 @@ from typing import Final, Protocol, TypeVar
 import msgspec
 
 from havre.api.credentials import registry_config_of
+from havre.api.decode import read_json
 from havre.api.request import Query, Request
-from havre.api.response import Answer, Stream, as_json, encoded
+from havre.api.response import TAR, Answer, Stream, as_json, encoded
 from havre.api.router import Route
 from havre.api.status import message_of
 from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.base.numbers import parse_int
+from havre.build.cache_places import CacheKind, CachePlace, parse_place
+from havre.build.context import REMOTES
 from havre.build.model import BuildFailed, BuildWishes, Report, StepLimits
 from havre.engine.build_lines import ClassicLines, Lines, QuietLines, StepLines
 from havre.engine.transfers import credentials_of
 from havre.registry.client.keyring import Credentials
+from havre.wire.build import ExportBuildCache
 from havre.wire.filters import Filters, parse_filters
 from havre.wire.progress import LINE_END, ProgressLine
 from havre.wire.system import PruneBuildReport
@@ -50,6 +54,9 @@ class BuildCache(Protocol):
     async def prune(self, filters: Filters, *, every: bool, keep_bytes: int) -> PruneBuildReport:
         """Remove what the cache holds for nobody."""
 
+    def export(self, keys: Sequence[str], tag: str) -> AsyncIterator[bytes]:
+        """Steps as an OCI layout in an archive."""
+
 
 def routes(builds: Builds, cache: BuildCache) -> list[Route]:
     """The routes that ask *builds* and *cache*."""
@@ -70,7 +77,15 @@ def routes(builds: Builds, cache: BuildCache) -> list[Route]:
         filters = parse_filters(query.text("filters"))
         return as_json(await cache.prune(filters, every=query.flag("all"), keep_bytes=keep_bytes))
 
-    return [Route("POST", "/build", build, endless=True), Route("POST", "/build/prune", prune)]
+    async def export(request: Request) -> Answer:
+        wanted = await read_json(request, ExportBuildCache)
+        return Stream(cache.export(wanted.get("Keys") or [], wanted.get("Tag") or "latest"), TAR)
+
+    return [
+        Route("POST", "/build", build, endless=True),
+        Route("POST", "/build/prune", prune),
+        Route("POST", "/build/cache", export),
+    ]
 
 
 def _credentials(request: Request) -> dict[str, Credentials]:
@@ -80,6 +95,8 @@ def _credentials(request: Request) -> dict[str, Credentials]:
 
 def parse_wishes(query: Query) -> BuildWishes:
     """What the query of POST /build says. Raises InvalidInput."""
+    cache_from = tuple(parse_place(text, default=CacheKind.IMAGE) for text in _texts(query, "cachefrom"))
+    cache_to = tuple(parse_place(text) for text in _texts(query, "cacheto"))
     return BuildWishes(
         dockerfile=query.text("dockerfile") or "Dockerfile",
         remote=_remote(query),
@@ -100,8 +117,23 @@ def parse_wishes(query: Query) -> BuildWishes:
         hostname=_json_of_args(query).get("BUILDKIT_SANDBOX_HOSTNAME") or "",
         source_date_epoch_s=_epoch(_json_of_args(query).get("SOURCE_DATE_EPOCH")),
         rewrite_timestamps=query.flag("rewritetimestamps"),
-        security_options=tuple(_json(query, "securityopt", list[str]) or ()),
+        security_options=_texts(query, "securityopt"),
+        cache_from=cache_from,
+        cache_to=cache_to,
+        inline_cache=_is_inline(query, cache_from, cache_to),
+        keep_broken=query.text("progress") != "steps",
     )
+
+
+def _is_inline(query: Query, cache_from: Iterable[CachePlace], cache_to: Iterable[CachePlace]) -> bool:
+    """Whether the image carries its cache: asked for, or to be what the next `--cache-from IMAGE` finds."""
+    asked = (_json_of_args(query).get("BUILDKIT_INLINE_CACHE") or "") in {"1", "true"}
+    kinds = {place.kind for place in cache_to} | {place.kind for place in cache_from if place.kind is CacheKind.IMAGE}
+    return asked or bool(kinds & {CacheKind.INLINE, CacheKind.IMAGE})
+
+
+def _texts(query: Query, key: str) -> tuple[str, ...]:
+    return tuple(text for text in _json(query, key, list[str]) or () if text)
 
 
 def _lines(query: Query) -> Lines:
@@ -112,7 +144,7 @@ def _lines(query: Query) -> Lines:
 
 def _remote(query: Query) -> str:
     remote = query.text("remote")
-    if remote and not remote.startswith(("http://", "https://", "git://", "git@", "ssh://", "github.com/")):
+    if remote and not remote.startswith(REMOTES):
         raise InvalidInput(f"remote URL could not be recognized: {remote[:256]}")
     return remote
 

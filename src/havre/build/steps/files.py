@@ -7,6 +7,7 @@ from dataclasses import dataclass, replace
 
 from havre.build.archives import is_archive
 from havre.build.context import Context
+from havre.build.fetching import Fetched
 from havre.build.graph import CopyOperation
 from havre.build.layers import Workshop
 from havre.build.model import BuildFailed, LayerMade, Tree
@@ -19,6 +20,7 @@ from havre.build.steps.sharing import Shared, fill_places
 from havre.kernel.inroot import open_in_root
 from havre.snapshots.contract import View
 
+_GIT_FOLDERS = (".git", "**/.git")
 Place = Context | Tree
 """Where the files are: what the client sent, or a stage's or an image's tree."""
 
@@ -30,8 +32,8 @@ class Copying:
     workshop: Workshop
     operation: CopyOperation
     place: Place
-    fetched: Context | None = None
-    """What ADD got from the web: its addresses are no sources any more."""
+    fetched: tuple[Fetched, ...] = ()
+    """What ADD got from elsewhere: its addresses are no sources any more."""
 
     def content(self) -> str:
         """The digest of all that would be copied; blocks. Raises BuildFailed."""
@@ -40,17 +42,15 @@ class Copying:
             picked = pick(root, operation.sources, word=self._word)
             wishes = SumWishes(leaver(operation.excludes), owners=self._keeps_owners, paths=operation.parents)
             local = checksum(root, picked, wishes)
-        if self.fetched is None:
-            return local
-        return f"{local} {checksum(self.fetched.root, pick(self.fetched.root, self._fetched_names()))}"
+        return " ".join((local, *map(_sum_of, self.fetched)))
 
     def make(self, tree: Tree, times_ns: int | None) -> LayerMade | None:
         """The layer on *tree*; blocks. Raises BuildFailed, BadArchive."""
         operation, trees = self.operation, self.workshop.trees
         with opened(self.workshop, self.place) as source, self.workshop.opened(tree) as key:
             picked = tuple(pick(source, operation.sources, word=self._word))
-            fetched = self._from_web()
-            self._check(len(picked) + len(operation.files) + len(fetched.picked if fetched is not None else ()))
+            fetched = [self._from_elsewhere(one) for one in self.fetched]
+            self._check(len(picked) + len(operation.files) + sum(len(one.picked) for one in fetched))
             shared = Shared() if self._shares else None
             with trees.mounted(key, View.WRITABLE) as root:
                 wishes = CopyWishes(
@@ -64,8 +64,8 @@ class Copying:
                 )
                 documents = tuple((one.name, one.content.encode()) for one in operation.files)
                 copy_all(Sources(source, picked, documents, self._archives(source, picked)), root, wishes)
-                if fetched is not None:
-                    copy_all(fetched, root, replace(wishes, shared=None))
+                for one in fetched:
+                    copy_all(one, root, replace(wishes, shared=None))
             if shared is not None:
                 fill_places(trees.diff_path(key), shared.places)
             return self.workshop.seal(key, tree, times_ns)
@@ -84,16 +84,11 @@ class Copying:
     def _word(self) -> str:
         return "ADD" if self.operation.is_add else "COPY"
 
-    def _fetched_names(self) -> list[str]:
-        return [] if self.fetched is None else sorted(entry.name for entry in self.fetched.folder.iterdir())
-
-    def _from_web(self) -> Sources | None:
+    def _from_elsewhere(self, fetched: Fetched) -> Sources:
         """What was fetched; an archive stays one unless the Dockerfile says otherwise."""
-        if self.fetched is None:
-            return None
-        picked = tuple(Picked(f"/{name}", is_folder=False) for name in self._fetched_names())
-        unpacked = frozenset(picked) if self.operation.unpack else frozenset()
-        return Sources(self.fetched.root, picked, archives=unpacked)
+        picked = tuple(pick(fetched.context.root, fetched.sources, word=self._word))
+        unpacked = frozenset(one for one in picked if not one.is_folder) if self.operation.unpack else frozenset()
+        return Sources(fetched.context.root, picked, archives=unpacked)
 
     def _check(self, count: int) -> None:
         if count > 1 and not self.operation.destination.endswith("/"):
@@ -106,6 +101,13 @@ class Copying:
         if not self.operation.is_add or self.operation.unpack is False:
             return frozenset()
         return frozenset(one for one in picked if not one.is_folder and _is_archive(root, one.path))
+
+
+def _sum_of(fetched: Fetched) -> str:
+    """A repository's own folder differs from clone to clone: there the commit stands for it."""
+    root = fetched.context.root
+    leaves_out = leaver(_GIT_FOLDERS) if fetched.commit else None
+    return f"{fetched.commit}{checksum(root, pick(root, fetched.sources), SumWishes(leaves_out))}"
 
 
 @contextmanager

@@ -23,24 +23,25 @@ _AROUND = 2
 
 def run(given: Given, client: Client, screen: Screen) -> int:
     """Build, write the outputs, print the id where only that was asked for; the code of a RUN that failed."""
+    from havre.cli.build_caches import cache_fields, write_caches
     from havre.cli.build_lending import lend
     from havre.cli.build_outputs import check_outputs, keeps_image, outputs_of, write_output
     from havre.cli.build_sources import open_context
 
     outputs, names = outputs_of(given), given.many("tag")
     check_outputs(outputs, screen)
-    _warn_of_unused(given, screen)
     context = open_context(given.args[0], given.text("file"))
     query = [*query_of(given), ("dockerfile", context.dockerfile), ("progress", "steps")]
-    query += _with_contexts(given, context)
+    query += [*_with_contexts(given, context), *cache_fields(given, context, screen)]
     call = "check" if given.switch("check") else given.text("call")
     if call != "build":
         return _look(client, screen, context, [*query, ("call", call)])
     if session := lend(client, given):
         query.append(("session", session))
     progress = _progress_of(given, screen)
+    build = _Build(client, screen, context, progress)
     try:
-        code, image = _Build(client, screen, context, progress).run(query)
+        code, image = build.run(query)
     finally:
         progress.close()
     if progress.warnings and not given.switch("quiet"):
@@ -49,6 +50,7 @@ def run(given: Given, client: Client, screen: Screen) -> int:
         screen.error(f"\n {len(progress.warnings)} {many} found:{listed}")
     if code:
         return code
+    write_caches(client, build.caches)
     for output in outputs:
         write_output(client, screen, output, image, names)
     if not keeps_image(outputs, names):
@@ -76,6 +78,8 @@ class _Build:
 
     def __init__(self, client: Client, screen: Screen, context: Context, progress: Progress) -> None:
         self._client, self._screen, self._context, self._progress = client, screen, context, progress
+        self.caches: list[tuple[str, list[str]]] = []
+        """Folders of this machine, and the keys of the steps that are to be written there."""
 
     def run(self, query: list[tuple[str, str]]) -> tuple[int, str]:
         """The exit code and the image's id."""
@@ -107,6 +111,9 @@ class _Build:
                 self._progress.pulling(line)
             elif "ID" in event:
                 image = str(event["ID"])
+            elif "Keys" in event:
+                keys = event["Keys"]
+                self.caches.append((str(event.get("Text")), list(map(str, keys)) if isinstance(keys, list) else []))
             else:
                 self._progress.take(event)
         return 0, image
@@ -153,26 +160,20 @@ def _with_contexts(given: Given, context: Context) -> list[tuple[str, str]]:
     """Named contexts: images by their names, folders as further parts of the archive."""
     import json
 
-    from havre.cli.build_sources import add_folder
+    from havre.cli.build_sources import REMOTES, add_folder
 
     places = {}
     for number, value in enumerate(given.many("build-context")):
         name, equals, place = value.partition("=")
         if not equals or not name:
             raise ClientError(f"invalid context value: {value}, expected key=value")
-        if place.startswith("docker-image://"):
+        if place.startswith(("docker-image://", *REMOTES)):
             places[name.lower()] = place
         elif "://" in place:
-            raise ClientError(f"named context {place}: only folders and docker-image:// are supported")
+            raise ClientError(f"named context {place}: only folders, addresses, git and docker-image:// are supported")
         else:
             places[name.lower()] = f"sent://{add_folder(context, place, number)}"
     return [("contexts", json.dumps(places))] if places else []
-
-
-def _warn_of_unused(given: Given, screen: Screen) -> None:
-    for name in ("cache-from", "cache-to"):
-        if given.many(name):
-            screen.error(f"WARNING: --{name} is not used: the cache is this engine's own")
 
 
 def _write_files(given: Given, image: str, names: list[str]) -> None:

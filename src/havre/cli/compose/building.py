@@ -8,10 +8,11 @@ import os
 from collections.abc import Iterator, Mapping
 from urllib.parse import urlencode
 
+from havre.cli.build_caches import cache_fields
 from havre.cli.build_sources import Context, add_folder, open_context
 from havre.cli.compose.session import Session
 from havre.cli.credentials import auth_header
-from havre.cli.flags import parse
+from havre.cli.flags import Given, parse
 from havre.client.build_context import Dockerfile, pack_context
 from havre.client.client import Client, json_lines
 from havre.client.errors import ClientError
@@ -61,10 +62,21 @@ class ContextBuilder:
             query.append(("memory", str(self._memory)))
         if build.additional_contexts:
             query.append(("contexts", json.dumps(self._contexts(build, context))))
+        query += self._caches(client, given, context)
         if session := lend(client, given, self._project.environment):
             query.append(("session", session))
         response = client.send("POST", f"/build?{urlencode(query)}", stream=context.pieces)
         yield from json_lines(response)
+
+    def _caches(self, client: Client, given: Given, context: Context) -> list[tuple[str, str]]:
+        """An engine that is not Havre takes images that it has."""
+        if not (given.many("cache-from") or given.many("cache-to")):
+            return []
+        if not _is_havre(client):
+            return [("cachefrom", json.dumps([name for name in given.many("cache-from") if "=" not in name]))]
+        if any("type=local" in place for place in given.many("cache-to")):
+            raise ClientError("build.cache_to: folders are written by `havre build` alone; use type=registry or inline")
+        return cache_fields(given, context, self._session.screen)
 
     def _contexts(self, build: Build, context: Context) -> dict[str, str]:
         made = {}
@@ -94,6 +106,8 @@ def build_words(service: Service, build: Build, image: str, project: Project) ->
     words += [f"--label={name}={value}" for name, value in labels.items()]
     words += [f"--add-host={name}:{one}" for name, all_ in build.extra_hosts.items() for one in all_]
     words += [f"--no-cache-filter={name}" for name in build.no_cache_filter]
+    words += [f"--cache-from={place}" for place in build.cache_from]
+    words += [f"--cache-to={place}" for place in build.cache_to]
     words += [f"--allow={name}" for name in build.entitlements]
     words += ["--allow=security.insecure"] if build.privileged else []
     words += [f"--ssh={name}={path}" if path else f"--ssh={name}" for name, path in build.ssh.items()]

@@ -2,7 +2,7 @@
 
 import asyncio
 import socket
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from urllib.parse import quote, urlencode, urlsplit
 
 import msgspec
@@ -20,6 +20,8 @@ from havre.registry.client.refusals import refusal
 from havre.registry.client.repository import Repository
 from havre.registry.client.settings import Settings
 from havre.registry.client.uploads import Uploads
+
+_HUB = frozenset({"docker.io", "index.docker.io", "registry-1.docker.io"})
 
 
 class Found(msgspec.Struct, frozen=True, kw_only=True):
@@ -140,11 +142,21 @@ class Registries:
             await asyncio.sleep(pause_s)
 
 
+def credentials_for(domain: str, who: Mapping[str, Credentials]) -> Credentials:
+    """Those of *who* for the registry *domain*, by any of the spellings that config.json has for it."""
+    return next((found for server, found in who.items() if _host_of(server) == domain), STRANGER)
+
+
+def _host_of(server: str) -> str:
+    host = (server.partition("://")[2] or server).partition("/")[0]
+    return DEFAULT_DOMAIN if host in _HUB else host
+
+
 def domain_of(server: str) -> str:
     """The registry that a login names: `host[:port]`, a URL of it, or nothing for Docker Hub. Raises InvalidInput."""
     bare = server.partition("://")[2] or server
     host = bare.partition("/")[0]
-    if host in {"", "docker.io", "index.docker.io", "registry-1.docker.io"}:
+    if host in {"", *_HUB}:
         return DEFAULT_DOMAIN
     try:
         return Reference.parse(f"{host}/x").domain if urlsplit(f"//{host}").hostname else ""

@@ -36,6 +36,7 @@ from havre.runtime.shim.streams import Streams
 from havre.runtime.spawn import Birth, Order, spawn, spawn_guest
 
 _KEPT_CODES = 256
+_TOLD_CODES = 64
 _GUEST = "guest:"
 _GUEST_AFTER_S = 0.005
 _PIDFD, _GROUP = "pidfd", "group"
@@ -82,6 +83,7 @@ class Container:
         self._bare: set[str] = set()
         self._lingering = 0
         self._guest: Guest | None = None
+        self._last = msgspec.Raw()
         self.cradle: Cradle | None = None
 
     @property
@@ -200,12 +202,11 @@ class Container:
         self._enter(session, wanted, told, bare=False)
 
     def resize(self, height: int, width: int, exec_id: str) -> None:
-        """Raises NoSuchProcess, NotNow without a terminal."""
+        """Tell its terminal, if it has one, the size. Raises NoSuchProcess."""
         session = self._execs.get(exec_id) if exec_id else self._first
         if session is None or not session.running:
             raise NoSuchProcess("the process has ended")
-        if not session.streams.resize(height, width):
-            raise NotNow("the process has no terminal")
+        session.streams.resize(height, width)
 
     def signal(self, number: int, *, whole: bool) -> None:
         """Raises NoSuchProcess."""
@@ -237,16 +238,19 @@ class Container:
         return self._tools.cgroups.pids(self._head.cgroup)
 
     def execs(self) -> "list[ExecState]":
-        """The sessions that run, and the ended ones that no havred has heard of yet."""
+        """The sessions that run, and the latest ended ones; from now on those count as told."""
         running = [ExecState(session.id, session.pid) for session in self._execs.values() if session.running]
         ended = [ExecState(name, 0, code) for name, code in self._codes.items()]
-        self._codes.clear()
+        self._keep_codes(_TOLD_CODES)
         return running + ended
 
-    def keep_code(self, exec_id: str, code: int) -> None:
-        """Nobody heard of the end of *exec_id*: keep it for the next havred, the latest ones only."""
+    def keep_code(self, exec_id: str, code: int, *, told: bool) -> None:
+        """Keep how *exec_id* ended for the next havred: one that was *told* may die before it writes that down."""
         self._codes[exec_id] = code
-        while len(self._codes) > _KEPT_CODES:
+        self._keep_codes(_TOLD_CODES if told else _KEPT_CODES)
+
+    def _keep_codes(self, count: int) -> None:
+        while len(self._codes) > count:
             self._codes.pop(next(iter(self._codes)))
 
     def _running(self) -> Session:
@@ -276,6 +280,7 @@ class Container:
         session.on_exit = lambda: self._exec_ended(session)
 
         stdio = session.streams.open()
+        self._last = wanted.request
         guest, self._guest = self._guest, None
         birth = guest.take(wanted.request, stdio, bare=bare) if guest is not None else None
         try:
@@ -300,7 +305,7 @@ class Container:
         running = self._first is not None and self._first.running
         if running and self._guest is None and self._group_fd is None and not self._execs and self._tool is None:
             host, _, progress = self._door()
-            self._guest = make_guest(host, progress)
+            self._guest = make_guest(host, progress, self._last)
 
     def _send_guest_away(self) -> None:
         if self._guest is not None:

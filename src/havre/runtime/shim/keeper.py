@@ -45,6 +45,10 @@ class Keeper:
     def __init__(self, sock: socket) -> None:
         self._socket = sock
 
+    def fileno(self) -> int:
+        """The worker's end, which hangs up when the keeper is gone."""
+        return self._socket.fileno()
+
     def reap(self, pid: int) -> int:
         """Have the keeper wait for its child *pid*; the wait status. ChildProcessError when it is none of its."""
         self._socket.send(REAP + pid.to_bytes(4, "little"))

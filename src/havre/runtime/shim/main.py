@@ -42,6 +42,7 @@ class _Worker:
         self._server = Server(self._container, self._loop)
         self._timer = 0
         self._container.on_over = self._over
+        self._loop.watch(keeper.fileno(), 0, self._orphaned)
         self._loop.settled = self._settled
 
     def run(self, held: Held) -> None:
@@ -75,6 +76,10 @@ class _Worker:
         self._loop.cancel(self._timer)
         if self._container.quiet:
             self._timer = self._loop.after(_QUIET_S, self._hand_over)
+
+    def _orphaned(self, _events: int) -> None:
+        """The keeper was killed, and how its child ends will be told to nobody: havred takes this for the end."""
+        self._loop.stopped = True
 
     def _hand_over(self) -> None:
         memory, watched, kept = self._container.remember()

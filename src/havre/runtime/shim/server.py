@@ -197,8 +197,7 @@ class Server:
 
     def _exec_exited(self, exec_id: str, code: int) -> None:
         heard = [self._send(channel, ExecExited(exec_id, code)) for channel in list(self._peers)]
-        if not any(heard):
-            self._container.keep_code(exec_id, code)
+        self._container.keep_code(exec_id, code, told=any(heard))
 
     def _send(self, channel: Channel, message: FromShim, fds: Sequence[int] = ()) -> bool:
         if channel not in self._peers:

@@ -1,0 +1,1 @@
+"""Caches of elsewhere: what a build takes from them, and what it gives to them."""
