@@ -89,6 +89,16 @@ async def waits(launcher: int) -> None:
             await asyncio.sleep(0.01)
 
 
+async def another_waits(pid: int) -> bool:
+    """Whether a process for the next exec session of the container with first process *pid* comes to wait."""
+    keeper = int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
+    for _ in range(100):
+        if any(_children(worker) for worker in _children(keeper) if worker != pid):
+            return True
+        await asyncio.sleep(0.005)
+    return False
+
+
 def _name(pid: int) -> str:
     try:
         return Path(f"/proc/{pid}/comm").read_text().strip()

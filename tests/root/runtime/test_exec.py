@@ -13,6 +13,7 @@ from havre.kernel.seccomp import compile_filter
 from havre.oci.runtime_spec import Rlimit, Seccomp, SeccompRule
 from havre.runtime.errors import NoSuchProcess, NotNow
 from havre.runtime.runtime import AttachWishes, StartFailed, Stdio
+from tests.root.runtime.conftest import another_waits, new_place
 from tests.support.bundles import Client, Place, capabilities
 
 pytestmark = pytest.mark.root
@@ -62,6 +63,23 @@ async def test_privileged_then_plain(place: Place) -> None:
     assert (await place.execute(shim, "sh", "-c", STATUS)).output == plain
     client.close()
     await place.end(shim)
+
+
+@pytest.mark.parametrize("nnp", [False, True])
+async def test_a_session_that_was_waited_for_is_like_the_first(tmp_path: Path, image: Path, nnp: bool) -> None:  # noqa: FBT001  a parameter
+    lead = "[ $(cut -d' ' -f6 /proc/$$/stat) = $$ ] && echo leads"
+    show = f"{STATUS}; cat /proc/self/cgroup; ls /proc/$$/fd; ls -l /proc/$$/ns | sed 's/.*-> //'; {lead}"
+    async for place in new_place(tmp_path, image, "", way="ahead"):
+        shim, client = await place.launch(place.bundle("sleep", "100"))
+        first = (await place.execute(shim, "sh", "-c", show, no_new_privileges=nnp)).output
+        assert first.endswith("leads\n")
+        found = False
+        async with asyncio.timeout(60):
+            while not found:  # one waits for half a second, which a busy machine may pass over
+                found = await another_waits(shim.pid)
+                assert (await place.execute(shim, "sh", "-c", show, no_new_privileges=nnp)).output == first
+        client.close()
+        await place.end(shim)
 
 
 @pytest.mark.parametrize(

@@ -11,7 +11,7 @@ from havre.kernel.channel import Channel, ChannelClosed
 from havre.kernel.namespaces import CLONE, unshare
 from havre.kernel.process import set_name, set_parent_death_signal
 from havre.kernel.procfs import Proc
-from havre.oci.runtime_spec import Capabilities, Linux, Namespace, Process, Root, Spec
+from havre.oci.runtime_spec import Capabilities, Linux, Mount, Namespace, Process, Root, Spec
 from havre.runtime.bundle import Bundle
 from havre.runtime.init import finish, main
 from havre.runtime.init.progress import Progress
@@ -48,7 +48,7 @@ def wait(crib: Crib) -> NoReturn:
         finish.keep_only([crib.channel.fileno(), crib.proc.fd, stage.fileno()])
         set_name("havre-cradle")
         crib.channel.send(encode(Ready()))
-        rehearse(_usual(), crib.proc)
+        rehearse(decode_bundle(Raw(encode(usual_bundle()))).spec.process or Process(), crib.proc)
         newborn = _take_order(crib, stage)
     except ChannelClosed:
         os._exit(0)
@@ -57,8 +57,8 @@ def wait(crib: Crib) -> NoReturn:
     main.become(newborn)
 
 
-def _usual() -> Process:
-    """A process like most, out of a bundle like most that is opened as one that was sent."""
+def usual_bundle() -> Bundle:
+    """What most orders are like, to rehearse with."""
     sets = list(NUMBERS)
     process = Process(
         args=["sh"],
@@ -73,8 +73,9 @@ def _usual() -> Process:
         masked_paths=list(MASKED),
         readonly_paths=list(READONLY),
     )
+    layers = Mount(destination="/", type="overlay", source="overlay", options=["lowerdir=/"])
     spec = Spec(oci_version="1.2.0", process=process, root=Root(path="/"), mounts=list(MADE), linux=linux)
-    return decode_bundle(Raw(encode(Bundle(id="", run_dir="", spec=spec)))).spec.process or process
+    return Bundle(id="", run_dir="", spec=spec, rootfs_mounts=[layers])
 
 
 def _take_order(crib: Crib, stage: Stage) -> main.Newborn:

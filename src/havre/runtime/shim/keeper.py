@@ -3,7 +3,7 @@
 Whatever Python runs dirties pages, a megabyte within milliseconds. So the keeper does next to nothing: it is the
 parent of the container's first process, and while nothing happens it holds the descriptors of the idle container.
 At the first event a worker is forked that inherits them; when all is quiet again the worker hands them back and
-ends, and its memory with it. This file therefore uses plain integers, no enums, no ctypes, no message types.
+ends, and its memory with it. This file therefore uses plain integers, no enums, no message types.
 """
 
 import array
@@ -20,7 +20,7 @@ HOLD, REAP, END = b"h", b"r", b"e"
 
 _MESSAGE = 65536
 _SCM_RIGHTS, _SOL_SOCKET, _CLOEXEC = 1, 1, 0x40000000
-_DESCRIPTORS = 253  # SCM_MAX_FD: unix(7)
+_RIGHTS = 32 + 4 * 253  # SCM_MAX_FD: unix(7)
 _IN = 1
 
 
@@ -67,42 +67,37 @@ class Keeper:
         self._socket.send(END)
 
 
-def keep(work: Work, held: Held) -> None:
-    """Have *held* worked on now, and from then on whenever something happens, until a worker says that it is over."""
+def keep(work: Work, fd: int) -> None:
+    """Have *work* done on *fd* now, and from then on on what the last worker handed over whenever something happens.
+
+    Returns once a worker says that it is over. One function and no objects: each would be a page or two more.
+    """
+    fds, watched, memory = [fd], 1, b""
     while True:
         ours, theirs = socketpair(1, 5)  # AF_UNIX, SOCK_SEQPACKET
         pid = fork_bare()
         if pid == 0:
             ours.close()
-            _become(work, Keeper(theirs), held)
+            _become(work, Keeper(theirs), Held(fds, watched, memory))
         theirs.close()
-        for fd in held.fds:
-            os.close(fd)  # the worker's alone now: what it closes shall be closed
-        next_held = _listen(ours)
+        for each in fds:
+            os.close(each)  # the worker's alone now: what it closes shall be closed
+        data, ancillary, _, _ = ours.recvmsg(_MESSAGE, _RIGHTS, _CLOEXEC)
+        while data[:1] == REAP:
+            ours.send(_wait(int.from_bytes(data[1:5], "little")))
+            data, ancillary, _, _ = ours.recvmsg(_MESSAGE, _RIGHTS, _CLOEXEC)
         ours.close()
         os.waitpid(pid, 0)
-        if next_held is None:
+        if data[:1] != HOLD:
             return
-        held = next_held
-        _rest(held)
-
-
-def _listen(worker: socket) -> Held | None:
-    while True:
-        data, ancillary, _, _ = worker.recvmsg(_MESSAGE, 32 + 4 * _DESCRIPTORS, _CLOEXEC)
-        kind = data[:1]
-        if kind == HOLD:
-            return Held(_descriptors(ancillary), data[1], data[2:])
-        if kind != REAP:
-            return None
-        worker.send(_wait(int.from_bytes(data[1:5], "little")))
-
-
-def _descriptors(ancillary: "list[tuple[int, int, bytes]]") -> "list[int]":
-    fds = array.array("i")
-    for _, _, raw in ancillary:
-        fds.frombytes(raw[: len(raw) - len(raw) % 4])
-    return list(fds)
+        fds, watched, memory = [], data[1], data[2:]
+        for _, _, raw in ancillary:
+            for at in range(0, len(raw) - 3, 4):
+                fds.append(raw[at] | raw[at + 1] << 8 | raw[at + 2] << 16 | raw[at + 3] << 24)
+        poll = select.poll()
+        for each in fds[:watched]:
+            poll.register(each, _IN)
+        poll.poll()
 
 
 def _wait(pid: int) -> bytes:
@@ -110,13 +105,6 @@ def _wait(pid: int) -> bytes:
         return os.waitpid(pid, 0)[1].to_bytes(4, "little")
     except ChildProcessError:
         return b"?"
-
-
-def _rest(held: Held) -> None:
-    poll = select.poll()
-    for fd in held.fds[: held.watched]:
-        poll.register(fd, _IN)
-    poll.poll()
 
 
 def _become(work: Work, keeper: Keeper, held: Held) -> NoReturn:

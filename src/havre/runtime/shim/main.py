@@ -12,6 +12,7 @@ from havre.runtime.messages import decode_memory, encode
 from havre.runtime.shim.container import Container, Tools, prepared
 from havre.runtime.shim.keeper import Held, Keeper, keep
 from havre.runtime.shim.loop import Loop
+from havre.runtime.shim.rehearsal import rehearse
 from havre.runtime.shim.server import Server
 
 _SIGKILL = 9
@@ -27,7 +28,7 @@ def serve(fd: int, tools: Tools, *, ahead: bool) -> None:
     os.setsid()
     signal(SIGCHLD, SIG_DFL)
     _set_name(b"havre-shim")
-    keep(lambda keeper, held: _Worker(tools, keeper, ahead=ahead).run(held), Held([fd], 1, b""))
+    keep(lambda keeper, held: _Worker(tools, keeper, ahead=ahead).run(held), fd)
 
 
 class _Worker:
@@ -64,6 +65,7 @@ class _Worker:
             set_parent_death_signal(_SIGKILL)  # without its keeper it is of no use
             self._container.cradle = prepared(self._tools, self._keeper.reap)
             self._container.on_launch = self._taken
+            rehearse(self._loop)
         else:
             _set_name(_WORKER)
         self._server.add(Channel(socket(fileno=fd)))
