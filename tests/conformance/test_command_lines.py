@@ -326,6 +326,31 @@ def test_disk_usage_is_told_alike(havre: Havre, reference: Reference, client: st
         assert havre.havre("system", "df", check=True).stdout == havre.docker("system", "df", check=True).stdout
 
 
+def _details(shown: bytes) -> list[list[str]]:
+    """The cells of the tables of `system df -v`, without what differs from engine to engine: ids, sizes, ages."""
+    text = re.sub(r"\b[0-9a-f]{12}\b", "ID", shown.decode())
+    text = re.sub(r"\b\d+(\.\d+)?[kMG]?B\b", "SIZE", text)
+    text = re.sub(r"\b(\d+|a|an|Less than a|About an?) (second|minute|hour)s?( ago)?\b", "AGE", text)
+    return [re.split(r" {2,}", line.strip()) for line in text.splitlines()]
+
+
+def test_disk_usage_in_detail(havre: Havre, reference: Reference) -> None:
+    for engine in (havre, reference):
+        engine.remove_all()
+        engine.docker("volume", "create", "shelf", check=True)
+        engine.docker("run", "--name", "used", "-v", "shelf:/s", "busybox", "sh", "-c", "echo 12 > /f", check=True)
+    ours, theirs = (engine.docker("system", "df", "-v", check=True).stdout for engine in (havre, reference))
+    own = havre.havre("system", "df", "-v", check=True).stdout
+    for engine in (havre, reference):
+        engine.remove_all()
+        engine.docker("volume", "rm", "shelf", check=True)
+    assert _details(own) == _details(ours)
+    shown = [[row for row in _details(text) if {"busybox", "used", "shelf"} & set(row)] for text in (ours, theirs)]
+    heads = [[row for row in _details(text) if row[0].isupper() or row[0].endswith(":")] for text in (ours, theirs)]
+    assert shown[0] == shown[1]
+    assert heads[0] == heads[1]
+
+
 @pytest.mark.parametrize("flags", [["-f"], ["-f", "--filter", "label=none"], ["-f", "--volumes"]])
 def test_pruning_everything_tells_the_same(havre: Havre, reference: Reference, flags: list[str]) -> None:
     shown = []

@@ -37,6 +37,67 @@ class Case(NamedTuple):
 OF = "/containers/{id}"
 STARTED_WITH_BODY = "starting container with non-empty request body was removed with version 1.24 of the api"
 REFUSED = 'cannot remove container "/{}": container is {}: {}stop the container before removing or force remove'
+NO_NUMBER = "invalid {}: 'bogus' is not a number"
+NO_PROGRAM = (
+    "failed to create task for container: failed to create shim task: oci runtime create failed: "
+    'unable to start container process: exec: "/nosuch": stat /nosuch: no such file or directory'
+)
+BEFORE_NOSUCH = "%7B%22before%22%3A%5B%22nosuch%22%5D%7D"
+ODD_WISHES: list[dict[str, Any]] = [
+    {"HostConfig": {"NetworkMode": "container:nosuch"}},
+    {"HostConfig": {"Mounts": [{"Type": "bogus", "Target": "/x"}]}},
+    {"HostConfig": {"Mounts": [{"Type": "bind", "Source": "/nosuch/folder", "Target": "/x"}]}},
+    {"HostConfig": {"Mounts": [{"Type": "volume", "Source": "v"}]}},
+    {"HostConfig": {"RestartPolicy": {"Name": "always", "MaximumRetryCount": 3}}},
+    {"HostConfig": {"RestartPolicy": {"Name": "always"}, "AutoRemove": True}},
+    {"HostConfig": {"StorageOpt": {"size": "1G"}}},
+    {"HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "bogus"}]}}},
+    {"HostConfig": {"PortBindings": {"bogus": [{"HostPort": "80"}]}}},
+    {"HostConfig": {"CgroupnsMode": "bogus"}},
+    {"HostConfig": {"Runtime": "nosuch"}},
+    {"HostConfig": {"NanoCpus": 64_000_000_000}},
+    {"HostConfig": {"NanoCpus": 1, "CpuPeriod": 5}},
+    {"HostConfig": {"CpusetCpus": "999"}},
+    {"HostConfig": {"MemorySwap": 5, "Memory": 8 << 20}},
+    {"HostConfig": {"MemorySwappiness": 200}},
+    {"HostConfig": {"OomScoreAdj": 2000}},
+    {"HostConfig": {"ShmSize": -1}},
+    {"HostConfig": {"LogConfig": {"Type": "bogus"}}},
+    {"HostConfig": {"LogConfig": {"Type": "json-file", "Config": {"bogus": "1"}}}},
+    {"HostConfig": {"Links": ["nosuch:x"]}},
+    {"HostConfig": {"VolumesFrom": ["nosuch"]}},
+    {"HostConfig": {"CapAdd": ["BOGUS"]}},
+    {"HostConfig": {"ExtraHosts": ["bogus"]}},
+    {"HostConfig": {"BlkioWeight": 5}},
+    {"WorkingDir": "relative"},
+    {"StopSignal": "BOGUS"},
+    {"Hostname": "-bogus-"},
+    {"Env": ["=x"]},
+    {"ExposedPorts": {"bogus": {}}},
+    {"MacAddress": "bogus"},
+    {"Healthcheck": {"Test": ["BOGUS"], "Interval": -5}},
+    {"Healthcheck": {"Test": ["CMD", "true"], "Interval": 5}},
+    {"User": "nosuch"},
+]
+WISHES_REFUSED_SINCE: list[tuple[dict[str, Any], str]] = [
+    ({"HostConfig": {"Binds": ["relative:path:ro:more"]}}, "invalid volume specification: 'relative:path:ro:more'"),
+    ({"HostConfig": {"IpcMode": "bogus"}}, "invalid ipc mode: bogus"),
+    ({"HostConfig": {"PidMode": "bogus"}}, "invalid pid mode: bogus"),
+    ({"HostConfig": {"UTSMode": "bogus"}}, "invalid uts mode: bogus"),
+    ({"HostConfig": {"SecurityOpt": ["bogus"]}}, 'invalid --security-opt 1: "bogus"'),
+    (
+        {"HostConfig": {"Sysctls": {"net.ipv4.ip_forward": "1"}, "NetworkMode": "host"}},
+        'sysctl "net.ipv4.ip_forward" not allowed in host network namespace',
+    ),
+    ({"HostConfig": {"Dns": ["bogus"]}}, "bogus is not an ip address"),
+    (
+        {"HostConfig": {"Annotations": {"": "x"}}},
+        "invalid annotations: the empty string is not permitted as an annotation key",
+    ),
+    ({"Volumes": {"relative": {}}}, "invalid mount path: 'relative' mount path must be absolute"),
+]
+"""What this version of the reference takes, or calls a fault of its own."""
+
 CASES = [
     Case("GET", "/containers/json"),
     Case("GET", "/containers/json", "all=1&size=1"),
@@ -113,7 +174,7 @@ CASES = [
     Case("POST", "/exec/{id}/start fresh", "", {"Detach": True}),
     Case("POST", "/exec/{id}/start done", "", {"Detach": True}),
     Case("POST", "/exec/{id}/resize nosuch", "h=1&w=1"),
-    Case("POST", "/exec/{id}/resize done", "h=1&w=1"),
+    Case("POST", "/exec/{id}/resize done", "h=1&w=1", status=404, words="no such exec"),
     Case("GET", "/exec/{id}/json fresh"),
     Case("GET", "/exec/{id}/json done"),
     Case("GET", "/exec/{id}/json nosuch"),
@@ -131,6 +192,70 @@ CASES = [
         words="invalid filter 'bogus'",
     ),
     Case("GET", "/system/df"),
+    *(Case("POST", "/containers/create", "", {"Image": "busybox", "Cmd": ["true"], **wish}) for wish in ODD_WISHES),
+    *(
+        Case("POST", "/containers/create", "", {"Image": "busybox", "Cmd": ["true"], **wish}, 400, words)
+        for wish, words in WISHES_REFUSED_SINCE
+    ),
+    Case("POST", "/containers/create", "name=brandnew", {"Image": "busybox", "Cmd": ["true"]}),
+    Case("POST", "/containers/create", "", b"{", 400, "invalid json: unexpected eof"),
+    Case("POST", "/containers/create", "", None, 400, "invalid json: got eof while reading request body"),
+    Case("POST", "/containers/create", "platform=bogus", {"Image": "busybox", "Cmd": ["true"]}),
+    Case("POST", f"{OF}/start idle"),
+    Case("POST", f"{OF}/start lost", words=NO_PROGRAM),
+    Case("POST", f"{OF}/start apart"),
+    Case("POST", f"{OF}/start idle", "detachKeys=bogus"),
+    Case("POST", f"{OF}/stop spare", "t=0"),
+    Case("POST", f"{OF}/stop spare", "t=bogus", status=400, words=NO_NUMBER.format("timeout")),
+    Case("POST", f"{OF}/stop idle"),
+    Case("POST", f"{OF}/restart spare", "t=0"),
+    Case("POST", f"{OF}/restart idle"),
+    Case("POST", f"{OF}/restart spare", "t=bogus", status=400, words=NO_NUMBER.format("timeout")),
+    Case("POST", f"{OF}/kill spare"),
+    Case("POST", f"{OF}/kill nosuch"),
+    Case("POST", f"{OF}/kill idle"),
+    Case("POST", f"{OF}/kill spare", "signal=65", status=400),
+    Case("POST", f"{OF}/pause spare"),
+    Case("POST", f"{OF}/pause nosuch"),
+    Case("POST", f"{OF}/pause idle"),
+    Case("POST", f"{OF}/unpause nosuch"),
+    Case("POST", f"{OF}/unpause idle", status=409),
+    Case("POST", f"{OF}/rename spare", "name=renamed"),
+    Case("POST", f"{OF}/rename spare", "name=spare"),
+    Case("POST", f"{OF}/rename spare", "name=a%20b"),
+    Case("POST", f"{OF}/resize spare", "h=20&w=10"),
+    Case("POST", f"{OF}/resize nosuch", "h=20&w=10"),
+    Case("POST", f"{OF}/wait idle", "condition=not-running"),
+    Case("POST", f"{OF}/attach idle"),
+    Case("POST", f"{OF}/attach spare", "stream=1&stdout=1&detachKeys=bogus-keys"),
+    Case("DELETE", f"{OF} idle"),
+    Case("DELETE", f"{OF} spare", "force=1&v=1"),
+    Case("DELETE", f"{OF} idle", "link=1", status=400),
+    Case("GET", f"{OF}/top frozen"),
+    Case("GET", f"{OF}/top nosuch"),
+    Case("GET", f"{OF}/logs frozen", "stdout=1"),
+    Case("GET", f"{OF}/logs ended", "stdout=1&since=bogus", status=400, words=NO_NUMBER.format("since")),
+    Case("GET", f"{OF}/logs ended", "stdout=1&tail=bogus"),
+    Case("GET", f"{OF}/changes runs"),
+    Case("GET", f"{OF}/export ended"),
+    Case("GET", f"{OF}/stats frozen", "stream=0"),
+    Case("GET", f"{OF}/stats runs", "stream=0&one-shot=1"),
+    Case("GET", f"{OF}/json frozen"),
+    Case("GET", f"{OF}/json idle", "size=1"),
+    Case("GET", "/containers/json", "limit=1"),
+    Case("GET", "/containers/json", "all=1&before=nosuch"),
+    Case("GET", "/containers/json", f"all=1&filters={BEFORE_NOSUCH}", status=404, words="no such container: nosuch"),
+    Case("GET", "/containers/json", "all=1&filters=%7B%22exited%22%3A%5B%22bogus%22%5D%7D", status=400),
+    Case("PUT", f"{OF}/archive closed", "path=/tmp", EMPTY_TAR, status=400),
+    Case("PUT", f"{OF}/archive nosuch", "path=/", EMPTY_TAR),
+    Case("PUT", f"{OF}/archive idle", "", EMPTY_TAR),
+    Case("GET", f"{OF}/archive nosuch", "path=/"),
+    Case("HEAD", f"{OF}/archive nosuch", "path=/"),
+    Case("HEAD", f"{OF}/archive runs"),
+    Case("POST", f"{OF}/exec runs", "", {"Cmd": ["true"], "User": "nosuch"}),
+    Case("POST", f"{OF}/exec runs", "", {"Cmd": ["true"], "DetachKeys": "bogus-keys"}, status=400),
+    Case("GET", "/events", "since=bogus", status=400, words=NO_NUMBER.format("since")),
+    Case("GET", "/events", "until=bogus", status=400, words=NO_NUMBER.format("until")),
 ]
 NOT_HERE = {
     ("POST", "/auth"),  # it asks a registry, of which these test hosts have none
@@ -162,7 +287,31 @@ def _set(engine: Engine) -> dict[str, str]:
     return names
 
 
+FRESH = {
+    "idle": ["create", "--name", "idle", "busybox", "true"],
+    "spare": ["run", "-d", "--name", "spare", "busybox", "sleep", "3000"],
+    "closed": ["run", "-d", "--read-only", "--name", "closed", "busybox", "sleep", "3000"],
+    "lost": ["create", "--name", "lost", "busybox", "/nosuch"],
+    "apart": ["create", "--name", "apart", "--network", "nosuch", "busybox", "true"],
+}
+"""Containers that are made for one question."""
+
+
 def asked(engine: Engine, case: Case, names: dict[str, str]) -> Answer:
+    own = case.path.partition(" ")[2]
+    if own in FRESH:
+        engine.docker("rm", "-fv", own)
+        engine.docker(*FRESH[own], check=True)
+    answer = _asked(engine, case, names)
+    if own in FRESH:
+        engine.docker("rm", "-fv", own)
+        engine.docker("rm", "-fv", "renamed")
+    if case.path == "/containers/create" and answer.status == 201:
+        engine.docker("rm", "-fv", answer.json["Id"], check=True)
+    return answer
+
+
+def _asked(engine: Engine, case: Case, names: dict[str, str]) -> Answer:
     path, _, name = case.path.partition(" ")
     target = path.replace("{id}", names.get(name, name)) + (f"?{case.query}" if case.query else "")
     fresh = case.path.endswith("start fresh")
@@ -213,7 +362,7 @@ def words(text: str) -> str:
     return text.lower().rstrip(".")
 
 
-@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.method} {case.path} {case.query}"[:80])
+@pytest.mark.parametrize("case", CASES, ids=lambda case: f"{case.method} {case.path} {case.query or case.body}"[:90])
 def test_the_same_question_gets_the_same_answer(
     havre: Havre, reference: Reference, scene: dict[str, dict[str, str]], case: Case
 ) -> None:

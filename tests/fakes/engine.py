@@ -282,6 +282,8 @@ class FakeEvents:
 
 
 class FakeSystem:
+    kinds: frozenset[str] = frozenset()
+
     async def version(self) -> Version:
         return {
             "Platform": {"Name": "Havre"},
@@ -302,7 +304,8 @@ class FakeSystem:
     async def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
         yield {"Kind": "blob", "Name": "sha256:1", "Problem": "damaged", "Repaired": repair}
 
-    async def df(self) -> DiskUsage:
+    async def df(self, kinds: frozenset[str] = frozenset()) -> DiskUsage:
+        self.kinds = kinds
         return {"LayersSize": 0, "Images": [], "Containers": [], "Volumes": [], "BuildCache": []}
 
 

@@ -54,7 +54,8 @@ def _decode(body: bytes, kind: type[_T]) -> _T:
         except msgspec.ValidationError:
             value = _decode_loosely(body, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as broken:
-        raise InvalidInput(f"invalid JSON: {str(broken)[:512]}") from None
+        text = str(broken)[:512]
+        raise InvalidInput(f"invalid JSON: {'unexpected EOF' if 'truncated' in text else text}") from None
     return cast("_T", {}) if value is None else value
 
 

@@ -1,7 +1,7 @@
 """One build from the first byte of its context to the image: received, read, planned, solved, published."""
 
 from collections.abc import AsyncIterator, Awaitable, Callable, Iterable
-from contextlib import AbstractAsyncContextManager, AsyncExitStack
+from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from havre.base.errors import HavreError, InvalidInput, NotSupported
@@ -40,7 +40,7 @@ from havre.build.solve import Materials, Solver
 from havre.build.squash import squashed
 from havre.images.candidate import Arrival
 from havre.images.images import Images
-from havre.images.platforms import fits, host_platform, parse_platform
+from havre.images.platforms import host_platform, parse_platform
 from havre.images.threads import to_the_end
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
@@ -157,7 +157,7 @@ class _Build:
             )
             solver = Solver(graph, materials, self._wishes, self._tell)
             try:
-                state = await solver.solve()
+                state = await self._solved(solver, arrival)
                 if self._wishes.squash:
                     state = await to_the_end(in_thread(squashed, materials.workshop, state))
             finally:
@@ -177,6 +177,17 @@ class _Build:
         if found and read.source.policy.error:
             rules = ", ".join(sorted({one.rule for one in found}))
             raise BuildFailed(f"lint violation found for rules: {rules}")
+
+    async def _solved(self, solver: Solver, arrival: Arrival) -> State:
+        """What the target ends with; people look into what a failure leaves, by the id that they were told last."""
+        try:
+            return await solver.solve()
+        except HavreError:
+            broken = solver.broken
+            if self._wishes.keep_broken and broken is not None and broken.history:
+                with suppress(HavreError):
+                    await self._rooms.images.add(arrival, make_image(broken, ()))
+            raise
 
     async def _taking(self, workshop: Workshop, arrival: Arrival) -> Taking:
         rooms, wishes = self._rooms, self._wishes
@@ -294,14 +305,8 @@ def _name(text: str) -> Reference:
 
 
 def _platform(text: str) -> Platform:
-    """The platform that *text* means, this machine's own for none. Raises NotSupported for another one."""
-    own = host_platform()
-    if not text:
-        return own
-    wanted = parse_platform(text)
-    if fits(own, wanted) is None:
-        raise NotSupported(
-            f"cannot build for {text[:100]}: commands of that platform cannot run here, which is "
-            f"{own.os}/{own.architecture}"
-        )
+    """The platform that *text* means, this machine's own for none. Raises NotSupported for another system."""
+    wanted = parse_platform(text) if text else host_platform()
+    if wanted.os != "linux":
+        raise NotSupported(f"cannot build for {text[:100]}: images of {wanted.os[:32]} are not made here")
     return wanted

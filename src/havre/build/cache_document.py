@@ -11,7 +11,8 @@ from typing import Final
 import msgspec
 
 from havre.base.errors import InvalidInput
-from havre.oci.descriptor import Descriptor
+from havre.images.commit import OCI_TYPES
+from havre.oci.descriptor import LAYER_TYPES, Descriptor
 from havre.oci.digest import Digest
 
 CACHE_TYPE: Final = "application/vnd.havre.build.cache.v1+json"
@@ -69,5 +70,14 @@ def read(data: bytes, layers: Sequence[Descriptor], diffs: Sequence[str] = ()) -
         diff = step.diff or (diffs[step.layer] if step.layer < len(diffs) else "")
         if step.layer >= len(layers) or not diff:
             raise InvalidInput(f"invalid build cache: it has no layer {step.layer}")
-        offered[step.key] = Offered(created_ns=step.created_ns, diff=Digest.parse(diff), blob=layers[step.layer])
+        blob = _layer(layers[step.layer])
+        offered[step.key] = Offered(created_ns=step.created_ns, diff=Digest.parse(diff), blob=blob)
     return offered
+
+
+def _layer(blob: Descriptor) -> Descriptor:
+    """As it may stand in an image."""
+    if blob.media_type not in LAYER_TYPES:
+        raise InvalidInput(f"invalid build cache: {blob.media_type[:160]!r} is no layer")
+    media_type = OCI_TYPES.get(blob.media_type, blob.media_type)
+    return Descriptor(media_type=media_type, digest=str(blob.parsed_digest()), size=blob.size)

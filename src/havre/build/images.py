@@ -12,7 +12,7 @@ from havre.images.checks import check_config
 from havre.images.commit import layers_of
 from havre.images.model import Image
 from havre.images.platforms import host_platform
-from havre.oci.descriptor import OCI_MANIFEST
+from havre.oci.descriptor import OCI_MANIFEST, Platform
 from havre.oci.digest import Digest
 from havre.oci.image_config import History, ImageConfig, RootFS, encode
 from havre.oci.reference import Reference
@@ -31,7 +31,8 @@ class LoadedImage:
 class State:
     """What a stage has come to: files, settings, history. *lineage* is a digest of all steps so far.
 
-    *cached* are these steps where the image is to carry its cache, else None.
+    *cached* are these steps where the image is to carry its cache, else None. *platform* is that of a stage on nothing;
+    None is this machine's.
     """
 
     tree: Tree
@@ -41,6 +42,7 @@ class State:
     base_id: str = ""
     history: tuple[History, ...] = ()
     cached: tuple[CachedStep, ...] | None = None
+    platform: Platform | None = None
 
 
 def load_image(image: Image, arrival: Arrival) -> LoadedImage:
@@ -55,7 +57,7 @@ def load_image(image: Image, arrival: Arrival) -> LoadedImage:
 
 def config_of(state: State) -> ImageConfig:
     """The image config of *state*."""
-    platform = host_platform()
+    platform = state.platform or host_platform()
     base = state.base or ImageConfig(
         architecture=platform.architecture, variant=platform.variant, os=platform.os, rootfs=RootFS()
     )
@@ -71,6 +73,13 @@ def config_of(state: State) -> ImageConfig:
         parent="",
         build_cache=write(state.cached).decode() if state.cached else "",
     )
+
+
+def architecture_of(state: State) -> str:
+    """What the commands of *state* are for."""
+    if state.base is not None:
+        return state.base.architecture
+    return (state.platform or host_platform()).architecture
 
 
 def image_id_of(state: State) -> str:

@@ -59,6 +59,7 @@ class BuildWishes:
     *contexts* are named ones: name to `docker-image://…`, or `sent://` and a folder of the archive. *secrets* are by
     id. *source_date_epoch_s* None is the present time. *no_cache_stages* are names or numbers of stages that are not
     to come from the cache. With *inline_cache* the image carries the keys of its steps.
+    With *keep_broken* what stood before a step that failed becomes an image without a name.
     """
 
     dockerfile: str = "Dockerfile"
@@ -87,6 +88,7 @@ class BuildWishes:
     cache_from: tuple[CachePlace, ...] = ()
     cache_to: tuple[CachePlace, ...] = ()
     inline_cache: bool = False
+    keep_broken: bool = False
 
     @property
     def lent(self) -> Lent:

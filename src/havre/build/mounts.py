@@ -8,10 +8,11 @@ import hashlib
 import os
 from collections import defaultdict
 from collections.abc import AsyncIterator
-from contextlib import asynccontextmanager
+from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 
+from havre.base import clock
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.build.dockerfile.instructions import Sharing
@@ -24,6 +25,7 @@ from havre.volumes.volumes import Volumes, used
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_MODE = 0o755
 VOLUME = "volume:"
+_USED_XATTR = "trusted.havre.used"
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -93,13 +95,13 @@ class CacheFolders:
         finally:
             self._volumes.release(volume, holder)
 
-    def sizes(self) -> dict[str, int]:
-        """The bytes of each folder by its name; blocks."""
-        found: dict[str, int] = {}
+    def kept(self) -> dict[str, tuple[int, int]]:
+        """The bytes of each folder by its name, and when it was last used (0 for unknown); blocks."""
+        found: dict[str, tuple[int, int]] = {}
         for folder in self._root.iterdir():
             handle = os.open(folder, _FOLDER)
             try:
-                found[folder.name] = tree_size(handle)
+                found[folder.name] = tree_size(handle), _used_ns(handle)
             finally:
                 os.close(handle)
         return found
@@ -128,6 +130,7 @@ class CacheFolders:
         try:
             folder.mkdir(mode=0o700)
         except FileExistsError:
+            _note_use(folder)
             return folder
         handle = os.open(folder, _FOLDER)
         try:
@@ -136,7 +139,21 @@ class CacheFolders:
         finally:
             os.close(handle)
         _own(folder, wish)
+        _note_use(folder)
         return folder
+
+
+def _note_use(folder: Path) -> None:
+    """Beside the folder's own times, which belong to whoever mounts it."""
+    with suppress(OSError):
+        os.setxattr(folder, _USED_XATTR, str(clock.now_ns()).encode())
+
+
+def _used_ns(handle: int) -> int:
+    try:
+        return int(os.getxattr(handle, _USED_XATTR))
+    except (OSError, ValueError):
+        return 0
 
 
 def _own(folder: Path, wish: CacheWish) -> None:

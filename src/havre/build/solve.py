@@ -34,7 +34,7 @@ from havre.build.graph import (
     definition,
     origins_of,
 )
-from havre.build.images import LoadedImage, State, image_id_of
+from havre.build.images import LoadedImage, State, architecture_of, image_id_of
 from havre.build.layers import Workshop
 from havre.build.model import (
     BuildEvent,
@@ -54,7 +54,9 @@ from havre.build.seams import Runner
 from havre.build.steps.commands import Running
 from havre.build.steps.files import Copying, Place
 from havre.build.steps.folders import make_folder
+from havre.images.platforms import host_platform, parse_platform
 from havre.images.threads import to_the_end
+from havre.kernel.binfmt import can_run
 from havre.oci.image_config import History
 
 Tell = Callable[[BuildEvent], Awaitable[None]]
@@ -84,6 +86,8 @@ class Solver:
         self._wishes = wishes
         self._tell = tell
         self._numbers: dict[int, int] = {}
+        self.broken: State | None = None
+        """What stood before the first step that failed."""
         self._done: dict[int, asyncio.Future[State]] = {}
         self._used: dict[int, list[CacheRecord]] = {index: [] for index in graph.stages}
         number = 0
@@ -213,7 +217,14 @@ class _Stage:
                 lineage=_digest("image", image.id),
                 cached=cached,
             )
-        return State(tree=Tree(), settings=self._plan.settings, lineage=_digest("scratch"), cached=cached)
+        wanted = self._plan.platform or self._solver.wishes.platform
+        return State(
+            tree=Tree(),
+            settings=self._plan.settings,
+            lineage=_digest("scratch"),
+            cached=cached,
+            platform=parse_platform(wanted) if wanted else None,
+        )
 
     async def _step(self, step_id: StepId, step: Step, state: State) -> State:
         places = [await self._solver.place_of(origin) for origin in origins_of(step.operation)]
@@ -224,6 +235,7 @@ class _Stage:
         except (HavreError, OSError) as failed:
             line = step.location.first if step.location is not None else 0
             await self._solver.tell(StepBroke(step_id, str(failed), line))
+            self._solver.broken = self._solver.broken or state
             raise
         layer = record.layer()
         created = clock.rfc3339(self._epoch_ns if self._epoch_ns is not None else record.created_ns)
@@ -344,6 +356,12 @@ class _Stage:
         inputs: tuple[State, tuple[Place | None, ...]],
     ) -> CacheRecord:
         state, places = inputs
+        own, wanted = host_platform().architecture, architecture_of(state)
+        if not await in_thread(can_run, wanted, own):
+            raise BuildFailed(
+                f"commands for linux/{wanted} cannot run here, which is linux/{own}: install an interpreter in "
+                "binfmt_misc (QEMU, with flag F)"
+            )
         identifier = new_id()
         materials = self._materials
         await self._solver.tell(StepRuns(step_id, identifier))

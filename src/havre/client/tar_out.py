@@ -85,7 +85,9 @@ def member(path: bytes, name: bytes, status: os.stat_result, linked: dict[tuple[
         size = left = os.fstat(file.fileno()).st_size
         yield _header(letter, name, link, status, size)
         while left:
-            piece = file.read(min(left, _PIECE)) or bytes(min(left, _PIECE))  # one that shrinks is filled up
+            piece = file.read(min(left, _PIECE))
+            if not piece:  # what the header promised is nowhere: half a file must not pass for a whole one
+                raise ClientError(f"{os.fsdecode(path)} became shorter while it was sent")
             left -= len(piece)
             yield piece
     yield bytes(-size % _BLOCK)

@@ -63,6 +63,8 @@ class NetworkConfig:
     icc: bool
     ip_masquerade: bool
     ip_forward: bool
+    ip_forward_no_drop: bool
+    direct_routing: bool
     iptables: bool
     options: dict[str, dict[str, str]]
     past_firewall: bool
@@ -142,7 +144,13 @@ def load_config(arguments: Sequence[str], before: "Config | None" = None) -> Con
     containers = replace(
         before.containers, runtimes=config.containers.runtimes, default_runtime=config.containers.default_runtime
     )
-    return replace(before, containers=containers, **{field: getattr(config, field) for field in _RELOADED})
+    transfers = config.registries
+    registries = replace(
+        before.registries, downloads=transfers.downloads, uploads=transfers.uploads, attempts=transfers.attempts
+    )
+    return replace(
+        before, containers=containers, registries=registries, **{field: getattr(config, field) for field in _RELOADED}
+    )
 
 
 _RELOADED: Final = (
@@ -155,7 +163,8 @@ _RELOADED: Final = (
     "shutdown_timeout_s",
 )
 RELOADED_KEYS: Final = (
-    *("debug", "default-runtime", "insecure-registries", "labels", "live-restore", "log-level"),
+    *("debug", "default-runtime", "features", "insecure-registries", "labels", "live-restore", "log-level"),
+    *("max-concurrent-downloads", "max-concurrent-uploads", "max-download-attempts"),
     *("registry-mirrors", "runtimes", "shutdown-timeout"),
 )
 """The keys of daemon.json that SIGHUP reads again."""
@@ -287,6 +296,8 @@ def _network(values: _Values) -> NetworkConfig:
         icc=icc,
         ip_masquerade=values.flag("ip-masq", default=True),
         ip_forward=values.flag("ip-forward", default=True),
+        direct_routing=values.flag("allow-direct-routing", default=False),
+        ip_forward_no_drop=values.flag("ip-forward-no-drop", default=False),
         iptables=iptables,
         options=parse_network_options(values.raw("default-network-opts")),
         past_firewall=values.flag("publish-past-firewall", default=False),
@@ -357,13 +368,16 @@ def _nothing(text: str) -> bool:
 
 
 _LIMITED: Final[dict[str, Callable[[str], bool]]] = {
+    "api-cors-header": _nothing,
     "authorization-plugins": _nothing,
     "cpu-rt-period": _nothing,
     "cpu-rt-runtime": _nothing,
     "default-gateway-v6": _nothing,
     "exec-opts": lambda text: text == "native.cgroupdriver=cgroupfs",
     "metrics-addr": _nothing,
+    "firewall-backend": lambda text: text in ("", "nftables"),
     "min-api-version": lambda text: text in ("", "1.24"),
+    "network-diagnostic-port": _nothing,
     "rootless": _nothing,
     "selinux-enabled": _nothing,
     "storage-driver": lambda text: text in ("", "overlay2"),

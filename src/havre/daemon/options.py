@@ -39,6 +39,10 @@ OPTIONS: Final = (
     Option(
         "allow-direct-routing", "allow-direct-routing", _B, help="Accept traffic to containers from outside the host"
     ),
+    Option(
+        "allow-nondistributable-artifacts", "allow-nondistributable-artifacts", _L, help="Accepted for compatibility"
+    ),
+    Option("api-cors-header", "api-cors-header", help="No longer available; a reverse proxy can set CORS headers"),
     Option("authorization-plugin", "authorization-plugins", _L, help="Authorization plugins to load"),
     Option("bip", "bip", help="Address of the default bridge, as a.b.c.d/n"),
     Option("bip6", "bip6", help="IPv6 address of the default bridge"),
@@ -72,6 +76,7 @@ OPTIONS: Final = (
     Option("exec-root", "exec-root", help="Root directory for execution state files"),
     Option("experimental", "experimental", _B, help="Accepted for compatibility"),
     Option("feature", "features", _M, help="Enable a feature"),
+    Option("firewall-backend", "firewall-backend", help='What filters packets; there is one ("nftables")'),
     Option("fixed-cidr", "fixed-cidr", help="IPv4 subnet for fixed IPs"),
     Option("fixed-cidr-v6", "fixed-cidr-v6", help="IPv6 subnet for fixed IPs"),
     Option("group", "group", short="G", help="Group for the unix socket"),

@@ -70,6 +70,17 @@ def registry_settings(config: Config) -> RegistrySettings:
     )
 
 
+def told_of_transfers(config: Config) -> dict[str, str]:
+    """What else of *config* may change, as the event of a reload tells it."""
+    given = config.registries
+    return {
+        "max-concurrent-downloads": str(given.downloads),
+        "max-concurrent-uploads": str(given.uploads),
+        "max-download-attempts": str(given.attempts),
+        "shutdown-timeout": str(config.shutdown_timeout_s),
+    }
+
+
 def network_settings(config: NetworkConfig) -> NetworkSettings:
     """What the networks are to know. Raises InvalidInput, NotSupported."""
     if config.bridge == "none":
@@ -100,6 +111,8 @@ def network_settings(config: NetworkConfig) -> NetworkSettings:
         icc=config.icc,
         masquerade=config.ip_masquerade,
         ip_forward=config.ip_forward,
+        direct_routing=config.direct_routing,
+        ip_forward_drop=not config.ip_forward_no_drop,
         firewall=config.iptables,
         network_options=config.options,
         past_firewall=config.past_firewall,

@@ -29,7 +29,7 @@ from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.content.store import Content
 from havre.daemon.config import Config
-from havre.daemon.settings import engine_settings, network_settings, registry_settings
+from havre.daemon.settings import engine_settings, network_settings, registry_settings, told_of_transfers
 from havre.engine import recovery
 from havre.engine.archives import Archives
 from havre.engine.attach import Streams
@@ -123,7 +123,8 @@ class _Joined:
         """Heed what of *config* may change without a start, and tell of it."""
         settings = self.parts.settings
         settings.reload(engine_settings(config, settings.warnings))
-        told = {**settings.told(), "name": self.parts.facts.name, "shutdown-timeout": str(config.shutdown_timeout_s)}
+        self.registries.settings = registry_settings(config)
+        told = {**settings.told(), **told_of_transfers(config), "name": self.parts.facts.name}
         self.parts.events.publish("daemon", "reload", self.engine_id, told)
 
     async def end_containers(self, patience_s: float) -> None:

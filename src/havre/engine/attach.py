@@ -78,11 +78,16 @@ class Attachable:
 
     @property
     def logs(self) -> AsyncIterator[list[LogLine]] | None:
-        """What it said before, when that was asked for and is kept."""
-        if not self._asked.logs or not readable(self._container.record.host.log_config):
+        """What it said before, when that was asked for and is kept.
+
+        One that never ran has said nothing, and to look for it would give its start the time to say and end all.
+        """
+        container = self._container
+        never_ran = not container.record.started_ns and not container.lock.locked()
+        if never_ran or not self._asked.logs or not readable(container.record.host.log_config):
             return None
         wishes = LogWishes(stdout=self._asked.stdout, stderr=self._asked.stderr)
-        return _read(self._parts, self._container, wishes)
+        return _read(self._parts, container, wishes)
 
     async def connect(self, connection: socket.socket, early: bytes) -> None:
         """Join the streams with *connection*, and own it; of a container that does not run yet, at its start."""
@@ -165,15 +170,15 @@ def _read(parts: Parts, container: Container, wishes: LogWishes) -> AsyncIterato
     return read_logs(path, wishes, container.stopped, decoder_of(settings))
 
 
-def parse_detach_keys(text: str) -> bytes:
-    """The bytes of `ctrl-p,ctrl-q` and the like; empty means those. Raises InvalidInput."""
+def parse_detach_keys(text: str, what: str = "detach") -> bytes:
+    """The bytes of `ctrl-p,ctrl-q` and the like; empty means those. Raises InvalidInput naming *what*."""
     if not text:
         return DEFAULT_KEYS
     keys = bytearray()
     for word in text.split(","):
         code = _key(word)
         if code is None or len(keys) == _MAX_KEYS:
-            raise InvalidInput(f"Invalid detach keys ({text[:64]}) provided")
+            raise InvalidInput(f"Invalid {what} keys ({text[:64]}) provided")
         keys.append(code)
     return bytes(keys)
 

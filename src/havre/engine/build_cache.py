@@ -15,7 +15,14 @@ from havre.images.threads import to_the_end
 from havre.wire.filters import Filters
 from havre.wire.system import BuildCacheItem, PruneBuildReport
 
-_FIELDS: Final = frozenset({"until", "id", "parent", "type", "description", "inuse", "shared", "private", "label"})
+_TEXTS: Final = {"id": "ID", "type": "Type", "description": "Description"}
+_SWITCHES: Final[dict[str, Callable[[BuildCacheItem], bool]]] = {
+    "inuse": lambda item: bool(item.get("InUse")),
+    "shared": lambda item: bool(item.get("Shared")),
+    "private": lambda item: not item.get("Shared"),
+}
+_TRUTH: Final = {"": True, "1": True, "true": True, "0": False, "false": False}
+_FIELDS: Final = frozenset({"until", "parent", *_TEXTS, *_SWITCHES})
 _MOUNT: Final = "exec.cachemount"
 _KINDS: Final = {"files": "internal", "settings": "internal"}
 
@@ -31,10 +38,10 @@ class BuildCache:
     async def items(self) -> list[BuildCacheItem]:
         """Every record, and every cache mount."""
         needed = self._of_images()
-        sizes = await in_thread(self._folders.sizes)
+        mounts = await in_thread(self._folders.kept)
         return [
             *(_item(record, shared=record.chain in needed) for record in self._cache.all()),
-            *(self._mount_item(name, size) for name, size in sizes.items()),
+            *(self._mount_item(name, *kept) for name, kept in mounts.items()),
         ]
 
     async def prune(self, filters: Filters, *, every: bool, keep_bytes: int) -> PruneBuildReport:
@@ -78,12 +85,13 @@ class BuildCache:
         if filters.get("until"):
             until = clock.rfc3339_fixed(parse_until(filters["until"], clock.now_ns()))
             questions.append(lambda item: (item.get("LastUsedAt") or "") <= until)
-        for field, name in (("id", "ID"), ("type", "Type")):
-            if wanted := filters.get(field):
-                questions.append(_is_one_of(name, wanted))
+        questions += [_is_one_of(name, filters[field]) for field, name in _TEXTS.items() if filters.get(field)]
+        questions += [_is(ask, filters[field]) for field, ask in _SWITCHES.items() if field in filters]
+        if parents := filters.get("parent"):
+            questions.append(lambda item: not parents.isdisjoint(item.get("Parents") or ()))
         return [item for item in await self.items() if all(question(item) for question in questions)]
 
-    def _mount_item(self, name: str, size: int) -> BuildCacheItem:
+    def _mount_item(self, name: str, size: int, used_ns: int) -> BuildCacheItem:
         return {
             "ID": f"{_MOUNT}:{name}",
             "Type": _MOUNT,
@@ -91,6 +99,7 @@ class BuildCache:
             "InUse": self._folders.is_used(name),
             "Shared": False,
             "Size": size,
+            "LastUsedAt": clock.rfc3339_fixed(used_ns),
         }
 
     def _of_images(self) -> frozenset[str]:
@@ -114,6 +123,14 @@ def _item(record: CacheRecord, *, shared: bool) -> BuildCacheItem:
 
 def _is_one_of(field: str, wanted: frozenset[str]) -> Callable[[BuildCacheItem], bool]:
     return lambda item: str(item.get(field)) in wanted
+
+
+def _is(ask: Callable[[BuildCacheItem], bool], said: frozenset[str]) -> Callable[[BuildCacheItem], bool]:
+    """`shared`, `shared=true` or `shared=false`. Raises InvalidInput."""
+    if unknown := said - _TRUTH.keys():
+        raise InvalidInput(f"invalid filter value '{min(unknown)[:64]}': it is true or false")
+    wanted = {_TRUTH[text] for text in said}
+    return lambda item: ask(item) in wanted
 
 
 def _beyond(items: Iterable[BuildCacheItem], keep_bytes: int) -> list[BuildCacheItem]:

@@ -57,7 +57,7 @@ class Containers:
         parts = self._parts
         container = parts.roster.get(ref)
         try:
-            new_name = names.parse_name(name)
+            new_name = names.parse_name(f"/{name.removeprefix('/')}")
         except InvalidInput as wrong:
             raise InvalidInput(f"Error when allocating new name: {wrong.message}") from None
         async with container.lock:

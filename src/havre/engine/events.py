@@ -2,7 +2,7 @@
 
 import asyncio
 from collections import deque
-from collections.abc import AsyncIterator, Callable, Mapping
+from collections.abc import AsyncGenerator, Callable, Mapping
 from typing import Final
 
 from havre.base import clock
@@ -46,7 +46,7 @@ class Events:
 
     def subscribe(
         self, filters: Filters, since_ns: int | None = None, until_ns: int | None = None
-    ) -> AsyncIterator[EventMessage]:
+    ) -> AsyncGenerator[EventMessage, None]:
         """The events that pass *filters*: from *since_ns* (else from now) to *until_ns* (else for ever).
 
         Listening begins at the call. Raises InvalidInput for an unknown filter.
@@ -89,7 +89,7 @@ class Events:
         until_ns: int | None,
         *,
         ended: bool,
-    ) -> AsyncIterator[EventMessage]:
+    ) -> AsyncGenerator[EventMessage, None]:
         try:
             for message in past:
                 if wanted(message):

@@ -233,7 +233,7 @@ def _parse(given: ExecConfig) -> ExecWish:
     if working_dir and not working_dir.startswith("/"):
         raise InvalidInput(f"OCI runtime exec failed: exec failed: Cwd must be an absolute path: {working_dir[:256]!r}")
     keys = given.get("DetachKeys") or ""
-    parse_detach_keys(keys)
+    parse_detach_keys(keys, "escape")
     console = given.get("ConsoleSize") or []
     height, width = console if len(console) == 2 else (0, 0)
     return ExecWish(

@@ -85,7 +85,7 @@ def _encoded(record: Record) -> Row:
     head = {"Id": record.id, "Names": [f"/{record.name}"]}
     middle: ContainerSummary = {
         "ImageID": record.image_id,
-        "Command": " ".join(record.args),
+        "Command": _command_line(record.args),
         "Created": record.created_ns // _NS,
         "Ports": ports_of(record),
         "Labels": record.config.labels,
@@ -104,6 +104,11 @@ def _encoded(record: Record) -> Row:
         b"," + _encode(middle)[1:-1] + b',"Status":',
         b"," + _encode(tail)[1:],
     )
+
+
+def _command_line(args: tuple[str, ...]) -> str:
+    """The command as Docker shows it: each argument that holds a space in quotes, but never the program."""
+    return " ".join((*args[:1], *(f"'{word}'" if " " in word else word for word in args[1:])))
 
 
 async def _sizes(parts: Parts, containers: list[Container]) -> list[bytes]:

@@ -17,6 +17,7 @@ from msgspec.structs import replace
 from havre.base.errors import HavreError
 from havre.base.ids import is_id
 from havre.base.tasks import in_thread
+from havre.engine.boot import start_in_order
 from havre.engine.container_volumes import hold_all, mount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.network_joins import agreed
@@ -28,7 +29,7 @@ from havre.engine.roster import Container
 from havre.engine.seams import Shim
 from havre.engine.shared_memory import unmount_shared_memory
 from havre.engine.staged import unstage_all
-from havre.engine.start import give_back, plan_restart, record_end, unsettle, watch
+from havre.engine.start import give_back, record_end, unsettle, watch
 from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
 
@@ -89,7 +90,8 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
 
 
 def _start_what_should_run(parts: Parts) -> None:
-    """By their restart policies: at once, and in the order in which they were made."""
+    """By their restart policies, in the order in which they were made, as far as nothing else is said."""
+    waiting = list[Container]()
     for container in sorted(parts.roster, key=lambda one: one.record.created_ns):
         record = container.record
         if record.alive or container.gone:
@@ -97,7 +99,8 @@ def _start_what_should_run(parts: Parts) -> None:
         if record.state is State.EXITED and starts_with_the_engine(record):
             parts.change(container, replace(record, state=after(record.state, Verb.RETRY)))
         if container.record.state is State.RESTARTING:
-            plan_restart(parts, container, with_engine=True)
+            waiting.append(container)
+    start_in_order(parts, waiting)
 
 
 async def _mount_again(parts: Parts, container: Container) -> None:

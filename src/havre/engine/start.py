@@ -187,23 +187,19 @@ async def ended(parts: Parts, container: Container, ending: Exit) -> None:
                 await erase(parts, container, volumes=True)
 
 
-def plan_restart(parts: Parts, container: Container, *, with_engine: bool = False) -> None:
-    """Let a container that is to run again do so after its delay, if nobody changes that meanwhile.
-
-    *with_engine* lets it run at once, since the engine has just begun.
-    """
+def plan_restart(parts: Parts, container: Container) -> None:
+    """Let a container that is to run again do so after its delay, if nobody changes that meanwhile."""
     record = container.record
-    delay_s = 0.0 if with_engine else next_delay_s(container.delay_s, record.finished_ns - record.started_ns)
-    container.delay_s = delay_s
-    later = _restart_later(parts, container, delay_s, counted=not with_engine)
+    container.delay_s = next_delay_s(container.delay_s, record.finished_ns - record.started_ns)
+    later = _restart_later(parts, container, container.delay_s)
     _ = parts.tasks.start(later, name=f"restart {container.id[:12]}")
 
 
-async def _restart_later(parts: Parts, container: Container, delay_s: float, *, counted: bool) -> None:
+async def _restart_later(parts: Parts, container: Container, delay_s: float) -> None:
     finished_ns = container.record.finished_ns
     await asyncio.sleep(delay_s)
     if container.record.finished_ns == finished_ns:
-        await start_again(parts, container, counted=counted)
+        await start_again(parts, container)
 
 
 def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Future[None]":

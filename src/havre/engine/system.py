@@ -7,6 +7,7 @@ from collections.abc import AsyncIterator, Mapping
 from typing import Final
 
 from havre.base import clock
+from havre.base.errors import InvalidInput
 from havre.base.tasks import in_thread
 from havre.base.version import VERSION
 from havre.engine.build_cache import BuildCache
@@ -34,6 +35,7 @@ from havre.wire.system import (
 from havre.wire.versions import ENGINE_VERSION, MAX_API, MIN_API
 
 _PROXIES: Final = (("HttpProxy", "http_proxy"), ("HttpsProxy", "https_proxy"), ("NoProxy", "no_proxy"))
+_KINDS: Final = frozenset(("container", "image", "volume", "build-cache"))
 _NO_COMMIT: Final[Commit] = {"ID": "", "Expected": ""}
 _NO_SWARM: Final[SwarmInfo] = {
     "NodeID": "",
@@ -155,23 +157,27 @@ class System:
         """Verify all that is stored; see `ImageService.check`."""
         return self._images.check(repair=repair)
 
-    async def df(self) -> DiskUsage:
-        """What takes how much of the disk."""
+    async def df(self, kinds: frozenset[str] = frozenset()) -> DiskUsage:
+        """What takes how much of the disk; of the *kinds* named only, where some are. Raises InvalidInput."""
+        for kind in sorted(kinds - _KINDS):
+            raise InvalidInput(f"unknown object type: {kind[:64]}")
+        asked = kinds or _KINDS
+        layers, rows = await self._images.usage() if "image" in asked else (0, None)
+        return {
+            "LayersSize": layers,
+            "Images": rows,
+            "Containers": await self._containers() if "container" in asked else None,
+            "Volumes": await self._volumes.usage() if "volume" in asked else None,
+            "BuildCache": await self._build_cache.items() if "build-cache" in asked else None,
+        }
+
+    async def _containers(self) -> list[ContainerSummary]:
         parts = self._parts
         containers: list[ContainerSummary] = []
         for container in sorted(parts.roster, key=lambda one: -one.record.created_ns):
             own, whole = await container_sizes(parts, container.record)
             containers.append({**summary(parts, container), "SizeRw": own, "SizeRootFs": whole})
-        layers, rows = await self._images.usage()
-        built = await self._build_cache.items()
-        return {
-            "LayersSize": layers,
-            "Images": rows,
-            "Containers": containers,
-            "Volumes": await self._volumes.usage(),
-            "BuildCache": built,
-            "BuilderSize": sum(item.get("Size") or 0 for item in built),
-        }
+        return containers
 
 
 def _controllers(facts: HostFacts) -> Info:

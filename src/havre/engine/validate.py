@@ -6,7 +6,7 @@ from typing import Final
 
 from msgspec.structs import replace
 
-from havre.base.errors import InvalidInput, NotSupported
+from havre.base.errors import InternalError, InvalidInput
 from havre.engine.host import HostFacts
 from havre.engine.limits_check import check_limits
 from havre.engine.log_settings import check_log
@@ -119,7 +119,7 @@ def _check_kind(host: HostConfig) -> None:
     if host.isolation.lower() not in {"", "default"}:
         raise InvalidInput(f"Invalid isolation: \"{host.isolation[:64]}\" - linux only supports 'default'")
     if host.storage_opt:
-        raise NotSupported("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
+        raise InternalError("--storage-opt is supported only for overlay over xfs with 'pquota' mount option")
     if "" in (host.annotations or {}):
         raise InvalidInput("invalid Annotations: the empty string is not permitted as an annotation key")
     parent = host.cgroup_parent

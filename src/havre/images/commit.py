@@ -2,6 +2,7 @@
 
 from collections.abc import Iterator
 from dataclasses import dataclass
+from typing import Final
 
 from msgspec.structs import replace
 
@@ -27,7 +28,7 @@ from havre.oci.image_config import History, ImageConfig, ProcessConfig, encode
 from havre.oci.reference import Reference
 
 _EMPTY = Digest.of(bytes(1024))  # an archive of nothing: two blocks of zeros
-_OCI_TYPES = {DOCKER_LAYER: OCI_LAYER, DOCKER_LAYER_GZIP: OCI_LAYER_GZIP, DOCKER_LAYER_ZSTD: OCI_LAYER_ZSTD}
+OCI_TYPES: Final = {DOCKER_LAYER: OCI_LAYER, DOCKER_LAYER_GZIP: OCI_LAYER_GZIP, DOCKER_LAYER_ZSTD: OCI_LAYER_ZSTD}
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -84,7 +85,7 @@ def layers_of(arrival: Arrival, parent: Image) -> list[Descriptor]:
         if not arrival.has(layer.parsed_digest()):
             raise DamagedStore(f"layer {layer.digest} of image {parent.id} is missing")
     return [
-        Descriptor(media_type=_OCI_TYPES.get(one.media_type, one.media_type), digest=one.digest, size=one.size)
+        Descriptor(media_type=OCI_TYPES.get(one.media_type, one.media_type), digest=one.digest, size=one.size)
         for one in document.layers
     ]
 

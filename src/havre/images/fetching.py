@@ -19,6 +19,7 @@ from havre.content.partial import PartialBlob
 from havre.content.store import Content
 from havre.images.inlet import Inlet
 from havre.images.model import Layer
+from havre.images.slots import Slots
 from havre.images.threads import to_the_end
 from havre.images.transfer_events import LayerBytes, LayerState, Tell
 from havre.images.unpack import LayerPlan, unpack_stream
@@ -52,12 +53,12 @@ class Wanted:
 
 
 class Fetcher:
-    """Fetches layers, *at_once* at a time; of one event loop."""
+    """Fetches layers, as many at a time as *slots* allow; of one event loop."""
 
-    def __init__(self, content: Content, snapshots: Overlay, at_once: int) -> None:
+    def __init__(self, content: Content, snapshots: Overlay, slots: Slots) -> None:
         self._content = content
         self._snapshots = snapshots
-        self._slots = asyncio.Semaphore(max(1, at_once))
+        self._slots = slots
 
     async def fetch(self, wanted: Wanted, repository: Repository, lease: Lease, tell: Tell) -> Layer | None:
         """Store the blob and unpack it; None where it could not be unpacked before the layer below is there.
@@ -65,7 +66,7 @@ class Fetcher:
         Raises InvalidInput naming the layer when it is not what was promised, and what registries raise; bytes that
         came wrong are fetched again a few times. What came right before it broke off is kept for the next attempt.
         """
-        if self._slots.locked():
+        if self._slots.gate.locked():
             tell(LayerState(wanted.id, "Waiting"))
         for _ in range(_WRONG_BYTES_ATTEMPTS - 1):
             try:
@@ -75,7 +76,7 @@ class Fetcher:
         return await self._attempt(wanted, repository, lease, tell)
 
     async def _attempt(self, wanted: Wanted, repository: Repository, lease: Lease, tell: Tell) -> Layer | None:
-        async with self._slots:
+        async with self._slots.gate:
             partial = await in_thread(self._content.partial, wanted.digest, lease)
             inlet = Inlet(stall_s=None)
             source = _Watched(wanted, repository, partial.kept, tell)

@@ -42,7 +42,7 @@ def parse_platform(text: str) -> Platform:
             return host
         architecture = _ALIASES.get(parts[0], parts[0])
         if architecture not in {name for name, _ in _ARCHITECTURES.values()}:
-            raise InvalidInput(f'"{text[:100]}": unknown operating system or architecture')
+            raise InvalidInput(f'"{text[:100]}": unknown operating system or architecture: invalid argument')
         return Platform(architecture=architecture, os="linux")
     architecture = _ALIASES.get(parts[1], parts[1])
     return Platform(architecture=architecture, os=parts[0], variant=parts[2] if len(parts) == 3 else "")

@@ -15,6 +15,7 @@ from havre.images.platforms import host_platform
 from havre.images.relay import relayed
 from havre.images.resolving import Resolved, resolve
 from havre.images.sharing import Shared
+from havre.images.slots import Slots
 from havre.images.store import ImageStore
 from havre.images.transfer_events import LayerBytes, LayerState, Note, Tell, TransferEvent, unread_key
 from havre.images.unpack import plan_layers
@@ -45,7 +46,7 @@ class Pulls:
     def __init__(self, store: ImageStore, registries: Registries) -> None:
         self._store = store
         self._registries = registries
-        self._fetcher = Fetcher(store.content, store.snapshots, registries.settings.downloads)
+        self._fetcher = Fetcher(store.content, store.snapshots, Slots(lambda: registries.settings.downloads))
         self._shared: Shared[Digest, Layer | None] = Shared()
 
     def pull(self, wishes: PullWishes) -> AsyncIterator[TransferEvent]:

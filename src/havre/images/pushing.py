@@ -13,6 +13,7 @@ from havre.content.store import Content
 from havre.images.model import Image
 from havre.images.packing import packed
 from havre.images.relay import relayed
+from havre.images.slots import Slots
 from havre.images.store import ImageStore
 from havre.images.transfer_events import LayerBytes, LayerState, Note, TagPushed, Tell, TransferEvent, unread_key
 from havre.oci.descriptor import Descriptor
@@ -39,7 +40,7 @@ class Pushes:
     def __init__(self, store: ImageStore, registries: Registries) -> None:
         self._store = store
         self._registries = registries
-        self._slots = asyncio.Semaphore(max(1, registries.settings.uploads))
+        self._slots = Slots(lambda: registries.settings.uploads)
 
     def push(self, wishes: PushWishes) -> AsyncIterator[TransferEvent]:
         """Push what *wishes* say, and tell how it goes; whoever stops iterating stops the push.
@@ -54,7 +55,7 @@ class Pushes:
             names = self._names(wishes.reference)
             uploads = await self._registries.uploads(wishes.reference, wishes.who)
             for name in names:
-                await _Push(self._store, uploads, self._slots, tell, name).run()
+                await _Push(self._store, uploads, self._slots.gate, tell, name).run()
 
         return relayed(work, unread_key)
 

@@ -127,9 +127,11 @@ def set_current(effective: int, permitted: int, inheritable: int) -> None:
 def limit_bounding(keep: int) -> None:
     """Drop everything outside *keep* from the bounding set; needs CAP_SETPCAP."""
     for number in range(last_cap() + 1):
-        present = not keep >> number & 1 and _prctl(_CAPBSET_READ, number, 0, 0, 0) == 1
-        if present and _prctl(_CAPBSET_DROP, number, 0, 0, 0) != 0:
-            raise KernelError.last(f"drop capability {number} from the bounding set")
+        if keep >> number & 1 or _prctl(_CAPBSET_DROP, number, 0, 0, 0) == 0:
+            continue
+        error = KernelError.last(f"drop capability {number} from the bounding set")
+        if _prctl(_CAPBSET_READ, number, 0, 0, 0) == 1:  # what was never there need not go
+            raise error
 
 
 def set_ambient(mask: int) -> None:

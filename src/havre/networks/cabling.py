@@ -1,8 +1,9 @@
 """The kernel's side of endpoints: cables, guards, addresses, routes, the doors of name servers, led ports."""
 
 import ipaddress
-from collections.abc import Iterable, Iterator, Sequence
+from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
+from functools import partial
 from pathlib import Path
 
 from havre.kernel.netlink.links import mac_bytes
@@ -14,6 +15,7 @@ from havre.networks.medium import Plug
 from havre.networks.model import FIRST_LINK_INDEX, Attachment, Endpoint
 from havre.networks.planning import choose_gateways
 from havre.networks.plant import Plant
+from havre.networks.port_rules import Forward
 from havre.networks.sandboxes import Remains, Sandbox, open_sandbox
 
 
@@ -98,14 +100,22 @@ class Cabling:
             self._plant.host_firewall.judge(forwards)
         if self._plant.firewall is not None:
             self._plant.firewall.forward(forwards)
+        if self._plant.flows is not None:
+            self._soon(self._plant.flows.turn, forwards)
 
     def unforward(self, attachment: Attachment) -> None:
         """Lead them no more."""
         forwards = list(self._plant.publisher.forwards(attachment))
         if self._plant.firewall is not None:
             self._plant.firewall.unforward(forwards)
+        if self._plant.flows is not None:
+            self._soon(self._plant.flows.end, forwards)
         if self._plant.host_firewall is not None:
             self._plant.host_firewall.let_go(forwards)
+
+    def _soon(self, follow: Callable[[Sequence[Forward]], None], forwards: Sequence[Forward]) -> None:
+        if any(each.protocol == "udp" for each in forwards):
+            self._plant.undertaker.bury(Remains(finish=partial(follow, forwards)))
 
     def unguard(self, attachment: Attachment, endpoints: Iterable[Endpoint]) -> None:
         """Forget who may send from the ports of these endpoints."""

@@ -75,10 +75,17 @@ def address(sandbox: Sandbox, placed: Iterable[tuple[Endpoint, int]]) -> None:
 
 
 def announce(sandbox: Sandbox, placed: Iterable[tuple[Endpoint, int]]) -> None:
-    """With arp_notify, naming the MAC address once more lets a link tell whose its address is now."""
-    sandbox.inside.send(
-        [links.change_link(index, LinkChange(mac=each.mac_address)) for each, index in placed if each.mac_address]
-    )
+    """Let each link tell its neighbours whose its address is now, so that none asks an old owner. Raises KernelError.
+
+    That goes to every port of a bridge, so it is said once, when frames pass: not already when the link goes up.
+    """
+    requests: list[Request] = []
+    for each, index in placed:
+        if each.mac_address and not any(name.endswith("/arp_notify") for name, _ in each.sysctls):
+            requests.append(links.change_link(index, LinkChange(arp_notify=True)))
+        if each.mac_address:
+            requests.append(links.change_link(index, LinkChange(mac=each.mac_address)))
+    sandbox.inside.send(requests)
 
 
 def turn(sandbox: Sandbox, before: Gateways, after: Gateways) -> None:
@@ -196,15 +203,11 @@ def _bound() -> tuple[socket.socket, socket.socket]:
 
 
 def _settle(proc: Proc, endpoint: Endpoint) -> None:
-    """IPv6 only where the network has it, and no router believed.
-
-    Neighbours hear when a card changes, so that none asks an old owner.
-    """
+    """IPv6 only where the network has it, and no router believed."""
     ipv6 = any(each.version == 6 for each in endpoint.interfaces)
     values = [
         (f"net/ipv6/conf/{endpoint.link}/disable_ipv6", "0" if ipv6 else "1"),
         (f"net/ipv6/conf/{endpoint.link}/accept_ra", "0"),
-        (f"net/ipv4/conf/{endpoint.link}/arp_notify", "1"),
     ]
     for name, value in values:
         try:

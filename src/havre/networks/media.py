@@ -110,8 +110,11 @@ def _interfaces(network: Network, options: BridgeOptions) -> Iterator[IPv4Interf
         yield ipaddress.ip_interface(f"{own}/{each.network.prefixlen}")
 
 
-def rules_of(network: Network) -> BridgeRules | None:
-    """What is allowed around *network*; None where it has no bridge."""
+def rules_of(network: Network, *, direct_routing: bool) -> BridgeRules | None:
+    """What is allowed around *network*; None where it has no bridge.
+
+    With *direct_routing* hosts outside may name its addresses, and then reach what is published.
+    """
     if network.driver != "bridge" or network.config_only:
         return None
     options = parse_options(network.options, internal=network.internal)
@@ -122,6 +125,8 @@ def rules_of(network: Network) -> BridgeRules | None:
         talking=options.icc,
         outward=not network.internal,
         masked=frozenset(each for each, mode in modes.items() if options.masquerade and mode.startswith("nat")),
-        direct=frozenset(each for each, mode in modes.items() if mode in {"routed", "nat-unprotected"}),
+        direct=frozenset(
+            each for each, mode in modes.items() if direct_routing or mode in {"routed", "nat-unprotected"}
+        ),
         unprotected=frozenset(each for each, mode in modes.items() if mode == "nat-unprotected"),
     )

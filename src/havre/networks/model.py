@@ -109,10 +109,12 @@ class Settings:
     """The daemon's wishes, named after dockerd's flags.
 
     *bridge_interface* is the default bridge with its own address (`bip`), None takes the first free pool; *ipv6* gives
-    it IPv6 too, as told or from a prefix of the host's own; *fixed_cidr* narrows what is handed out. *firewall* false
-    (`--iptables=false`) writes no rule at all; *spoof_guard* lets a sandbox send with its own addresses only; *warm*
-    namespaces are made in advance. *network_options* are the options of new networks, by driver. *past_firewall*
-    publishes ports whatever the host's own input rules say, as Docker does; without it only *open_ports* are.
+    it IPv6 too, as told or from a prefix of the host's own; *fixed_cidr* narrows what is handed out. Without
+    *ip_forward_drop* a host that forwards because of us forwards everything; with *direct_routing* hosts outside may
+    name addresses behind a bridge. *firewall* false (`--iptables=false`) writes no rule at all; *spoof_guard* lets a
+    sandbox send with its own addresses only; *warm* namespaces are made in advance. *network_options* are the options
+    of new networks, by driver. *past_firewall* publishes ports whatever the host's own input rules say, as Docker
+    does; without it only *open_ports* are.
     """
 
     bridge_name: str = "havre0"
@@ -127,6 +129,8 @@ class Settings:
     icc: bool = True
     masquerade: bool = True
     ip_forward: bool = True
+    ip_forward_drop: bool = True
+    direct_routing: bool = False
     firewall: bool = True
     spoof_guard: bool = True
     default_binding: str = "0.0.0.0"

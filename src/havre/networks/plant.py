@@ -10,13 +10,14 @@ from havre.base.clock import now_ns
 from havre.base.errors import InvalidInput
 from havre.base.ids import new_id
 from havre.kernel.netlink.addresses import list_addresses
-from havre.kernel.netlink.connection import Netlink
+from havre.kernel.netlink.connection import NETLINK_NETFILTER, Netlink
 from havre.kernel.netlink.links import Link, find_link, random_mac
 from havre.kernel.netlink.routes import list_routes
 from havre.kernel.nft import Nft
 from havre.kernel.procfs import Proc, open_mounted_proc
 from havre.networks.catalogue import Catalogue
 from havre.networks.firewall import Firewall
+from havre.networks.flows import Flows
 from havre.networks.forwarding import Forwarding
 from havre.networks.host_firewall import HostFirewall
 from havre.networks.ipam import AnyNetwork, Leases, check_range, choose_subnet, first_host
@@ -47,6 +48,7 @@ class Plant:
     leases: Leases
     firewall: Firewall | None
     host_firewall: HostFirewall | None
+    flows: Flows | None
     pool: WarmPool
     undertaker: Undertaker
     publisher: Publisher
@@ -76,7 +78,8 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         catalogue = Catalogue(store, _networks(settings, store, netlink))
         media = Media(Workshop(netlink, proc, settings))
         media.add(catalogue.get(BRIDGE))
-        forwarding = Forwarding(proc, exec_root / "network-forwarding", wanted=settings.ip_forward)
+        mark, drop = exec_root / "network-forwarding", settings.ip_forward_drop
+        forwarding = Forwarding(proc, mark, wanted=settings.ip_forward, drop=drop)
         for version in (4, 6) if settings.ipv6 else (4,):
             forwarding.enable(version)
         firewall = Firewall(Nft()) if settings.firewall else None
@@ -85,6 +88,7 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         host_firewall = _host_firewall(settings)
         if host_firewall is not None:
             undo.callback(host_firewall.close)
+        flows = Flows(undo.enter_context(Netlink(NETLINK_NETFILTER))) if settings.firewall else None
         undertaker = Undertaker()
         undo.callback(undertaker.close)
         pool = WarmPool(settings.warm)
@@ -106,6 +110,7 @@ def build_plant(settings: Settings, data_folder: Path, exec_root: Path) -> Plant
         leases=Leases(),
         firewall=firewall,
         host_firewall=host_firewall,
+        flows=flows,
         pool=pool,
         undertaker=undertaker,
         publisher=Publisher(held, settings.default_binding, catalogue.by_id),

@@ -11,7 +11,7 @@ _KINDS = ("any_address", "any_port", "one_address", "one_port", "published")
 DYNAMIC = frozenset(f"{kind}{family.suffix}" for kind in _KINDS for family in FAMILIES)
 """The sets and maps whose elements belong to sandboxes."""
 _TO_PORT = -100
-_ANY = frozenset({"0.0.0.0", "::"})
+ANY = frozenset({"0.0.0.0", "::"})
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,7 +77,7 @@ def remove_forwards(forwards: Iterable[Forward]) -> list[Command]:
 
 def elements(forward: Forward) -> list[dict[str, JSON]]:
     """What one port puts into the sets and maps."""
-    kind = "any" if forward.host_ip in _ANY else "one"
+    kind = "any" if forward.host_ip in ANY else "one"
     suffix = words.family_of(forward.address).suffix
     place: list[JSON] = [forward.protocol, forward.host_port]
     key: JSON = {"concat": place if kind == "any" else [forward.host_ip, *place]}

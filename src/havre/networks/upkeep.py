@@ -192,11 +192,13 @@ class Upkeep:
 
     def _wanted(self) -> Wanted:
         attachments = self._board.attachments()
-        rules = [made for network in self._plant.catalogue if (made := rules_of(network)) is not None]
+        routable = self._plant.settings.direct_routing
+        found = (rules_of(network, direct_routing=routable) for network in self._plant.catalogue)
+        rules = [made for made in found if made is not None]
         guards = tuple(guard for each in attachments for guard in guards_of(each, each.endpoints))
         return Wanted(
             bridges=tuple(rules),
-            strangers_dropped=self._plant.forwarding.ours,
+            strangers_dropped=self._plant.forwarding.strangers_dropped,
             guards=guards if self._plant.settings.spoof_guard else None,
             forwards=tuple(forward for each in attachments for forward in self._plant.publisher.forwards(each)),
         )

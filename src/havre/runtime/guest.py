@@ -4,6 +4,8 @@ It has joined nothing yet, neither the container's cgroup nor a namespace, so no
 part of the container. Not for a group in a v2 tree, which is joined at birth or at the price of a grace period.
 """
 
+import contextlib
+
 from msgspec import Raw
 
 from havre.kernel.channel import Channel, ChannelClosed
@@ -37,8 +39,11 @@ class Guest:
         self._birth.bury()
 
 
-def make_guest(host: Host, progress: Progress) -> Guest | None:
-    """Fork a child that waits for a session in *host*; None when this cannot be."""
+def make_guest(host: Host, progress: Progress, last: Raw) -> Guest | None:
+    """Fork a child that waits for a session in *host*; None when this cannot be.
+
+    It is shown the request of the session before, the packed *last*, so that it can rehearse.
+    """
     ours, theirs = Channel.pair()
     try:
         pid, pidfd = clone3(CLONE.CLEAR_SIGHAND)
@@ -50,4 +55,6 @@ def make_guest(host: Host, progress: Progress) -> Guest | None:
         ours.close()
         enter.wait(theirs, progress, host)
     theirs.close()
+    with contextlib.suppress(ChannelClosed):  # it is gone already: that is for the next session to find
+        ours.send(encode(Enter(last, bare=False)))
     return Guest(Birth(pid, pidfd, ours, progress, EXEC_FAILED), ours)

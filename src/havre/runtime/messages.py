@@ -218,9 +218,10 @@ class Console(_Message, frozen=True):
 
 
 class Born(_Message, frozen=True):
-    """The process that will be the user's program; it becomes the parent's child when its maker ends."""
+    """The process that will be the user's program, or *runs* it; it becomes the parent's child when its maker ends."""
 
     pid: int
+    runs: bool = False
 
 
 class AwaitsHooks(_Message, frozen=True):

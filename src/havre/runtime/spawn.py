@@ -103,8 +103,9 @@ class Birth:
         match message:
             case Console():
                 self.console = fds[0]
-            case Born(pid):
+            case Born(pid, runs):
                 self._take_over(pid)
+                return runs
             case AwaitsHooks():
                 self._run_outside_hooks()
             case Ready():

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import concurrent.futures
+import json
 import os
 from pathlib import Path
 
@@ -123,6 +124,39 @@ def test_prune(havre: Havre, context: Path) -> None:
     assert havre.out("run", "--rm", "--network", "none", "kept", "cat", "/stamp") == first
     assert stamp(havre, context) != first
     assert "Total:\t\t0B" not in havre.havre("builder", "du", check=True).stdout.decode()
+
+
+def test_prune_by_filters(havre: Havre, context: Path) -> None:
+    text = "FROM busybox\nRUN --mount=type=cache,id=filtered,target=/c touch /c/x /{}\nRUN echo {} > /{}\n"
+    for name in ("one", "two"):
+        done = havre.havre("build", "-q", "-t", name, "-", stdin=text.replace("{}", name).encode(), check=True)
+        assert done.stdout
+    havre.docker("rmi", "-f", "one", "two", check=True)
+
+    def described() -> set[str]:
+        items = json.loads(havre.api().get("/system/df").body)["BuildCache"]
+        return {item["Description"] for item in items if "one" in item["Description"] or "two" in item["Description"]}
+
+    before = described()
+    assert len(before) == 4
+    for kept in (
+        "until=24h",
+        "inuse=true",
+        "type=source.local",
+        "parent=sha256:00",
+        "description=nothing",
+        "shared=true",
+    ):
+        havre.havre("builder", "prune", "-af", "--filter", kept, check=True)
+        assert described() == before, kept
+    havre.havre("builder", "prune", "-f", "--filter", "description=RUN echo one > /one", check=True)
+    assert before - described() == {"RUN echo one > /one"}
+    havre.havre("builder", "prune", "-af", "--filter", "type=exec.cachemount", check=True)
+    assert before - described() == {"RUN echo one > /one"}
+    assert havre.havre("builder", "prune", "-f", "--filter", "label=x").returncode == 1
+    assert havre.havre("builder", "prune", "-f", "--filter", "shared=maybe").returncode == 1
+    havre.havre("builder", "prune", "-f", "--filter", "private=true", check=True)
+    assert not described()
 
 
 def test_ten_builds_side_by_side(havre: Havre, context: Path) -> None:

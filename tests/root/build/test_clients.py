@@ -14,7 +14,7 @@ from typing import Any
 import docker
 import pytest
 
-from tests.support.engines import Havre
+from tests.support.engines import Engine, Havre
 
 pytestmark = pytest.mark.root
 
@@ -72,6 +72,15 @@ def test_the_code_of_the_command_is_docker_s(havre: Havre) -> None:
     done = havre.build("-", stdin=b"FROM busybox\nRUN exit 42\n")
     assert done.returncode == 42
     assert b"The command '/bin/sh -c exit 42' returned a non-zero code: 42" in done.stderr
+
+
+def test_what_stood_before_a_failure_can_be_looked_into(either: Engine) -> None:
+    text = b"FROM busybox\nRUN echo before > /before\nENV A=1\nRUN echo broken > /before && false\n"
+    done = either.build("-", stdin=text)
+    assert done.returncode == 1
+    (last,) = re.findall(r"^ ---> ([0-9a-f]{12})$", done.stdout.decode(), re.MULTILINE)[-1:]
+    assert either.out("run", "--rm", "--network", "none", last, "sh", "-c", "cat /before; echo $A") == "before\n1"
+    either.docker("rmi", "-f", last, check=True)
 
 
 def test_arguments_that_nobody_wanted(havre: Havre) -> None:

@@ -372,8 +372,19 @@ def test_platforms(havre: Havre) -> None:
         "--platform",
         f"linux/{'amd64' if os.uname().machine == 'x86_64' else 'arm64'}",
     )
-    done = build(havre, "FROM busybox\nRUN true\n", "--platform", "linux/s390x", code=1)
-    assert "cannot build for linux/s390x" in said(done)
+
+
+def test_other_platforms(havre: Havre, context: Path) -> None:
+    """Files are for any machine, commands for those that run here."""
+    text = (
+        "FROM --platform=$BUILDPLATFORM busybox AS made\nARG TARGETARCH\nRUN echo for $TARGETARCH > /made\n"
+        "FROM scratch\nCOPY --from=made /made /\n"
+    )
+    build(havre, text, "--platform", "linux/s390x", "-t", "other", context=context)
+    assert havre.out("inspect", "-f", "{{.Os}}/{{.Architecture}}", "other") == "linux/s390x"
+    done = build(havre, f'{text}RUN ["/made"]\n', "--platform", "linux/s390x", context=context, code=1)
+    assert "commands for linux/s390x cannot run here" in said(done)
+    assert "are not made here" in said(build(havre, text, "--platform", "windows/amd64", context=context, code=1))
 
 
 @pytest.fixture

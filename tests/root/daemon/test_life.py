@@ -134,7 +134,8 @@ def test_sighup_reads_the_file_again(host: Host, tmp_path: Path) -> None:
         _hang_up(engine, "Reloaded configuration", 2)
         engine.api().get("/containers/nosuch/json")
         assert "Calling GET /v1.41/containers/nosuch/json" in engine.log.read_text()
-        file.write_text('{"debug": true, "labels": ["a=b"], "runtimes": {"crun": {"path": "crun"}}}')
+        more = {"registry-mirrors": ["https://mirror.invalid"], "max-concurrent-uploads": 2}
+        file.write_text(json.dumps({"debug": True, "labels": ["a=b"], "runtimes": {"crun": {"path": "crun"}}, **more}))
         _hang_up(engine, "Reloaded configuration", 3)
         info = engine.api().get("/info").json
         assert info["Labels"] == ["a=b"]
@@ -144,6 +145,8 @@ def test_sighup_reads_the_file_again(host: Host, tmp_path: Path) -> None:
         event = json.loads(told.splitlines()[-1])
         assert (event["Action"], event["Actor"]["ID"]) == ("reload", info["ID"])
         assert event["Actor"]["Attributes"]["labels"] == "[a=b]"
+        assert event["Actor"]["Attributes"]["max-concurrent-uploads"] == "2"
+        assert info["RegistryConfig"]["Mirrors"] == ["https://mirror.invalid"]
         file.write_text('{"nosuch": true}')
         _hang_up(engine, "cannot reload the configuration", 1)
         assert engine.api().get("/_ping").status == 200

@@ -180,6 +180,11 @@ async def test_the_engine_about_itself(bench: Bench) -> None:
     assert image.get("Containers") == 1
     assert container.get("State") == "running"
     assert container.get("SizeRw") is not None
+    some = await bench.system.df(frozenset(("container", "build-cache")))
+    assert (some.get("Images"), some.get("Volumes"), some.get("BuildCache")) == (None, None, [])
+    assert len(some.get("Containers") or []) == 1
+    with pytest.raises(InvalidInput, match="unknown object type: x"):
+        await bench.system.df(frozenset(("image", "x")))
 
 
 def test_a_proxys_password_is_not_told(monkeypatch: pytest.MonkeyPatch) -> None:

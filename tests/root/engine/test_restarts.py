@@ -148,3 +148,25 @@ def test_what_could_not_start_again_is_tried_by_the_next_engine(havre: Havre, tm
     (tmp_path / "away").rename(tmp_path / "file")
     havre.start()
     until(havre, "one", lambda state: state["Status"] == "running" and state["RestartCount"] == 0)
+
+
+def test_the_next_engine_heeds_what_compose_said_of_dependencies(havre: Havre) -> None:
+    """`web` wants `db` healthy, which it is only once told so; `db` wants `init` to have run."""
+    depends = {"web": "db:service_healthy:false", "db": "init:service_completed_successfully:false", "init": ""}
+    options = {"db": ("--health-cmd", "test -e /well", "--health-interval", "100ms"), "init": ("--restart", "no")}
+    for name, said in depends.items():
+        labels = {"project": "app", "service": name, "depends_on": said}
+        words = [word for key, value in labels.items() for word in ("--label", f"com.docker.compose.{key}={value}")]
+        command = ("true",) if name == "init" else ("sleep", "300")
+        words += ["--restart", "always", *options.get(name, ())]
+        havre.docker("run", "-d", "--name", name, *words, "busybox", *command, check=True)
+    until(havre, "init", lambda state: state["Status"] == "exited")
+    pids = [int(str(inspect(havre, name)["Pid"])) for name in ("web", "db")]
+    havre.kill()
+    for pid in pids:
+        havre.host.run("kill", "-9", str(pid))
+    havre.start()
+    until(havre, "db", lambda state: state["Status"] == "running")
+    assert inspect(havre, "web")["Status"] == "restarting"
+    havre.docker("exec", "db", "touch", "/well", check=True)
+    until(havre, "web", lambda state: state["Status"] == "running")

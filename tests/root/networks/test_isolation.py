@@ -97,6 +97,18 @@ async def test_gateway_modes(open_networks: Open, join: JoinOne, near: Place, mo
     assert sender[0] == (attachment.ip_address if mode == "routed" else "198.51.100.1")
 
 
+async def test_direct_routing(open_networks: Open, join: JoinOne, near: Place) -> None:
+    """Hosts outside may name a sandbox's address, and get what it publishes."""
+    networks = await open_networks(Settings(direct_routing=True))
+    await networks.create(NetworkWish("mine"))
+    attachment, place = await join(networks, wish("mine", ports=(PortWish((), 8080, 8080, "tcp", 80),)))
+    place.serve(80)
+    place.serve(81)
+    assert near.reaches(attachment.ip_address, 80)
+    assert not near.reaches(attachment.ip_address, 81)
+    assert near.reaches("198.51.100.1", 8080)
+
+
 async def test_ports_are_led_by_the_way_to_the_world(open_networks: Open, join: JoinOne, near: Place) -> None:
     """Docker's choice, through connect and disconnect: priority first, then the name of the network."""
     networks = await open_networks()

@@ -4,6 +4,8 @@ from __future__ import annotations
 
 import asyncio
 import socket
+import time
+from contextlib import suppress
 from pathlib import Path
 
 import pytest
@@ -108,6 +110,47 @@ async def test_datagrams_go_both_ways(open_networks: Open, join: Join, here: Pla
             return client.recv(64)
 
     assert await asyncio.to_thread(talk) == b"answer to question"
+
+
+async def test_datagrams_under_way_go_to_who_has_the_port_now(
+    open_networks: Open, join: Join, here: Place, near: Place
+) -> None:
+    networks = await open_networks()
+    client: socket.socket = near.run(lambda: socket.socket(socket.AF_INET, socket.SOCK_DGRAM))
+
+    async def heard_by(server: socket.socket) -> None:
+        """With the client's own address: what the relay carries comes from the gateway, and is not meant here."""
+        server.setblocking(False)
+        deadline = time.monotonic() + 30
+        while time.monotonic() < deadline:
+            with suppress(TimeoutError, ConnectionRefusedError):
+                client.send(b"once more")
+                async with asyncio.timeout(0.1):
+                    _, sender = await asyncio.get_running_loop().sock_recvfrom(server, 64)
+                    if sender[0] == "198.51.100.2":
+                        return
+        raise AssertionError("the datagrams never came")
+
+    with client:
+        client.connect(("198.51.100.1", 5353))
+        with here.serve(5353, socket.SOCK_DGRAM) as before:
+            await heard_by(before)
+        for count in (1, 2):
+            ports = [PortWish(_ANY, 5353 + at, 5353 + at, "udp", 53 + at) for at in range(count)]
+            attachment, place = await join(networks, wishes(*ports))
+            await heard_by(place.serve(53, socket.SOCK_DGRAM))
+            await networks.detach(attachment.sandbox_id)
+            await join(networks)  # has the address that is free now
+
+
+async def test_an_ipv6_client_keeps_its_address(open_networks: Open, join: Join, here: Place, near: Place) -> None:
+    networks = await open_networks(Settings(ipv6=True))
+    sh("ip", "-6", "address", "add", "2001:db8::1/64", "dev", "up-near", "nodad")
+    near.sh("ip", "-6", "address", "add", "2001:db8::2/64", "dev", "wire0", "nodad")
+    _, place = await join(networks, wishes(PortWish(_ANY, 8080, 8080, "tcp", 80)))
+    server: socket.socket = place.run(lambda: socket.create_server(("::", 80), family=socket.AF_INET6))
+    with server:
+        assert await asyncio.to_thread(peer_of, near, server, "2001:db8::1", 8080) == "2001:db8::2"
 
 
 async def test_taken_ports_are_refused_and_nothing_stays(open_networks: Open, join: Join, here: Place) -> None:

@@ -13,6 +13,7 @@ import pytest
 
 from havre.api.routes import build, build_sessions
 from havre.base.errors import InvalidInput
+from havre.build.cache_places import CacheKind, CachePlace
 from havre.build.model import BuildWishes, CommandFailed, StepLimits
 from tests.fakes import engine as fakes
 from tests.fakes.served import Answer, Served, Talk
@@ -93,11 +94,21 @@ def test_every_word(world: World) -> None:
             ("allow", "network.host"),
             ("contexts", '{"c":"docker-image://i"}'),
             ("session", "s1"),
+            ("cachefrom", '["app", "type=registry,ref=app:c"]'),
+            ("cacheto", '["type=local,dest=f,mode=max"]'),
             ("buildargs", '{"SOURCE_DATE_EPOCH":"12","BUILDKIT_SANDBOX_HOSTNAME":"h"}'),
         ]
     )
     assert world.asked.calls[-1][3:] == ("QuietLines", "s1")
+    app = "docker.io/library/app"
     assert world.wishes == BuildWishes(
+        cache_from=(
+            CachePlace(kind=CacheKind.IMAGE, name=f"{app}:latest"),
+            CachePlace(kind=CacheKind.REGISTRY, name=f"{app}:c", tag="latest"),
+        ),
+        cache_to=(CachePlace(kind=CacheKind.LOCAL, name="f", tag="latest", whole=True),),
+        inline_cache=True,
+        keep_broken=True,
         dockerfile="d/Dockerfile",
         names=("a", "b:1"),
         target="t",
@@ -181,3 +192,9 @@ def test_lending(world: World) -> None:
 def test_the_files_of_an_image(world: World) -> None:
     assert world.ask("GET", "/images/a/b:1/tree").body == b"tar"
     assert world.asked.calls[-1] == ("tree", "a/b:1")
+
+
+def test_a_cache_for_a_folder_of_the_client(world: World) -> None:
+    answer = world.ask("POST", "/build/cache", b'{"Keys":["a","b"],"Tag":"t"}')
+    assert (answer.status, answer.body) == (200, b"a layout")
+    assert world.asked.calls[-1] == ("export", ["a", "b"], "t")

@@ -58,6 +58,7 @@ class World:
         self.events = fakes.FakeEvents(self.asked)
         self.images = fakes.FakeImages(self.asked)
         self.builds = fakes.FakeBuilds(self.asked)
+        self.system = fakes.FakeSystem()
         self.served = Served(
             [
                 *containers.routes(self.containers),
@@ -78,7 +79,7 @@ class World:
                 *registries.routes(fakes.FakeRegistries(self.asked)),
                 *volumes.routes(fakes.FakeVolumes()),
                 *volumes.routes(fakes.FakeVolumes()),
-                *system.routes(fakes.FakeSystem()),
+                *system.routes(self.system),
                 *refused.routes(),
             ],
             folder,
@@ -535,6 +536,15 @@ def test_every_other_door(world: World, method: str, target: str, status: int) -
     assert answer.status == status
     if status >= 400 and method != "HEAD":
         assert json.loads(answer.body)["message"]
+
+
+def test_disk_usage_of_some_kinds(world: World) -> None:
+    """Up to 1.41 the whole of the cache is told too."""
+    new = world.ask("GET", "/system/df?type=image&type=volume")
+    assert world.system.kinds == {"image", "volume"}
+    assert "BuilderSize" not in json.loads(new.body)
+    assert json.loads(world.ask("GET", "/v1.41/system/df").body)["BuilderSize"] == 0
+    assert world.system.kinds == frozenset()
 
 
 def test_every_endpoint_of_the_api_is_known() -> None:

@@ -44,3 +44,9 @@ def test_an_image_knows_its_diffs_itself() -> None:
 def test_what_is_none(data: bytes) -> None:
     with pytest.raises(InvalidInput):
         read(data, [BLOB])
+
+
+def test_what_is_no_layer() -> None:
+    other = Descriptor(media_type="application/x-other", digest=BLOB.digest, size=4)
+    with pytest.raises(InvalidInput, match="is no layer"):
+        read(write([CachedStep(key="b", created_ns=2, layer=0, diff=str(DIFF))]), [other])

@@ -11,7 +11,7 @@ import pytest
 
 from havre.client.build_context import find_dockerfile, pack_context, pack_folder
 from havre.client.errors import ClientError
-from havre.client.tar_out import gathered
+from havre.client.tar_out import gathered, member
 
 
 @pytest.fixture
@@ -105,3 +105,18 @@ def test_bad_rules(folder: Path) -> None:
     (folder / ".dockerignore").write_text("[\n")
     with pytest.raises(ClientError, match=r"\.dockerignore"):
         sent(folder)
+
+
+def test_a_file_that_changes_while_it_is_sent(tmp_path: Path) -> None:
+    """What grows is cut at the size that was promised; half a file never passes for a whole one."""
+    path = tmp_path / "f"
+    for after, fails in ((b"x" * 20, False), (b"x", True)):
+        path.write_bytes(b"x" * 10)
+        pieces = member(bytes(path), b"f", path.stat(), {})
+        header = next(pieces)
+        path.write_bytes(after)
+        if fails:
+            with pytest.raises(ClientError, match="became shorter"):
+                list(pieces)
+        else:
+            assert len(header + b"".join(pieces)) == 1024

@@ -9,7 +9,7 @@ import pytest
 from havre.base.errors import HavreError, InvalidInput, NotSupported
 from havre.daemon import config as config_module
 from havre.daemon.config import Config, load_config
-from havre.daemon.options import BY_FLAG, BY_KEY
+from havre.daemon.options import BY_FLAG
 from havre.daemon.settings import network_settings
 from havre.daemon.values import Pool, Ulimit
 
@@ -218,19 +218,6 @@ def test_a_running_daemon_takes_over_what_may_change(tmp_path: Path) -> None:
     (tmp_path / "daemon.json").write_text('{"debug": true, "mtu": 1300, "live-restore": false, "shutdown-timeout": 3}')
     after = load_config(["--config-file", str(tmp_path / "daemon.json")], before)
     assert (after.debug, after.live_restore, after.shutdown_timeout_s, after.network.mtu) == (True, False, 3, 1400)
-
-
-def test_every_flag_and_key_of_docker_28_is_known() -> None:
-    if not SPEC.exists():
-        pytest.skip("the inventory is not on this machine")
-    flags = json.loads((SPEC / "dockerd-flags.json").read_text())["flags"]
-    missing = [flag["long"] for flag in flags if "28.2" in flag["in"] and flag["long"] not in BY_FLAG]
-    shorts = [flag for flag in flags if "short" in flag and BY_FLAG[flag["long"]].short != flag["short"]]
-    rows = re.findall(r"^\| `([\w-]+)` \|[^|]*\| ([^|]*) \|", (SPEC / "daemon-json-keys.md").read_text(), re.MULTILINE)
-    missing += [key for key, versions in rows if "28.2" in versions and key not in BY_KEY]
-    gone_in_28 = {"allow-nondistributable-artifacts", "api-cors-header"}
-    assert set(missing) <= gone_in_28
-    assert not shorts
 
 
 @pytest.mark.parametrize("option", BY_FLAG.values(), ids=lambda option: option.flag)

@@ -54,6 +54,12 @@ async def bench(tmp_path: Path) -> AsyncIterator[Bench]:
         yield made
 
 
+async def test_words_with_spaces_are_shown_in_quotes(bench: Bench) -> None:
+    await bench.make("says", Cmd=["/the program", "echo a b", "c"])
+    rows = json.loads(await bench.things.list(all=True, limit=0, size=False, filters={"name": frozenset({"says"})}))
+    assert rows[0]["Command"] == "/the program 'echo a b' c"
+
+
 async def test_a_row_has_dockers_fields(bench: Bench) -> None:
     rows = json.loads(await bench.things.list(all=True, limit=0, size=True, filters={"name": frozenset({"db"})}))
     (row,) = cast("list[dict[str, Any]]", rows)

@@ -7,7 +7,7 @@ from typing import cast
 import msgspec
 import pytest
 
-from havre.base.errors import HavreError, InvalidInput, NotSupported
+from havre.base.errors import HavreError, InternalError, InvalidInput, NotSupported
 from havre.engine.model import Record
 from havre.engine.settings import HostConfig, LogSettings, parse_config, parse_endpoints, parse_host
 from havre.engine.validate import check_command, check_runtime, check_settings, settled_host
@@ -170,7 +170,6 @@ def test_settings_are_refused_in_dockers_words(config: dict[str, object], messag
 @pytest.mark.parametrize(
     "host",
     [
-        {"StorageOpt": {"size": "1G"}},
         {"LogConfig": {"Type": "fluentd"}},
         {"CpuRealtimeRuntime": 5},
     ],
@@ -178,6 +177,11 @@ def test_settings_are_refused_in_dockers_words(config: dict[str, object], messag
 def test_what_is_not_offered_says_so(host: dict[str, object]) -> None:
     with pytest.raises(NotSupported):
         check_host(**host)
+
+
+def test_a_limit_of_the_writable_layer_is_refused_as_docker_does() -> None:
+    with pytest.raises(InternalError, match="--storage-opt is supported only for overlay over xfs"):
+        check_host(StorageOpt={"size": "1G"})
 
 
 @pytest.mark.parametrize(

@@ -121,6 +121,7 @@ def parse_wishes(query: Query) -> BuildWishes:
         cache_from=cache_from,
         cache_to=cache_to,
         inline_cache=_is_inline(query, cache_from, cache_to),
+        keep_broken=query.text("progress") != "steps",
     )
 
 

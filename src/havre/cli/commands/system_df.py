@@ -67,7 +67,7 @@ def cache_row(usage: DiskUsage) -> Row:
     """What the builder's cache takes."""
     items = usage.get("BuildCache") or []
     active = sum(bool(item.get("InUse")) for item in items)
-    whole = usage.get("BuilderSize") or 0
+    whole = sum(item.get("Size") or 0 for item in items if not item.get("Shared"))
     used = sum(item.get("Size") or 0 for item in items if item.get("InUse") and not item.get("Shared"))
     return _row("Build Cache", len(items), active, whole, whole - used, percent=False)
 

@@ -14,6 +14,7 @@ from havre.kernel.cgroups.contract import (
     PidsStats,
 )
 from havre.kernel.cgroups.control import Cgroups, open_cgroups
+from havre.kernel.cgroups.doors import open_doors, walk_in
 
 __all__ = [
     "BlockStats",
@@ -29,4 +30,6 @@ __all__ = [
     "NoSuchController",
     "PidsStats",
     "open_cgroups",
+    "open_doors",
+    "walk_in",
 ]

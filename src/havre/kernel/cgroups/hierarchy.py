@@ -40,12 +40,13 @@ class Hierarchy:
         """The name on the host, for people and for bind mounts."""
         return "/".join(part for part in (self.mount_point, path, file) if part)
 
-    def open(self, path: str) -> int:
-        """A handle on the folder *path*, for clone3(2) and bpf(2)."""
+    def open(self, path: str, file: str = "") -> int:
+        """A handle on the folder *path*, for clone3(2) and bpf(2), or one to write to *file* in it."""
+        name, flags = (f"{path}/{file}", os.O_WRONLY) if file else (path, os.O_RDONLY | os.O_DIRECTORY)
         try:
-            return self._top.open(path, os.O_RDONLY | os.O_DIRECTORY)
+            return self._top.open(name, flags)
         except OSError as error:
-            raise _told(error, f"open {self.where(path)}") from error
+            raise _told(error, f"open {self.where(path, file)}") from error
 
     def exists(self, path: str, file: str = "") -> bool:
         """Whether the folder *path*, or *file* in it, is there."""

@@ -48,6 +48,8 @@ _IFLA_INFO_SLAVE_KIND = 4
 _IFLA_INFO_SLAVE_DATA = 5
 _VETH_INFO_PEER = 1
 _IFLA_INET6_ADDR_GEN_MODE = 8
+_IFLA_INET_CONF = 1
+_ARP_NOTIFY = 22  # IPV4_DEVCONF_ARP_NOTIFY of linux/ip.h
 _ADDR_GEN_NONE = 1
 _IFLA_BRPORT_STATE = 1
 _IFLA_BRPORT_MODE = 4
@@ -119,7 +121,10 @@ class SubLink:
 
 @dataclass(frozen=True, slots=True)
 class LinkChange:
-    """What shall be different about a link; None leaves a thing as it is. *master* 0 takes it off its bridge."""
+    """What shall be different about a link; None leaves a thing as it is. *master* 0 takes it off its bridge.
+
+    With *arp_notify* it tells its neighbours from then on when it goes up or is given its MAC address once more.
+    """
 
     name: str | None = None
     alias: str | None = None
@@ -128,6 +133,7 @@ class LinkChange:
     master: int | None = None
     up: bool | None = None
     without_ipv6_address: bool = False
+    arp_notify: bool = False
 
 
 def add_bridge(name: str, *, mac: str = "") -> Request:
@@ -197,6 +203,9 @@ def change_link(link: int | str, change: LinkChange) -> Request:
     if change.without_ipv6_address:
         mode = number(_IFLA_INET6_ADDR_GEN_MODE, _ADDR_GEN_NONE, size=1)
         wanted.append(nested(_IFLA_AF_SPEC, nested(socket.AF_INET6, mode)))
+    if change.arp_notify:
+        setting = nested(_IFLA_INET_CONF, number(_ARP_NOTIFY, 1))
+        wanted.append(nested(_IFLA_AF_SPEC, nested(socket.AF_INET, setting)))
     flags, mask = (0, 0) if change.up is None else (LinkFlag.UP if change.up else 0, LinkFlag.UP)
     body = _chosen(link, flags, mask) + b"".join(wanted)
     return Request(_RTM_SETLINK, body, f"change link {link}")

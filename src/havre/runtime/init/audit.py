@@ -4,12 +4,12 @@ import os
 import sys
 from collections.abc import Callable
 
+_RUNS = frozenset({"os.exec", "os.posix_spawn"})
 _FORBIDDEN = frozenset(
     {
         "import",
         "ctypes.dlopen",
         "os.system",
-        "os.posix_spawn",
         "os.spawn",
         "subprocess.Popen",
         "socket.getaddrinfo",
@@ -28,7 +28,7 @@ def arm(report: Callable[[str], None], target: "list[bytes]") -> None:
     """End this process, after *report*, at its first forbidden act; *target* holds what it may execute."""
 
     def guard(event: str, args: tuple[object, ...]) -> None:
-        if event in _FORBIDDEN or (event == "os.exec" and args[0] not in target):
+        if event in _FORBIDDEN or (event in _RUNS and args[0] not in target):
             report(f"the guard stopped {event} {args[:1]!r} after the root was changed")
             os._exit(DIED_BY_GUARD)
 

@@ -5,14 +5,18 @@ from typing import NamedTuple, NoReturn
 
 from msgspec import Raw
 
+from havre.kernel.capabilities import NUMBERS
 from havre.kernel.cgroups import Cgroups
 from havre.kernel.channel import Channel, ChannelClosed
 from havre.kernel.namespaces import CLONE, unshare
 from havre.kernel.process import set_name, set_parent_death_signal
 from havre.kernel.procfs import Proc
+from havre.oci.runtime_spec import Capabilities, Linux, Namespace, Process, Root, Spec
+from havre.runtime.bundle import Bundle
 from havre.runtime.init import finish, main
 from havre.runtime.init.progress import Progress
-from havre.runtime.init.stage import Stage, join_group
+from havre.runtime.init.rehearsal import rehearse
+from havre.runtime.init.stage import MADE, MASKED, READONLY, Stage, join_group
 from havre.runtime.messages import Ready, decode_bear, decode_bundle, encode
 
 _SIGKILL = 9
@@ -44,12 +48,33 @@ def wait(crib: Crib) -> NoReturn:
         finish.keep_only([crib.channel.fileno(), crib.proc.fd, stage.fileno()])
         set_name("havre-cradle")
         crib.channel.send(encode(Ready()))
+        rehearse(_usual(), crib.proc)
         newborn = _take_order(crib, stage)
     except ChannelClosed:
         os._exit(0)
     except BaseException as error:  # noqa: BLE001  the outermost loop of this process: all is told to the parent
         finish.Report(crib.channel, crib.progress).die_of(error)
     main.become(newborn)
+
+
+def _usual() -> Process:
+    """A process like most, out of a bundle like most that is opened as one that was sent."""
+    sets = list(NUMBERS)
+    process = Process(
+        args=["sh"],
+        env=["PATH=/bin"],
+        cwd="/",
+        capabilities=Capabilities(bounding=sets, effective=sets, permitted=sets, inheritable=[], ambient=[]),
+        oom_score_adj=0,
+    )
+    linux = Linux(
+        cgroups_path="/",
+        namespaces=[Namespace(type=kind) for kind in MADE_TYPES],
+        masked_paths=list(MASKED),
+        readonly_paths=list(READONLY),
+    )
+    spec = Spec(oci_version="1.2.0", process=process, root=Root(path="/"), mounts=list(MADE), linux=linux)
+    return decode_bundle(Raw(encode(Bundle(id="", run_dir="", spec=spec)))).spec.process or process
 
 
 def _take_order(crib: Crib, stage: Stage) -> main.Newborn:

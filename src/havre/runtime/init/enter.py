@@ -1,12 +1,13 @@
 """A further process for a running container: joined from outside, into the pid namespace last of all (rule 7)."""
 
 import os
-from collections.abc import Callable
+from collections.abc import Callable, Sequence
 from typing import NamedTuple, NoReturn
 
 from msgspec.structs import replace
 
-from havre.kernel.cgroups import Cgroups
+from havre.base.errors import HavreError
+from havre.kernel.cgroups import Cgroups, open_doors, walk_in
 from havre.kernel.channel import Channel, ChannelClosed
 from havre.kernel.namespaces import CLONE, fork_bare, setns
 from havre.kernel.process import set_parent_death_signal
@@ -17,6 +18,7 @@ from havre.runtime.init import audit, finish
 from havre.runtime.init.privileges import Privileges, set_limits, set_oom_score
 from havre.runtime.init.program import Program
 from havre.runtime.init.progress import Progress
+from havre.runtime.init.rehearsal import rehearse
 from havre.runtime.messages import Born, decode_enter, decode_exec_request, encode
 
 _SIGKILL = 9
@@ -33,7 +35,7 @@ class Host(NamedTuple):
 
 
 class Entry(NamedTuple):
-    """What the child is born with. It calls *request* for the rest of what it needs.
+    """What the child is born with. It calls *request* for the rest of what it needs; *doors* lead into the cgroup.
 
     A request that is *bare* leaves the dropping of privileges to after the last fork.
     """
@@ -43,23 +45,31 @@ class Entry(NamedTuple):
     progress: Progress
     stdio: finish.Pipes | finish.Terminal
     host: Host
+    doors: Sequence[int] = ()
 
 
 def wait(channel: Channel, progress: Progress, host: Host) -> NoReturn:
     """Never returns: as `become`, once the request has come."""
     try:
         set_parent_death_signal(_SIGKILL)
+        data, _ = channel.receive()
+        rehearse(_request(data).process, host.proc)
+        doors = open_doors(host.cgroups, host.cgroup) if host.cgroups is not None and host.cgroup else ()
         data, fds = channel.receive()
-    except ChannelClosed:
+    except (ChannelClosed, OSError, HavreError):  # the session finds nobody, and is born in the ordinary way
         os._exit(0)
     try:
-        order = decode_enter(data)
-        request = replace(decode_exec_request(order.request), bare=order.bare)
+        request = _request(data)
         size = finish.Terminal(request.stdio.console_height, request.stdio.console_width)
         stdio = size if request.stdio.terminal else (fds[0], fds[1], fds[2])
     except BaseException as error:  # noqa: BLE001  the outermost loop of this process: all is told to the parent
         finish.Report(channel, progress).die_of(error)
-    become(Entry(lambda: request, channel, progress, stdio, host))
+    become(Entry(lambda: request, channel, progress, stdio, host, doors))
+
+
+def _request(data: bytes) -> ExecRequest:
+    order = decode_enter(data)
+    return replace(decode_exec_request(order.request), bare=order.bare)
 
 
 def become(entry: Entry) -> NoReturn:
@@ -114,6 +124,8 @@ class _Guest:
             self._drop(privileges, identity.uid)
         else:
             self._drop(privileges, identity.uid)
+            if not (self._terminal or privileges.filters_late):
+                self._spawn(program)
             self._fork(terminal=self._terminal)
         path = program.find()
         privileges.filter_late()
@@ -126,6 +138,8 @@ class _Guest:
             return
         if wanted and wanted != host.cgroup:
             host.cgroups.join(wanted)
+        elif self._entry.doors:
+            walk_in(self._entry.doors)
         else:
             host.cgroups.join(host.cgroup, cloned=True)
 
@@ -149,6 +163,20 @@ class _Guest:
         self._enter("privileges")
         privileges.filter_early()
         finish.become_user(self._process, privileges, uid)
+
+    def _spawn(self, program: Program) -> None:
+        """Make the program without a copy of this process: two thousand pages less to copy, and to tear down at execve.
+
+        Returns when that cannot be. Then a fork is tried, which finds out why: what a path like /proc/self/exe leads
+        to is known in the joined pid namespace alone, and an error of posix_spawn(3) may be one of fork or of execve.
+        """
+        self._enter("fork")
+        try:
+            pid = program.spawn(program.find(), self._request.keep_fds)
+        except (StepFailed, OSError):
+            return
+        self._report.channel.send(encode(Born(pid, runs=True)))
+        os._exit(0)
 
     def _fork(self, *, terminal: bool) -> None:
         """Go on as a child, which alone is in the joined pid namespace; the parent tells its number and ends."""

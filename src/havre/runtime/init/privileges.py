@@ -131,6 +131,11 @@ class Privileges:
         if self._no_new_privileges:
             set_no_new_privileges()
 
+    @property
+    def filters_late(self) -> bool:
+        """Whether the filter is to be the last thing before execve(2)."""
+        return bool(self._program) and self._no_new_privileges
+
     def filter_late(self) -> None:
         """With no_new_privs the filter is the last thing, so that it need not allow any of the above."""
         if self._program and self._no_new_privileges:

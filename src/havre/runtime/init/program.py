@@ -4,6 +4,7 @@ import errno
 import os
 import stat
 
+from havre.kernel.process import mark_close_on_exec
 from havre.runtime.errors import NOT_FOUND, StepFailed, exit_code_of, strerror
 
 _DEFAULT_PATH = "/usr/local/sbin:/usr/local/bin:/usr/sbin:/usr/bin:/sbin:/bin"
@@ -45,6 +46,14 @@ class Program:
             if not _why_not(candidate):
                 return candidate
         raise StepFailed(f'exec: "{name}": executable file not found in $PATH', NOT_FOUND)
+
+    def spawn(self, path: bytes, kept: int = 0) -> int:
+        """The pid of a child that runs *path* in a session of its own, with 0, 1, 2 and the *kept* that follow.
+
+        Raises OSError where posix_spawn(3) fails: for want of a process, or as execve(2).
+        """
+        mark_close_on_exec(3 + kept)
+        return os.posix_spawn(path, self.args, self.env, setsid=True)
 
     def execute(self, path: bytes) -> None:
         """execve(2); returns only by raising StepFailed."""

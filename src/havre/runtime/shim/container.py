@@ -83,6 +83,7 @@ class Container:
         self._bare: set[str] = set()
         self._lingering = 0
         self._guest: Guest | None = None
+        self._last = msgspec.Raw()
         self.cradle: Cradle | None = None
 
     @property
@@ -201,12 +202,11 @@ class Container:
         self._enter(session, wanted, told, bare=False)
 
     def resize(self, height: int, width: int, exec_id: str) -> None:
-        """Raises NoSuchProcess, NotNow without a terminal."""
+        """Tell its terminal, if it has one, the size. Raises NoSuchProcess."""
         session = self._execs.get(exec_id) if exec_id else self._first
         if session is None or not session.running:
             raise NoSuchProcess("the process has ended")
-        if not session.streams.resize(height, width):
-            raise NotNow("the process has no terminal")
+        session.streams.resize(height, width)
 
     def signal(self, number: int, *, whole: bool) -> None:
         """Raises NoSuchProcess."""
@@ -280,6 +280,7 @@ class Container:
         session.on_exit = lambda: self._exec_ended(session)
 
         stdio = session.streams.open()
+        self._last = wanted.request
         guest, self._guest = self._guest, None
         birth = guest.take(wanted.request, stdio, bare=bare) if guest is not None else None
         try:
@@ -304,7 +305,7 @@ class Container:
         running = self._first is not None and self._first.running
         if running and self._guest is None and self._group_fd is None and not self._execs and self._tool is None:
             host, _, progress = self._door()
-            self._guest = make_guest(host, progress)
+            self._guest = make_guest(host, progress, self._last)
 
     def _send_guest_away(self) -> None:
         if self._guest is not None:

@@ -108,12 +108,10 @@ class Streams:
         self._input = fds.get("stdin", -1)
         self._watch()
 
-    def resize(self, height: int, width: int) -> bool:
-        """False without a terminal."""
-        if self._master < 0:
-            return False
-        resize(self._master, height, width)
-        return True
+    def resize(self, height: int, width: int) -> None:
+        """Give the terminal that size; without one there is nothing to do."""
+        if self._master >= 0:
+            resize(self._master, height, width)
 
     def finish_reading(self) -> None:
         """The process is dead: take what its pipes still hold, which is little, and end the log."""

@@ -16,7 +16,7 @@ from pathlib import Path
 import pytest
 
 from havre.base.errors import NotSupported
-from havre.kernel.cgroups import CgroupInUse, Cgroups, NoSuchController, open_cgroups
+from havre.kernel.cgroups import CgroupInUse, Cgroups, NoSuchController, open_cgroups, open_doors, walk_in
 from havre.kernel.cgroups.features import Feature, missing_features
 from havre.kernel.cgroups.mounted import MountedTree, find_trees, open_trees
 from havre.kernel.libc import KernelError
@@ -137,6 +137,36 @@ def test_a_child_born_inside_joins_the_rest_by_itself(cgroups: Cgroups, group: s
         for handle in (entered, ready, told):
             os.close(handle)
         cgroups.kill(group)
+        assert os.waitpid(pid, 0)[1] == signal.SIGKILL
+        os.close(pidfd)
+
+
+def test_doors_are_opened_by_one_who_is_outside_until_it_walks_in(cgroups: Cgroups, group: str) -> None:
+    v1_only(cgroups)
+    ready, told = os.pipe()
+    asked, ask = os.pipe()
+    pid, pidfd = clone3(0)
+    if pid == 0:
+        doors = open_doors(cgroups, group)
+        os.write(told, b"x")
+        os.read(asked, 1)
+        walk_in(doors)
+        os.write(told, b"x")
+        signal.pause()
+        os._exit(1)
+    try:
+        os.read(ready, 1)
+        assert cgroups.pids(group) == []
+        os.write(ask, b"x")
+        os.read(ready, 1)
+        lines = Path(f"/proc/{pid}/cgroup").read_text()
+        assert all(
+            f":{tree.options.removeprefix('none,')}:{group}" in lines for tree in cgroups.trees.controllers.values()
+        )
+    finally:
+        for handle in (ready, told, asked, ask):
+            os.close(handle)
+        os.kill(pid, signal.SIGKILL)
         assert os.waitpid(pid, 0)[1] == signal.SIGKILL
         os.close(pidfd)
 
