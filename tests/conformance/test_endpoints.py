@@ -62,7 +62,6 @@ ODD_WISHES: list[dict[str, Any]] = [
     {"HostConfig": {"MemorySwappiness": 200}},
     {"HostConfig": {"OomScoreAdj": 2000}},
     {"HostConfig": {"ShmSize": -1}},
-    {"HostConfig": {"LogConfig": {"Type": "bogus"}}},
     {"HostConfig": {"LogConfig": {"Type": "json-file", "Config": {"bogus": "1"}}}},
     {"HostConfig": {"Links": ["nosuch:x"]}},
     {"HostConfig": {"VolumesFrom": ["nosuch"]}},
@@ -335,7 +334,7 @@ OPEN = re.compile(
     r"\.(Labels|Networks|Ports|Containers|Volumes|ExposedPorts|Runtimes|Data|Sysctls|Attributes|networks|stats)\b.*"
 )
 GONE = re.compile(
-    r"\.(AllowNondistributable\w*|KernelMemory\w*|Capabilities|ContainerConfig|Container|VirtualSize|SharedSize|"
+    r"\.(AllowNondistributable\w*|KernelMemory\w*|Capabilities|SharedSize|"
     r"BuilderSize|Details|GraphDriver|DriverStatus|Components|Experimental|GoVersion|BuildTime|ClusterStore|"
     r"ClusterAdvertise|HttpProxy|IndexConfigs|Plugins|SecurityOptions|Warnings|BuildCache|LayersSize|Images|Isolation|"
     r"LinkLocalIPv6Address|Bridge|HairpinMode|SecondaryIP\w*|blkio_stats|percpu_usage|preread|DefaultAddressPools)\b"
@@ -375,6 +374,12 @@ def test_the_same_question_gets_the_same_answer(
         assert words(ours.message) == (case.words or words(_said(theirs)))
     elif kinds[1] == "application/json" and case.method != "HEAD":
         assert fields(theirs) - fields(ours) == set()
+
+
+def test_both_tell_the_same_of_what_the_images_lie_on(havre: Havre, reference: Reference) -> None:
+    told = [dict(engine.api().get("/info").json["DriverStatus"]) for engine in (havre, reference)]
+    assert told[0]["Backing Filesystem"] == told[1]["Backing Filesystem"]
+    assert told[1].keys() - told[0].keys() == set()
 
 
 @pytest.mark.skipif(not SPEC.exists(), reason="the list of endpoints is not beside this tree")

@@ -21,7 +21,7 @@ class CacheKind(StrEnum):
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class CachePlace:
-    """One place: *name* is a reference, or the folder that was sent or that the client will write.
+    """One place: *name* is a reference, what names an image here (an id, too), or a folder: sent, or to be written.
 
     *whole* wants the steps of all stages (`mode=max`), not only those that the image consists of; *lenient* lets no
     failure to write count.
@@ -46,7 +46,7 @@ _FORMS: Final = frozenset(
 def parse_place(text: str, *, default: CacheKind = CacheKind.REGISTRY) -> CachePlace:
     """`type=registry,ref=NAME`, `type=local,src=FOLDER`, or a name alone. Raises InvalidInput, NotSupported."""
     if "=" not in text:
-        return CachePlace(kind=default, name=_reference(text))
+        return CachePlace(kind=default, name=text if default is CacheKind.IMAGE else _reference(text))
     fields = _fields(text)
     try:
         kind = CacheKind(fields.get("type", ""))

@@ -28,6 +28,7 @@ _CONFIG: Final = {
 }
 _SSH: Final = "ssh -F /dev/null -o BatchMode=yes -o StrictHostKeyChecking=accept-new"
 _PASSED_ON: Final = re.compile(r"PATH|(HTTPS?|ALL|NO)_PROXY|SSL_CERT_(FILE|DIR)|GIT_SSL_CAINFO", re.IGNORECASE)
+_HEAD: Final = "refs/havre/head"
 _SHALLOW: Final = "shallow capabilities"
 _TEXT_BYTES: Final = 1 << 20
 
@@ -75,7 +76,7 @@ class Clone:
             return self._git("rev-parse", "--verify", "--end-of-options", "FETCH_HEAD^{commit}")
         except BuildFailed as refused:
             # A commit that no branch points to, or a server that knows no shallow clones.
-            everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", "HEAD")
+            everything = ("+refs/heads/*:refs/remotes/origin/*", "+refs/tags/*:refs/tags/*", f"+HEAD:{_HEAD}")
             if not self._may_have(refused, ref):
                 raise
             self._git("fetch", "-q", "--force", "--", "origin", *everything)
@@ -95,7 +96,7 @@ class Clone:
         return bool(_COMMIT.fullmatch(ref)) or _SHALLOW in str(refused)
 
     def _named(self, ref: str, refused: BuildFailed) -> str:
-        names = ["FETCH_HEAD"] if ref == "HEAD" else [f"refs/remotes/origin/{ref}", f"refs/tags/{ref}", ref]
+        names = [_HEAD] if ref == "HEAD" else [f"refs/remotes/origin/{ref}", f"refs/tags/{ref}", ref]
         for name in names:
             try:
                 return self._git("rev-parse", "--verify", "-q", "--end-of-options", f"{name}^{{commit}}")

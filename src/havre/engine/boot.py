@@ -98,7 +98,7 @@ _CONDITIONS: Final[Mapping[str, Callable[[Record], bool | None]]] = {
     boot_order.COMPLETED: _completed,
 }
 _UNMET: Final = {
-    boot_order.STARTED: "could not be started",
+    boot_order.STARTED: "does not run",
     boot_order.HEALTHY: "is not healthy",
     boot_order.COMPLETED: "has not ended with success",
 }

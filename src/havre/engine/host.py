@@ -63,6 +63,21 @@ def read_host(cgroup_version: int) -> HostFacts:
     )
 
 
+def file_system_of(folder: Path) -> str:
+    """The kind of file system that *folder* lies on, in Docker's words; `<unknown>` where the kernel does not tell.
+
+    proc_pid_mountinfo(5): the third field is the device, the kind comes after the hyphen.
+    """
+    number = folder.stat().st_dev
+    device = f"{os.major(number)}:{os.minor(number)}"
+    for line in _line("/proc/self/mountinfo").splitlines():
+        before, _, after = line.partition(" - ")
+        if before.split(" ", 3)[2] == device:
+            kind = after.split(" ", 1)[0]
+            return "extfs" if kind in {"ext2", "ext3", "ext4"} else "overlayfs" if kind == "overlay" else kind
+    return "<unknown>"
+
+
 def _has_swap_limit(version: int) -> bool:
     if version == 1:
         return (_CGROUPS / "memory/memory.memsw.limit_in_bytes").exists()

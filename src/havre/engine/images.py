@@ -87,7 +87,6 @@ class ImageService:
             "Architecture": config.architecture,
             "Os": config.os,
             "Size": image.size_bytes,
-            "VirtualSize": image.size_bytes,
             "GraphDriver": self._driver(image),
             "RootFS": {"Type": "layers", "Layers": [str(layer.diff) for layer in image.layers]},
             "Metadata": {"LastTagTime": clock.rfc3339(image.last_tagged_ns)},
@@ -231,7 +230,6 @@ def _summary(image: Image, names: Sequence[Reference], shared: int) -> ImageSumm
         "RepoTags": [name.familiar for name in names if not name.digest],
         "SharedSize": shared,
         "Size": image.size_bytes,
-        "VirtualSize": image.size_bytes,
     }
 
 

@@ -12,7 +12,7 @@ from havre.base.tasks import in_thread
 from havre.base.version import VERSION
 from havre.engine.build_cache import BuildCache
 from havre.engine.cdi_files import read_devices
-from havre.engine.host import HostFacts
+from havre.engine.host import HostFacts, file_system_of
 from havre.engine.images import ImageService
 from havre.engine.lifecycle import State
 from havre.engine.listing import container_sizes, summary
@@ -36,6 +36,12 @@ from havre.wire.versions import ENGINE_VERSION, MAX_API, MIN_API
 
 _PROXIES: Final = (("HttpProxy", "http_proxy"), ("HttpsProxy", "https_proxy"), ("NoProxy", "no_proxy"))
 _KINDS: Final = frozenset(("container", "image", "volume", "build-cache"))
+_OVERLAY: Final = (
+    ["Supports d_type", "true"],
+    ["Using metacopy", "false"],
+    ["Native Overlay Diff", "true"],
+    ["userxattr", "false"],
+)
 _NO_COMMIT: Final[Commit] = {"ID": "", "Expected": ""}
 _NO_SWARM: Final[SwarmInfo] = {
     "NodeID": "",
@@ -63,6 +69,7 @@ class System:
         self._volumes = volumes
         self._build_cache = build_cache
         self._engine_id = engine_id
+        self._backing = file_system_of(parts.folders.data_root)
 
     async def version(self) -> Version:
         """Which engine this is."""
@@ -108,7 +115,7 @@ class System:
             "ContainersStopped": parts.count(State.CREATED, State.EXITED, State.DEAD),
             "Images": self._images.count,
             "Driver": "overlay2",
-            "DriverStatus": [["Supports d_type", "true"], ["Native Overlay Diff", "true"], ["userxattr", "false"]],
+            "DriverStatus": [["Backing Filesystem", self._backing], *_OVERLAY],
             "Plugins": {
                 "Volume": sorted({"local", *parts.volumes.plugins.names()}),
                 "Network": ["bridge", "host", "null"],

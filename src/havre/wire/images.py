@@ -68,6 +68,8 @@ class ImageInspect(TypedDict, total=False):
     GraphDriver: GraphDriver | None
     RootFS: RootFS | None
     Metadata: ImageMetadata | None
+    Container: str | None
+    ContainerConfig: ImageConfig | None
 
 
 class ImageSummary(TypedDict, total=False):

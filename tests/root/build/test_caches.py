@@ -114,6 +114,11 @@ def test_an_image_without_keys_is_known_by_its_history(havre: Havre, context: Pa
     assert stamps(havre) == first
     forget(havre, "plain")
     havre.docker("load", stdin=archive, check=True)
+    identifier = havre.out("inspect", "-f", "{{.Id}}", "plain")
+    done = havre.build("--cache-from", identifier, "-t", "made", str(context), check=True)
+    assert done.stdout.count(b"Using cache") == 4
+    forget(havre, "plain")
+    havre.docker("load", stdin=archive, check=True)
     (context / "Dockerfile").write_text(text.replace("A=1", "A=2"))
     havre.build("--cache-from", "plain", "-t", "made", str(context), check=True)
     assert stamps(havre) != first, "what stands above counts"

@@ -57,6 +57,10 @@ def make_repository(folder: Path) -> str:
     (work / "sub" / "f").write_text("two")
     git(work, "add", ".")
     git(work, "commit", "-qm", "two")
+    git(work, "checkout", "-q", "-b", "evil")
+    git(work, "config", "-f", ".gitmodules", "submodule.module.url", str(folder / "other.git"))
+    git(work, "commit", "-qam", "evil")
+    git(work, "checkout", "-q", "trunk")
     git(folder, "clone", "-q", "--bare", "work", "r.git")
     for bare in ("r.git", "other.git"):
         git(folder / bare, "update-server-info")
@@ -121,6 +125,13 @@ def test_submodules_come_along(havre: Havre, served: Served) -> None:
     assert inside(havre, "made", "ls", "-A", "/src/module", "/bare/module").split() == [
         "/bare/module:", "/src/module:", "inner",
     ]  # fmt: skip
+
+
+def test_a_submodule_is_no_way_into_the_engine_s_machine(havre: Havre, served: Served) -> None:
+    said = build(havre, f"FROM busybox\nADD {served.git}#evil /src\n", code=1)
+    assert "transport 'file' not allowed" in said
+    answer = havre.api().post("/build", None, remote=f"{served.git}#evil")
+    assert b"transport 'file' not allowed" in answer.body
 
 
 def test_the_git_folder_is_kept_where_that_is_asked_for(havre: Havre, served: Served) -> None:

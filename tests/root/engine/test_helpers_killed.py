@@ -7,6 +7,7 @@ import signal
 import subprocess
 import time
 from collections.abc import Callable, Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -41,10 +42,31 @@ def parent(pid: int) -> int:
     return int(Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[1])
 
 
-def children(pid: int) -> dict[str, int]:
-    """By the name that `ps -o comm` shows."""
-    listed = Path(f"/proc/{pid}/task/{pid}/children").read_text().split()
-    return {Path(f"/proc/{child}/comm").read_text().strip(): int(child) for child in listed}
+def children(pid: int) -> list[int]:
+    return [int(child) for child in Path(f"/proc/{pid}/task/{pid}/children").read_text().split()]
+
+
+def name_of(pid: int) -> str:
+    return Path(f"/proc/{pid}/comm").read_text().strip()
+
+
+def worker_of(first: int) -> int:
+    """Of two children of a keeper, the one that is not the container's first process."""
+    (worker,) = (child for child in children(parent(first)) if child != first)
+    return worker
+
+
+@contextmanager
+def session_in(engine: Havre, name: str) -> Iterator[subprocess.Popen[bytes]]:
+    """An exec session at work: while there is one, the shim has a worker."""
+    line = [DOCKER, "exec", name, "sh", "-c", "echo in; sleep 1000"]
+    with subprocess.Popen(line, env=engine.environment(), stdout=subprocess.PIPE) as session:
+        try:
+            assert session.stdout is not None
+            assert session.stdout.readline() == b"in\n"
+            yield session
+        finally:
+            session.kill()
 
 
 def ended(pid: int) -> bool:
@@ -64,19 +86,15 @@ def test_half_a_shim(engine: Havre, whom: str) -> None:
     """The container ends, its client, its exec session and the log with it; the neighbour does not notice."""
     for name in ("held", "near"):
         engine.docker("run", "-d", "--name", name, "busybox", "sh", "-c", TICKING, check=True)
-    line = [DOCKER, "exec", "held", "sh", "-c", "echo in; sleep 1000"]
-    with subprocess.Popen(line, env=engine.environment(), stdout=subprocess.PIPE) as session:
-        assert session.stdout is not None
-        assert session.stdout.readline() == b"in\n"
+    with session_in(engine, "held") as session:
         first = pid_of(engine, "held")
-        keeper = parent(first)
-        worker = children(keeper)["havre-worker"]
+        keeper, worker = parent(first), worker_of(first)
         inside = children(worker)
         os.kill({"keeper": keeper, "worker": worker}[whom], signal.SIGKILL)
         engine.docker("wait", "held", check=True)
         assert session.wait(60) != 0
     assert engine.out("inspect", "-f", "{{.State.ExitCode}} {{.State.Error}}", "held") == f"137 {LOST}"
-    until(lambda: all(map(ended, (first, keeper, worker, *inside.values()))))
+    until(lambda: all(map(ended, (first, keeper, worker, *inside))))
     said = lines(engine, "held")
     assert said == list(range(1, len(said) + 1))
     before = len(lines(engine, "near"))
@@ -88,7 +106,7 @@ def test_half_a_shim(engine: Havre, whom: str) -> None:
 def test_the_launcher(engine: Havre) -> None:
     """Containers go on with all their verbs, and the next one is started by another launcher."""
     engine.docker("run", "-d", "--name", "held", "busybox", "sh", "-c", TICKING, check=True)
-    (launcher,) = (pid for name, pid in children(engine.pid).items() if name == "havre-launcher")
+    (launcher,) = (pid for pid in children(engine.pid) if name_of(pid) == "havre-launcher")
     os.kill(launcher, signal.SIGKILL)
     until(lambda: ended(launcher))
     assert engine.out("exec", "held", "echo", "on") == "on"
@@ -103,15 +121,10 @@ def test_who_waits_for_the_next_exec_session(engine: Havre) -> None:
     """The process that is forked ahead of need: the session is born without it."""
     engine.docker("run", "-d", "--name", "held", "busybox", "sleep", "1000", check=True)
     first = pid_of(engine, "held")
-    line = [DOCKER, "exec", "held", "sh", "-c", "echo in; sleep 1000"]
-    with subprocess.Popen(line, env=engine.environment(), stdout=subprocess.PIPE) as session:
-        assert session.stdout is not None
-        assert session.stdout.readline() == b"in\n"
-        worker = children(parent(first))["havre-worker"]
-        waiting = {name: pid for name, pid in children(worker).items() if name.startswith("havre-")}
-        for pid in waiting.values():
-            os.kill(pid, signal.SIGKILL)
+    with session_in(engine, "held") as session:
+        for pid in children(worker_of(first)):
+            if name_of(pid).startswith("havre-"):
+                os.kill(pid, signal.SIGKILL)
         assert engine.out("exec", "held", "echo", "born") == "born"
         assert session.poll() is None
-        session.kill()
     assert pid_of(engine, "held") == first

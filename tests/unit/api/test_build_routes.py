@@ -103,7 +103,7 @@ def test_every_word(world: World) -> None:
     app = "docker.io/library/app"
     assert world.wishes == BuildWishes(
         cache_from=(
-            CachePlace(kind=CacheKind.IMAGE, name=f"{app}:latest"),
+            CachePlace(kind=CacheKind.IMAGE, name="app"),
             CachePlace(kind=CacheKind.REGISTRY, name=f"{app}:c", tag="latest"),
         ),
         cache_to=(CachePlace(kind=CacheKind.LOCAL, name="f", tag="latest", whole=True),),

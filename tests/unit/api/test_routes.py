@@ -595,3 +595,11 @@ def test_ready_bytes_are_not_copied_into_json() -> None:
 
     assert as_json(b'{"a":1}').body == b'{"a":1}\n'
     assert asyncio.iscoroutinefunction(fakes.FakeContainers(Asked()).list)
+
+
+def test_older_clients_see_an_image_as_they_know_it(world: World) -> None:
+    newest, older, oldest = (
+        json.loads(world.ask("GET", f"/{version}/images/bb/json").body) for version in ("v1.45", "v1.44", "v1.43")
+    )
+    assert set(older) - set(newest) == {"Container", "ContainerConfig"}
+    assert set(oldest) - set(older) == {"VirtualSize"}

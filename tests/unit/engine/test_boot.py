@@ -88,7 +88,7 @@ async def test_a_container_waits_for_the_end_of_another(bench: Bench) -> None:
     [
         ("service_completed_successfully", 3, "has not ended with success"),
         ("service_healthy", 0, "is not healthy"),
-        ("service_started", 3, "could not be started"),
+        ("service_started", 3, "does not run"),
     ],
 )
 async def test_what_will_not_be_is_not_waited_for(

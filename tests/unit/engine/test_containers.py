@@ -266,7 +266,10 @@ async def test_renaming(bench: Bench) -> None:
     for name, message in (
         ("", "Neither old nor new names may be empty"),
         ("one", "Renaming a container with the same name as its current name"),
-        ("-", "Error when allocating new name: Invalid container name (-), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed"),
+        (
+            "-",
+            "Error when allocating new name: Invalid container name (/-), only [a-zA-Z0-9][a-zA-Z0-9_.-] are allowed",
+        ),
     ):
         with pytest.raises(InvalidInput) as wrong:
             await bench.things.rename("one", name)

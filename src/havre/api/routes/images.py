@@ -25,6 +25,9 @@ from havre.wire.images import (
 )
 from havre.wire.progress import ProgressLine
 
+_VIRTUAL_SIZE_UNTIL = (1, 44)
+_CONTAINER_CONFIG_UNTIL = (1, 45)
+
 
 @dataclass(frozen=True, slots=True)
 class ImportWishes:
@@ -105,10 +108,18 @@ def routes(images: Images) -> list[Route]:
     async def list_all(request: Request) -> Answer:
         query = request.query
         filters = parse_filters(query.text("filters"))
-        return as_json(await images.list(filters, every=query.flag("all"), shared_size=query.flag("shared-size")))
+        rows = await images.list(filters, every=query.flag("all"), shared_size=query.flag("shared-size"))
+        for row in rows if request.version < _VIRTUAL_SIZE_UNTIL else ():
+            row["VirtualSize"] = row.get("Size")
+        return as_json(rows)
 
     async def inspect(request: Request) -> Answer:
-        return as_json(await images.inspect(request.parameters["name"], _platform(request)))
+        shown = await images.inspect(request.parameters["name"], _platform(request))
+        if request.version < _VIRTUAL_SIZE_UNTIL:
+            shown["VirtualSize"] = shown.get("Size")
+        if request.version < _CONTAINER_CONFIG_UNTIL:  # what older programs compare a container with
+            shown |= {"Container": "", "ContainerConfig": shown.get("Config")}
+        return as_json(shown)
 
     async def history(request: Request) -> Answer:
         return as_json(await images.history(request.parameters["name"], _platform(request)))
