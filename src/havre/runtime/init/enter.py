@@ -6,9 +6,8 @@ from typing import NamedTuple, NoReturn
 
 from msgspec.structs import replace
 
-from havre.base.errors import HavreError
 from havre.kernel.cgroups import Cgroups, open_doors, walk_in
-from havre.kernel.channel import Channel, ChannelClosed
+from havre.kernel.channel import Channel
 from havre.kernel.namespaces import CLONE, fork_bare, setns
 from havre.kernel.process import set_parent_death_signal
 from havre.kernel.procfs import Proc
@@ -56,7 +55,7 @@ def wait(channel: Channel, progress: Progress, host: Host) -> NoReturn:
         rehearse(_request(data).process, host.proc)
         doors = open_doors(host.cgroups, host.cgroup) if host.cgroups is not None and host.cgroup else ()
         data, fds = channel.receive()
-    except (ChannelClosed, OSError, HavreError):  # the session finds nobody, and is born in the ordinary way
+    except BaseException:  # noqa: BLE001  the session finds nobody, and is born in the ordinary way
         os._exit(0)
     try:
         request = _request(data)

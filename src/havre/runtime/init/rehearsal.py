@@ -5,10 +5,14 @@ that way. Here it touches them ahead of need, with a process like the one that m
 and without joining, changing or keeping anything.
 """
 
+import contextlib
+
+from havre.base.errors import HavreError
 from havre.kernel import capabilities
 from havre.kernel.inroot import read_in_root
 from havre.kernel.procfs import Proc
 from havre.oci.runtime_spec import Process
+from havre.runtime.errors import StepFailed
 from havre.runtime.init.privileges import Privileges
 from havre.runtime.init.program import Program
 from havre.runtime.init.progress import STEPS, Progress
@@ -19,7 +23,12 @@ _ENOUGH = 1 << 16
 
 
 def rehearse(process: Process, proc: Proc) -> None:
-    """Do what leads to *process* as far as nobody notices."""
+    """Do what leads to *process* as far as nobody notices. What fails is for the real way to meet, and to tell."""
+    with contextlib.suppress(OSError, HavreError, StepFailed):
+        _rehearse(process, proc)
+
+
+def _rehearse(process: Process, proc: Proc) -> None:
     progress = Progress()
     for step in STEPS:
         progress.enter(step)

@@ -68,7 +68,7 @@ class Keeper:
 
 
 def keep(work: Work, fd: int) -> None:
-    """Have *work* done on *fd* now, and from then on on what the last worker handed over whenever something happens.
+    """Have *work* done on *fd* now, and from then on, whenever something happens, on what the last worker handed over.
 
     Returns once a worker says that it is over. One function and no objects: each would be a page or two more.
     """

@@ -1,5 +1,7 @@
 """What a worker goes through while it waits for a launch that may come: see init.rehearsal for what that saves."""
 
+import contextlib
+
 from msgspec import Raw
 
 from havre.runtime.bundle import LogTarget, Stdio
@@ -18,5 +20,6 @@ def rehearse(loop: Loop) -> None:
     if isinstance(order, Launch):
         fits(decode_bundle(order.bundle), order.head.cgroup)
     streams = Streams(Stdio(), loop)
-    streams.open()
+    with contextlib.suppress(OSError):  # the launch will meet it again, and tell
+        streams.open()
     streams.close()
