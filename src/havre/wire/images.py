@@ -68,7 +68,6 @@ class ImageInspect(TypedDict, total=False):
     GraphDriver: GraphDriver | None
     RootFS: RootFS | None
     Metadata: ImageMetadata | None
-    Container: str | None
     ContainerConfig: ImageConfig | None
 
 

@@ -38,7 +38,7 @@ def bases(tmp_path_factory: pytest.TempPathFactory) -> Path:
     keep = folder / "keep"
     keep.write_text(f'#!/bin/sh\ncat > "{folder}/$3.tar"\n')
     keep.chmod(0o755)
-    subprocess.run([EXAMPLE / "bases", keep], check=True, timeout=840)
+    subprocess.run([EXAMPLE / "bases", keep], check=True, timeout=1500)
     return folder
 
 

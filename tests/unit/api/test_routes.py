@@ -598,8 +598,6 @@ def test_ready_bytes_are_not_copied_into_json() -> None:
 
 
 def test_older_clients_see_an_image_as_they_know_it(world: World) -> None:
-    newest, older, oldest = (
-        json.loads(world.ask("GET", f"/{version}/images/bb/json").body) for version in ("v1.45", "v1.44", "v1.43")
-    )
-    assert set(older) - set(newest) == {"Container", "ContainerConfig"}
-    assert set(oldest) - set(older) == {"VirtualSize"}
+    newer, older = (json.loads(world.ask("GET", f"/v1.{minor}/images/bb/json").body) for minor in (44, 43))
+    assert set(older) - set(newer) == {"VirtualSize"}
+    assert newer["ContainerConfig"] == newer.get("Config")

@@ -26,7 +26,6 @@ from havre.wire.images import (
 from havre.wire.progress import ProgressLine
 
 _VIRTUAL_SIZE_UNTIL = (1, 44)
-_CONTAINER_CONFIG_UNTIL = (1, 45)
 
 
 @dataclass(frozen=True, slots=True)
@@ -117,8 +116,8 @@ def routes(images: Images) -> list[Route]:
         shown = await images.inspect(request.parameters["name"], _platform(request))
         if request.version < _VIRTUAL_SIZE_UNTIL:
             shown["VirtualSize"] = shown.get("Size")
-        if request.version < _CONTAINER_CONFIG_UNTIL:  # what older programs compare a container with
-            shown |= {"Container": "", "ContainerConfig": shown.get("Config")}
+        # Gone since 1.45, but docker-compose 1.29, which asks in the newest version, recreates nothing without it.
+        shown["ContainerConfig"] = shown.get("Config")
         return as_json(shown)
 
     async def history(request: Request) -> Answer:
