@@ -106,6 +106,7 @@ def _pinged(engine: Engine) -> Iterator[list[float]]:
     ours, theirs = multiprocessing.Pipe()
     asker = multiprocessing.get_context("fork").Process(target=_ask, args=(engine, theirs))
     asker.start()
+    theirs.close()  # an asker that fails is an end of file here
     try:
         yield times_ms
         ours.send(None)
