@@ -54,7 +54,7 @@ bench: $(VENV)/.tested ## Havre and the reference engine, interleaved in one run
 
 bench-all: bench ## further: files, logs, networks, images, the registry, builds, applications; an hour
 	scripts/setup $(VENV) "$(APT_BENCH)" ".[fast,dev]"
-	for each in files output networks images registry builds applications; do $(PYTHON) -m benchmarks.$$each || exit; done
+	for each in files output churn networks images registry builds applications; do $(PYTHON) -m benchmarks.$$each || exit; done
 
 clean: ## forget what was built
 	rm -rf $(VENV) .cache build dist .mypy_cache .ruff_cache .pytest_cache .hypothesis

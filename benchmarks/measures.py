@@ -103,11 +103,12 @@ def engine_pss(engine: Engine) -> int:
         with suppress(OSError):
             own = os.stat(folder / "ns/net")
             if (own.st_dev, own.st_ino) == (namespace.st_dev, namespace.st_ino):
-                total += _pss(folder)
+                total += process_pss(folder)
     return total
 
 
-def _pss(folder: Path) -> int:
+def process_pss(folder: Path) -> int:
+    """The PSS of the process of this folder of /proc, in bytes."""
     for line in (folder / "smaps_rollup").read_text().splitlines():
         if line.startswith("Pss:"):
             return int(line.split()[1]) * 1024
