@@ -21,7 +21,7 @@ from havre.snapshots.contract import ParentMissing
 from havre.snapshots.overlay import Overlay
 
 Report = Callable[[LayerProgress], None]
-_AT_ONCE = 4
+_AT_ONCE = 2  # the interpreter runs one at a time; a second one works while the kernel makes the files of the first
 _REPORTS_A_LAYER = 40
 _REPORT_BYTES = 512 << 10
 
