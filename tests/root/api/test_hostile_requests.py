@@ -102,12 +102,15 @@ def line(havre: Havre) -> Iterator[Line]:
 
 
 def told(answer: Answer) -> bool:
-    """Whether this is an answer that the caller can read: a success, or its own fault with a message."""
+    """Whether this is an answer that the caller can read: a success, or its own fault with a message.
+
+    One refusal has 500 as Docker's own status.
+    """
     if answer.status < 300:
         return True
     words = str(answer.json["message"])
     return (
-        (400 <= answer.status < 500 or answer.status == 501)
+        (400 <= answer.status < 500 or answer.status == 501 or words.startswith("--storage-opt is supported only"))
         and bool(words)
         and "Traceback" not in words
         and len(words) < 2000
