@@ -206,7 +206,7 @@ def test_legacy_links(havre: Havre, reference: Reference) -> None:
             engine.out("run", "-d", "--name", "conf-web", "--link", "conf-db:db", "busybox", *_SLEEP)
         both(havre, reference, "inspect", "-f", "{{json .HostConfig.Links}}", "conf-web")
         both(havre, reference, "exec", "conf-web", "sh", "-c", "env | grep ^DB_ | sort")
-        both(havre, reference, "exec", "conf-web", "sh", "-c", "grep db /etc/hosts")
+        both(havre, reference, "exec", "conf-web", "sh", "-c", "grep -w db /etc/hosts")
         both(havre, reference, "exec", "conf-web", "ping", "-c1", "-q", "-W2", "nosuch")
         for engine in engines:
             engine.out("exec", "conf-web", "ping", "-c1", "-W2", "db")

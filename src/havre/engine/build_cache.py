@@ -22,7 +22,8 @@ _SWITCHES: Final[dict[str, Callable[[BuildCacheItem], bool]]] = {
     "private": lambda item: not item.get("Shared"),
 }
 _TRUTH: Final = {"": True, "1": True, "true": True, "0": False, "false": False}
-_FIELDS: Final = frozenset({"until", "parent", *_TEXTS, *_SWITCHES})
+_LABELS: Final = frozenset({"label", "label!"})  # what `system prune` asks of everything; no record bears one
+_FIELDS: Final = frozenset({"until", "parent", *_LABELS, *_TEXTS, *_SWITCHES})
 _MOUNT: Final = "exec.cachemount"
 _KINDS: Final = {"files": "internal", "settings": "internal"}
 
@@ -82,6 +83,8 @@ class BuildCache:
         questions: list[Callable[[BuildCacheItem], bool]] = [lambda item: not item.get("InUse")]
         if not every:
             questions.append(lambda item: not item.get("Shared"))
+        if filters.get("label"):
+            return []
         if filters.get("until"):
             until = clock.rfc3339_fixed(parse_until(filters["until"], clock.now_ns()))
             questions.append(lambda item: (item.get("LastUsedAt") or "") <= until)
