@@ -146,6 +146,7 @@ def test_prune_by_filters(havre: Havre, context: Path) -> None:
         "parent=sha256:00",
         "description=nothing",
         "shared=true",
+        "label=x",
     ):
         havre.havre("builder", "prune", "-af", "--filter", kept, check=True)
         assert described() == before, kept
@@ -153,7 +154,7 @@ def test_prune_by_filters(havre: Havre, context: Path) -> None:
     assert before - described() == {"RUN echo one > /one"}
     havre.havre("builder", "prune", "-af", "--filter", "type=exec.cachemount", check=True)
     assert before - described() == {"RUN echo one > /one"}
-    assert havre.havre("builder", "prune", "-f", "--filter", "label=x").returncode == 1
+    assert havre.havre("builder", "prune", "-f", "--filter", "colour=x").returncode == 1
     assert havre.havre("builder", "prune", "-f", "--filter", "shared=maybe").returncode == 1
     havre.havre("builder", "prune", "-f", "--filter", "private=true", check=True)
     assert not described()
