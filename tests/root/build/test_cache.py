@@ -128,14 +128,14 @@ def test_prune(havre: Havre, context: Path) -> None:
 
 def test_prune_by_filters(havre: Havre, context: Path) -> None:
     text = "FROM busybox\nRUN --mount=type=cache,id=filtered,target=/c touch /c/x /{}\nRUN echo {} > /{}\n"
-    for name in ("one", "two"):
+    for name in ("pruned1", "pruned2"):
         done = havre.havre("build", "-q", "-t", name, "-", stdin=text.replace("{}", name).encode(), check=True)
         assert done.stdout
-    havre.docker("rmi", "-f", "one", "two", check=True)
+    havre.docker("rmi", "-f", "pruned1", "pruned2", check=True)
 
     def described() -> set[str]:
         items = json.loads(havre.api().get("/system/df").body)["BuildCache"]
-        return {item["Description"] for item in items if "one" in item["Description"] or "two" in item["Description"]}
+        return {item["Description"] for item in items if "pruned" in item["Description"]}
 
     before = described()
     assert len(before) == 4
@@ -150,10 +150,10 @@ def test_prune_by_filters(havre: Havre, context: Path) -> None:
     ):
         havre.havre("builder", "prune", "-af", "--filter", kept, check=True)
         assert described() == before, kept
-    havre.havre("builder", "prune", "-f", "--filter", "description=RUN echo one > /one", check=True)
-    assert before - described() == {"RUN echo one > /one"}
+    havre.havre("builder", "prune", "-f", "--filter", "description=RUN echo pruned1 > /pruned1", check=True)
+    assert before - described() == {"RUN echo pruned1 > /pruned1"}
     havre.havre("builder", "prune", "-af", "--filter", "type=exec.cachemount", check=True)
-    assert before - described() == {"RUN echo one > /one"}
+    assert before - described() == {"RUN echo pruned1 > /pruned1"}
     assert havre.havre("builder", "prune", "-f", "--filter", "colour=x").returncode == 1
     assert havre.havre("builder", "prune", "-f", "--filter", "shared=maybe").returncode == 1
     havre.havre("builder", "prune", "-f", "--filter", "private=true", check=True)
