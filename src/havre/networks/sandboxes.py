@@ -18,7 +18,7 @@ from havre.kernel.netns import make_netns, open_netns, run_in_netns, unpin_netns
 
 _log = logging.getLogger(__name__)
 _LOOPBACK_INDEX = 1
-_SETTINGS = Path("/proc/sys/net/ipv6/conf/lo")
+_SETTINGS = (Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/sys/net/ipv6/conf/lo"))
 _GIVE_WAY_S = 0.02
 _RETRY_S = 1.0
 _GATHER_S = 0.03
@@ -66,12 +66,13 @@ def _prepare() -> Netlink:
 
 
 def _look_for_settings() -> None:
-    """Have the kernel find this namespace's settings now, when nobody waits.
+    """Have the kernel find this namespace's settings now, when nobody waits: the start of a container writes some.
 
-    It looks among the entries of all namespaces, the oldest last: what is looked for once is found at once again.
+    It looks among the entries of all namespaces, the oldest last: what was looked for lately is found at once.
     """
-    with suppress(OSError):  # a kernel without IPv6
-        _SETTINGS.stat()
+    for each in _SETTINGS:
+        with suppress(OSError):  # a kernel without IPv6
+            each.stat()
 
 
 class WarmPool:
