@@ -79,10 +79,7 @@ def choose_address(
         address = type(subnet.network_address)(number)
         if address not in taken and address not in edges:
             return address
-    family = subnet.version
-    raise NoFreeAddress(
-        f"no available IPv{family} addresses on this network's address pools: {subnet} (range {ip_range})"
-    )
+    raise NoFreeAddress(f"no address of {ip_range} is free")
 
 
 def _edges(subnet: AnyNetwork) -> tuple[AnyAddress, ...]:
@@ -112,14 +109,15 @@ class Leases:
         subnets = [each for each in network.active if each.network.version == version]
         if wanted is not None:
             subnets = [each for each in subnets if wanted in each.network]
-        refusal: NoFreeAddress | None = None
         for each in subnets:
             try:
                 return self._choose(network, each, wanted), each
-            except NoFreeAddress as full:
-                refusal = full
-        if refusal is not None:
-            raise refusal
+            except NoFreeAddress:
+                continue
+        if subnets:
+            raise NoFreeAddress(
+                f"no available IPv{version} addresses on this network's address pools: {network.name} ({network.id})"
+            )
         raise InvalidInput(
             f"invalid address {wanted}: it does not belong to any of this network's subnets"
             if wanted is not None
