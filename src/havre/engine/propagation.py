@@ -38,7 +38,7 @@ def _mount_of(path: str) -> tuple[str, list[str]]:
     finally:
         os.close(handle)
     number = about.partition("mnt_id:")[2].split()[0]
-    for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
+    for line in Path("/proc/self/mountinfo").read_text(errors="replace").splitlines():
         words = line.partition(" - ")[0].split(" ")
         if words[0] == number:
             return words[4], words[6:]

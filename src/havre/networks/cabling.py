@@ -93,6 +93,7 @@ class Cabling:
     def cut(self, endpoint: Endpoint) -> None:
         """Let no frame of an endpoint pass any more."""
         if not _is_own_mac(endpoint):
+            self._misled = {each for each in self._misled if self._plant.media.find(each[0]) is not None}
             self._misled.add((endpoint.network_id, endpoint.ip_address))
         if (medium := self._plant.media.find(endpoint.network_id)) is not None:
             medium.silence(endpoint)

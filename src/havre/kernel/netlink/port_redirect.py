@@ -1,8 +1,8 @@
 """One small nftables table, written without libnftables: what goes to a port of one address arrives at another port.
 
 The port is written over in the question and back in the answer, packet by packet: no connection is tracked for it,
-which would cost all that the namespace sends and receives. Netfilter's own work in the namespace sees what it would see
-without the table: the question before, the answer after it was rewritten.
+which would cost all that the namespace sends and receives. Where somebody else has connections tracked in there, both
+ways look as without the table: the question is seen before, the answer after it was rewritten.
 
 libnftables waits by select(2), which ends a process whose descriptors are past 1,023: it must not be used for what is
 done once a container. The messages are those of linux/netfilter/nf_tables.h.
