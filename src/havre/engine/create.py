@@ -153,7 +153,7 @@ async def _resolve(config: Config, host: HostConfig) -> tuple[ResolvedMount, ...
 
 
 def _hostname(parts: Parts, host: HostConfig, identifier: str) -> str:
-    if HOST in {host.network_mode, host.uts_mode}:
+    if host.network_mode == HOST:
         return parts.facts.name
     if host.network_mode.startswith(SHARED):
         try:
