@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from havre.base.errors import HavreError
 from havre.base.tasks import in_own_thread, in_thread
@@ -15,8 +14,6 @@ from havre.images.store import ImageStore
 from havre.oci.digest import Digest
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.verifying import verify_layer
-
-_PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +79,7 @@ class Checks:
         with self._store.content.lease() as lease:
             lease.hold(digest)
             try:
-                with self._store.content.open(digest) as blob:
-                    while blob.read(_PIECE_BYTES):
-                        pass
-                    if blob.size == 0:
-                        blob.verify_empty()
+                self._store.content.verify(digest)
             except NoSuchBlob:
                 return ""  # it went meanwhile
             except (DamagedBlob, OSError) as error:

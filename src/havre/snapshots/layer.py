@@ -55,9 +55,10 @@ _ARCHIVE_FAULTS = frozenset(
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of a layer: digest and sum of sizes of its archive, and what only its record can say of the root."""
+    """What came of a layer: digest and length of its archive, sum of its files' sizes, and how its root folder is."""
 
     diff_id: Digest
+    tar_bytes: int
     size: int
     own_root: bool
     opaque: bool
@@ -81,7 +82,7 @@ def apply_layer(stream: Readable, root: int, below: Callable[[], int] | None, bu
         layer.finish()
     finally:
         tree.close()
-    return Applied(metered.digest(), layer.size, layer.own_root, layer.opaque)
+    return Applied(metered.digest(), metered.count, layer.size, layer.own_root, layer.opaque)
 
 
 class _Layer:
