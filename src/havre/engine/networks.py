@@ -26,6 +26,7 @@ from havre.wire.networks import (
 from havre.wire.networks import Network as WireNetwork
 
 _FIELDS: Final = frozenset(["dangling", "driver", "id", "label", "name", "scope", "type"])
+_TYPES: Final = frozenset(["builtin", "custom"])
 _PRUNE_FIELDS: Final = frozenset({"until", "label", "label!"})
 
 
@@ -42,6 +43,8 @@ class NetworkService:
         unknown = filters.keys() - _FIELDS
         if unknown:
             raise InvalidInput(f"invalid filter '{min(unknown)[:64]}'")
+        if strange := filters.get("type", frozenset()) - _TYPES:
+            raise InvalidInput(f"invalid filter: 'type'='{min(strange)[:64]}'")
         return [shown_network(network, {}) for network in self._networks.list() if self._passes(network, filters)]
 
     async def inspect(self, ref: str) -> WireNetwork:

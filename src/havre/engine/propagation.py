@@ -1,39 +1,45 @@
-"""Whether the host lets through what a bind mount wants to propagate: mount_namespaces(7), shared subtrees."""
+"""Whether later mounts can pass between the host and a container: the host's mount decides. mount_namespaces(7)."""
 
 import os
-import re
 from collections.abc import Iterable
 from pathlib import Path
 
 from havre.base.errors import InternalError
 from havre.engine.model import BindMount, ResolvedMount
 
-_MOUNTS = Path("/proc/self/mountinfo")
+_WANTED = {
+    **dict.fromkeys(("shared", "rshared"), (("shared:",), "a shared")),
+    **dict.fromkeys(("slave", "rslave"), (("shared:", "master:"), "a shared or slave")),
+}
 
 
-def crossing_mounts(mounts: Iterable[ResolvedMount]) -> list[BindMount]:
-    """Those of *mounts* whose events go to the host or come from it."""
-    return [mount for mount in mounts if isinstance(mount, BindMount) and "private" not in mount.propagation]
+def propagating(mounts: Iterable[ResolvedMount]) -> list[BindMount]:
+    """Those that shall get mounts from the host later, or give it theirs."""
+    return [mount for mount in mounts if isinstance(mount, BindMount) and mount.propagation in _WANTED]
 
 
 def check_propagation(mounts: Iterable[BindMount]) -> None:
-    """Raises InternalError, in Docker's words, for a mount whose events would never cross."""
-    table = _MOUNTS.read_text(encoding="utf-8", errors="surrogateescape")
+    """Look at the mounts that the sources lie on.
+
+    Raises InternalError, as Docker does, for one that passes nothing on; OSError without a source.
+    """
     for mount in mounts:
-        point, tags = mount_below(os.path.realpath(mount.source), table)
-        kind = mount.propagation.removeprefix("r")
-        if kind == "shared" and "shared" not in tags:
-            raise InternalError(f"path {mount.source} is mounted on {point} but it is not a shared mount")
-        if kind == "slave" and not tags & {"shared", "master"}:
-            raise InternalError(f"path {mount.source} is mounted on {point} but it is not a shared or slave mount")
+        marks, kind = _WANTED[mount.propagation]
+        point, fields = _mount_of(mount.source)
+        if not any(field.startswith(marks) for field in fields):
+            raise InternalError(f"path {mount.source} is mounted on {point} but it is not {kind} mount")
 
 
-def mount_below(path: str, table: str) -> tuple[str, frozenset[str]]:
-    """The mount point that *path* lies on, and the names of its tags; *table* as in proc_pid_mountinfo(5)."""
-    found = "/", frozenset[str]()
-    for line in table.splitlines():
-        fields = line.split(" ")
-        point = re.sub(r"\\(\d{3})", lambda escape: chr(int(escape[1], 8)), fields[4])
-        if len(point) >= len(found[0]) and f"{path}/".startswith(f"{point.rstrip('/')}/"):  # the last one is on top
-            found = point, frozenset(tag.partition(":")[0] for tag in fields[6 : fields.index("-")])
-    return found
+def _mount_of(path: str) -> tuple[str, list[str]]:
+    """Where the mount that *path* lies on is mounted, and its optional fields: proc_pid_mountinfo(5)."""
+    handle = os.open(path, os.O_PATH | os.O_CLOEXEC)
+    try:
+        about = Path(f"/proc/self/fdinfo/{handle}").read_text()
+    finally:
+        os.close(handle)
+    number = about.partition("mnt_id:")[2].split()[0]
+    for line in Path("/proc/self/mountinfo").read_text(errors="surrogateescape").splitlines():
+        words = line.partition(" - ")[0].split(" ")
+        if words[0] == number:
+            return words[4], words[6:]
+    return "/", []

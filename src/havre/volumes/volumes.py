@@ -27,7 +27,7 @@ from havre.volumes.model import (
     parse_options,
     parse_size,
 )
-from havre.volumes.plugins import Plugins
+from havre.volumes.plugins import NoSuchDriver, Plugins
 from havre.volumes.store import Store
 
 
@@ -86,7 +86,10 @@ class Volumes:
                 options=wanted.options,
                 driver=wanted.driver or LOCAL,
             )
-            await in_thread(self._make, made)
+            try:
+                await in_thread(self._make, made)
+            except NoSuchDriver as missing:
+                raise NoSuchDriver(f"create {made.name}: {missing.message}") from None
             self._volumes[made.name] = made
             return made, True
 
