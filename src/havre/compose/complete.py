@@ -63,7 +63,6 @@ def _service(service: Service, project: Project, *, resolved: bool) -> Service:
         environment=environment(service, project.environment),
         env_file=(),
         labels={**_label_files(service, project.environment), **service.labels},
-        label_file=(),
     )
 
 
@@ -84,8 +83,7 @@ def environment(service: Service, values: Mapping[str, str]) -> Mapping[str, str
         given = parse_raw(text, file.path) if file.format == "raw" else parse_dotenv(text, file.path, outer)
         found.update({key: value if value is not None else values.get(key) for key, value in given.items()})
     own = {key: value if value is not None else values.get(key) for key, value in service.environment.items()}
-    found.update({key: value for key, value in own.items() if value is not None or key not in found})
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None} | own
 
 
 def _label_files(service: Service, values: Mapping[str, str]) -> dict[str, str]:

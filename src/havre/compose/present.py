@@ -65,6 +65,11 @@ class Present:
         """The containers of *service* by number, those of `run` left out."""
         return [one for one in self.containers if one.service == service and not one.oneoff]
 
+    def first_ids(self) -> dict[str, str]:
+        """The container of lowest number of each service."""
+        held = [one for one in self.containers if not one.oneoff]
+        return {one.service: one.id for one in sorted(held, key=lambda one: one.number, reverse=True)}
+
     def orphans(self, known: Iterable[str]) -> list[Container]:
         """Containers of services that are not among *known*."""
         wanted = set(known)

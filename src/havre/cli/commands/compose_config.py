@@ -116,7 +116,7 @@ def _hashes(wanted: str, project: Project, session: Session) -> int:
     for name in names:
         if name not in project.services:
             raise ComposeError(f"no such service: {name}")
-        session.screen.line(f"{name} {service_hash(project.services[name], project)}")
+        session.screen.line(f"{name} {service_hash(project.services[name])}")
     return 0
 
 

@@ -13,7 +13,6 @@ from havre.compose.carry_out.doer import Doer, Settings
 from havre.compose.carry_out.images import Images
 from havre.compose.carry_out.run import run_steps
 from havre.compose.errors import ComposeError
-from havre.compose.hashes import service_hash
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
 from havre.compose.plan.images import ImageWishes
@@ -52,14 +51,12 @@ def converge(session: Session, project: Project, wishes: Wishes) -> Doer:
     refuse_unsupported(services)
     images = Images(project, session.clients, session.progress, ContextBuilder(session, project))
     image_ids = {} if session.dry else images.ensure(services, wishes.images)
-    hashes = {service.name: service_hash(service, project) for service in services}
     present = observe(session.client, project.name)
     tell_orphans(session, project, present, removed=wishes.remove_orphans)
     steps = plan_up(
         project,
         present,
         UpOptions(
-            hashes=hashes,
             images=image_ids,
             services=tuple(service.name for service in services),
             named=wishes.named,
@@ -72,7 +69,7 @@ def converge(session: Session, project: Project, wishes: Wishes) -> Doer:
         ),
     )
     doer = Doer(project, present, session.clients, session.progress)
-    doer.settings = Settings(hashes, image_ids, wishes.timeout_s, wishes.renew_volumes, wishes.before_start)
+    doer.settings = Settings(image_ids, wishes.timeout_s, wishes.renew_volumes, wishes.before_start)
     carry_out(session, doer, steps)
     return doer
 

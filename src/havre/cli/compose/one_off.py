@@ -8,7 +8,6 @@ from havre.cli.compose.converge import Wishes, converge, refuse_unsupported
 from havre.cli.compose.session import Session
 from havre.compose.body.around import OneOff
 from havre.compose.body.container import create_body
-from havre.compose.hashes import service_hash
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
 from havre.compose.plan.images import ImageWishes
@@ -42,7 +41,6 @@ def make_one_off(
     around = replace(
         doer.around,
         project=changed,
-        config_hash=service_hash(service, changed),
         image_id=doer.settings.images.get(service.name, ""),
         containers=doer.first_ids(),
         oneoff=oneoff,

@@ -29,7 +29,6 @@ class Surroundings:
     project: Project
     api: ApiVersion
     image_id: str = ""
-    config_hash: str = ""
     containers: Mapping[str, str] = field(default_factory=dict)
     inherited: Mapping[str, str] = field(default_factory=dict)
     replaces: str = ""

@@ -34,7 +34,6 @@ class Settings:
     *before_start* is told the id and name of each container that is about to start.
     """
 
-    hashes: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     timeout_s: int | None = None
     renew_volumes: bool = False
@@ -99,7 +98,6 @@ class Doer:
         around = replace(
             self.around,
             image_id=self.settings.images.get(service.name, ""),
-            config_hash=self.settings.hashes.get(service.name, ""),
             containers=self.first_ids(),
             inherited=dict(old.volumes) if old and not self.settings.renew_volumes else {},
             replaces=name if old else "",

@@ -75,9 +75,9 @@ class RestartPolicy:
     """When a container is started again."""
 
     condition: str = ""
-    delay: Duration = NO_TIME
+    delay: Duration | None = None
     max_attempts: int | None = None
-    window: Duration = NO_TIME
+    window: Duration | None = None
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 

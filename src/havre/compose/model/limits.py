@@ -12,10 +12,11 @@ from havre.compose.model.values import Size
 
 @dataclass(frozen=True, slots=True)
 class Ulimit:
-    """A limit of setrlimit(2)."""
+    """A limit of setrlimit(2); *single* when one number was given for both."""
 
     soft: int
     hard: int
+    single: bool = False
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
@@ -59,7 +60,7 @@ def _ulimit(node: Node, path: Path) -> Ulimit:
     if isinstance(node, Table):
         return _both(node, path)
     limit = read.integer(node, path)
-    return Ulimit(limit, limit)
+    return Ulimit(limit, limit, single=True)
 
 
 _both = read.record(Ulimit, {"soft": read.integer, "hard": read.integer}, "soft", "hard")

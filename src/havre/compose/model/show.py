@@ -44,7 +44,7 @@ def shown_service(service: Service) -> dict[str, object]:
 
 def shown(value: object) -> object:
     """Dataclasses as mappings of what was given, tuples as lists, durations and sizes as their texts."""
-    if isinstance(value, Ulimit) and value.soft == value.hard:
+    if isinstance(value, Ulimit) and value.single:
         return value.soft
     if is_dataclass(value) and not isinstance(value, type):
         return _record(value)
