@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from havre.compose.check import sharing
 from havre.compose.document.dotenv import parse_dotenv, parse_raw

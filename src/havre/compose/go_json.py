@@ -9,10 +9,13 @@ from __future__ import annotations
 import json
 import struct
 from collections.abc import Mapping
-from dataclasses import dataclass, fields, is_dataclass, replace
 from functools import cache
 from typing import Final
 
+from msgspec import Struct
+from msgspec.structs import replace
+
+from havre.compose.model.defaults import defaults
 from havre.compose.model.deploy import Deploy, Discrete, Reservations
 from havre.compose.model.devices import Device, DeviceRequest
 from havre.compose.model.limits import DeviceWeight, Throttle, Ulimit
@@ -91,21 +94,19 @@ def plain(value: object) -> object:
             return [plain(one) for one in value]
         case Device() if not value.target:
             return plain(replace(value, target=value.source))  # a CDI name stands for both
-        case _ if is_dataclass(value):
+        case Struct():
             return attributes(value)
         case _:
             return value
 
 
-def attributes(record: object) -> dict[str, object]:
+def attributes(record: Struct) -> dict[str, object]:
     """A structure of the model as *plain* makes it."""
-    kind: type = type(record)
-    given = (one for one in _attributes(kind) if one.is_given(getattr(record, one.name)))
+    given = (one for one in _attributes(type(record)) if one.is_given(getattr(record, one.name)))
     return {one.spelt: _shaped(record, one.name) for one in given}
 
 
-@dataclass(frozen=True, slots=True)
-class _Attribute:
+class _Attribute(Struct, frozen=True):
     """One attribute of a structure: how it is spelt, and when it is written."""
 
     name: str
@@ -119,13 +120,13 @@ class _Attribute:
 
 
 @cache
-def _attributes(kind: type) -> tuple[_Attribute, ...]:
-    defaults = {field.name: field.default for field in fields(kind)}
+def _attributes(kind: type[Struct]) -> tuple[_Attribute, ...]:
+    known = defaults(kind)
     found = []
-    for word in _ORDER.get(kind, " ".join(name for name in defaults if name != "extensions")).split():
+    for word in _ORDER.get(kind, " ".join(name for name in known if name != "extensions")).split():
         given, _, spelt = word.partition("=")
         name = given.removesuffix("!")
-        pointer = defaults[name] is None and (kind, name) not in _PLAIN_NUMBERS
+        pointer = known[name] is None and (kind, name) not in _PLAIN_NUMBERS
         found.append(_Attribute(name, spelt or name, given != name, pointer))
     return tuple(found)
 

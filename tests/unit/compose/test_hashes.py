@@ -3,10 +3,10 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from havre.compose.hashes import contents_hash, is_made_of, resource_hash, service_hash
 from havre.compose.load import Wishes, load

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from havre.cli.compose.command import Verb
 from havre.cli.compose.session import Session, with_dependencies

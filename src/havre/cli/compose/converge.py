@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from havre.cli.compose.building import ContextBuilder
 from havre.cli.compose.session import Session
@@ -23,8 +25,7 @@ from havre.compose.present import Present, observe
 Watcher = Callable[[str, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What a verb wants: which services (with what they need), and how their containers are made.
 
     *keep_surplus* leaves containers beyond the scale alone; *before_start* is told the id and name of each container

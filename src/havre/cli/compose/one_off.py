@@ -2,7 +2,8 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from havre.cli.compose.converge import Wishes, converge, refuse_unsupported
 from havre.cli.compose.session import Session
@@ -13,8 +14,7 @@ from havre.compose.model.service import Service
 from havre.compose.plan.images import ImageWishes
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """The container, not started."""
 
     id: str

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from havre.compose.errors import ComposeError
 from havre.compose.model.grants import Grant
@@ -16,8 +17,7 @@ from havre.wire.container_config import BindOptions, Mount, TmpfsOptions, Volume
 _DOCKER_SOCKET = "/var/run/docker.sock"
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Struct, frozen=True):
     """Short forms, long forms, and anonymous volumes."""
 
     binds: list[str]

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from havre.client.client import Client
 from havre.client.errors import ApiError, ClientError
@@ -27,8 +29,7 @@ from havre.compose.present import Container, Present
 from havre.wire.containers import CreateContainer, CreateResponse
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How steps are performed: seconds that a stop may take (None: the container's own), anonymous volumes renewed.
 
     *before_start* is told the id and name of each container that is about to start.

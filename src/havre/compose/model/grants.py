@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, Table
 from havre.compose.model import readers as read
 from havre.compose.model.values import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """The name at top level, and the file in the container with its owner and mode."""
 
     source: str

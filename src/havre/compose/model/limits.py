@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, Table
 from havre.compose.model import readers as read
 from havre.compose.model.values import Size
 
 
-@dataclass(frozen=True, slots=True)
-class Ulimit:
+class Ulimit(Struct, frozen=True):
     """A limit of setrlimit(2); *single* when one number was given for both."""
 
     soft: int
@@ -20,8 +20,7 @@ class Ulimit:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Throttle:
+class Throttle(Struct, frozen=True):
     """A rate for one block device: bytes or operations a second."""
 
     path: str
@@ -29,8 +28,7 @@ class Throttle:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceWeight:
+class DeviceWeight(Struct, frozen=True):
     """A share of one block device."""
 
     path: str
@@ -38,8 +36,7 @@ class DeviceWeight:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class BlkioConfig:
+class BlkioConfig(Struct, frozen=True):
     """The attribute `blkio_config`."""
 
     weight: int = 0

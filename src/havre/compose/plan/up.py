@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.check import sharing
 from havre.compose.errors import ComposeError
@@ -19,8 +20,7 @@ from havre.compose.present import Container, Present
 DIVERGED, ALWAYS, NEVER = "diverged", "always", "never"
 
 
-@dataclass(frozen=True, slots=True)
-class UpOptions:
+class UpOptions(Struct, frozen=True):
     """How far the plan goes.
 
     *services* are those to be converged (all that are on when empty), *recreate* which of their containers are made

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from havre.compose.body.around import OneOff, Surroundings
 from havre.compose.body.container import create_body
@@ -21,7 +21,7 @@ def made(folder: Path, attributes: str, rest: str = "", **around: object) -> tup
     file.write_text(f"name: p\nservices:\n  web: {{image: x, {attributes}}}\n{rest}")
     project = load(Wishes(files=(str(file),)), {"V": "v"}).project
     given = Surroundings(project, (1, 50), "sha256:1", {"db": "DB"})
-    return create_body(project.services["web"], 2, replace(given, **around))  # type: ignore[arg-type]
+    return create_body(project.services["web"], 2, replace(given, **around))
 
 
 def host(folder: Path, attributes: str, rest: str = "", **around: object) -> HostConfig:

@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from havre.compose.errors import ComposeError
 from havre.compose.hashes import resource_hash, service_hash
@@ -39,7 +39,7 @@ def project(folder: Path, text: str = TEXT) -> Project:
 
 
 def options(**changes: object) -> UpOptions:
-    return replace(UpOptions({}), **changes)  # type: ignore[arg-type]
+    return replace(UpOptions({}), **changes)
 
 
 def container(made: Project, service: str, number: int = 1, **changes: object) -> Container:
@@ -49,7 +49,7 @@ def container(made: Project, service: str, number: int = 1, **changes: object) -
         f"{service}{number}".ljust(64, "0"), f"p-{service}-{number}", service, number, "running",
         config_hash=service_hash(one), networks=networks,
     )  # fmt: skip
-    return replace(found, **changes)  # type: ignore[arg-type]
+    return replace(found, **changes)
 
 
 def running(made: Project, *containers: Container) -> Present:
