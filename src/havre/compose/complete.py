@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 from collections import ChainMap
 from collections.abc import Mapping
 
@@ -13,7 +12,7 @@ from havre.compose.document.dotenv import parse_dotenv, parse_raw
 from havre.compose.document.files import read_text
 from havre.compose.errors import NoFile
 from havre.compose.model.build import Build
-from havre.compose.model.grants import Grant
+from havre.compose.model.grants import place
 from havre.compose.model.parts import Dependency
 from havre.compose.model.project import Project
 from havre.compose.model.resources import Network
@@ -54,8 +53,7 @@ def _service(service: Service, project: Project, *, resolved: bool) -> Service:
         service,
         depends_on=_dependencies(service),
         build=_build(service.build, project) if service.build else None,
-        secrets=tuple(_grant(grant, "/run/secrets/") for grant in service.secrets),
-        configs=tuple(_grant(grant, "/") for grant in service.configs),
+        secrets=tuple(replace(one, target=one.target or place("secret", one)) for one in service.secrets),
     )
     if not resolved:
         return service
@@ -114,8 +112,3 @@ def _build(build: Build, project: Project) -> Build:
         dockerfile=build.dockerfile if build.dockerfile_inline else build.dockerfile or "Dockerfile",
         secrets=tuple(replace(grant, target=grant.target or grant.source) for grant in build.secrets),
     )
-
-
-def _grant(grant: Grant, folder: str) -> Grant:
-    target = grant.target or grant.source
-    return replace(grant, target=target if target.startswith("/") else os.path.join(folder, target))

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
 
 from msgspec import Struct, field
@@ -20,6 +21,11 @@ class Grant(Struct, frozen=True):
     gid: str = ""
     mode: Mode | None = None
     extensions: Mapping[str, object] = field(default_factory=dict)
+
+
+def place(kind: str, grant: Grant) -> str:
+    """The path in the container: of a `secret` below `/run/secrets`, of a `config` below `/`, unless it is absolute."""
+    return os.path.join("/run/secrets" if kind == "secret" else "/", grant.target or grant.source)
 
 
 def grants(node: Node, path: Path) -> tuple[Grant, ...]:
