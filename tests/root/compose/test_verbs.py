@@ -48,6 +48,9 @@ def test_up_twice_and_down(app: App) -> None:
     assert app.ids() == first
     rows = [json.loads(line) for line in app.out("ps", "--format", "json").splitlines()]
     assert [(row["Service"], row["State"]) for row in rows] == [("db", "running"), ("web", "running")]
+    assert [(row["ExitCode"], row["Publishers"], row["LocalVolumes"]) for row in rows] == [(0, [], "0"), (0, [], "2")]
+    ended = json.loads(app.out("ps", "--all", "--status", "exited", "--format", "json"))
+    assert (ended["Service"], ended["ExitCode"], ended["CreatedAt"][10]) == ("job", 0, " ")
     app.compose("down", "-v")
     assert not any(app.left().values())
 
