@@ -7,6 +7,7 @@ from __future__ import annotations
 
 import hashlib
 import json
+import os
 from collections.abc import Mapping
 
 from msgspec.structs import replace
@@ -34,8 +35,11 @@ def is_made_of(service: Service, containers: Mapping[str, str], found: str) -> b
     return found in (_digest(bare), _digest(_later(bare)))
 
 
-def contents_hash(service: Service, project: Project) -> str:
-    """The hash of the secrets and configs that are copied into its containers: "" when there are none."""
+def contents_mark(service: Service, project: Project, salt: str = "") -> str:
+    """`SALT$DIGEST` of the secrets and configs that are copied into its containers: "" when there are none.
+
+    Labels travel far and a secret may be short: what stands in one must not be cheap to guess.
+    """
     contents = {
         f"{kind}/{grant.source}": source.content or project.environment.get(source.environment, "")
         for kind, grants, known in (
@@ -44,7 +48,16 @@ def contents_hash(service: Service, project: Project) -> str:
         for grant in grants
         if (source := known.get(grant.source)) is not None and not source.file
     }  # fmt: skip
-    return hashlib.sha256(json.dumps(contents, sort_keys=True).encode()).hexdigest() if contents else ""
+    if not contents:
+        return ""
+    salt = salt or os.urandom(8).hex()
+    text = json.dumps(contents, sort_keys=True).encode()
+    return f"{salt}${hashlib.scrypt(text, salt=salt.encode(), n=1 << 12, r=8, p=1, dklen=16).hex()}"
+
+
+def has_contents(service: Service, project: Project, mark: str) -> bool:
+    """Whether *mark* was made of the same secrets and configs."""
+    return mark == contents_mark(service, project, mark.partition("$")[0])
 
 
 def resource_hash(resource: Network | Volume) -> str:

@@ -8,7 +8,7 @@ from pathlib import Path
 import pytest
 from msgspec.structs import replace
 
-from havre.compose.hashes import contents_hash, is_made_of, resource_hash, service_hash
+from havre.compose.hashes import contents_mark, has_contents, is_made_of, resource_hash, service_hash
 from havre.compose.load import Wishes, load
 from havre.compose.model.project import Project
 from tests.unit.compose.test_golden import ENVIRON, FOLDER
@@ -84,9 +84,12 @@ secrets: {key: {environment: GIVEN}}
 configs: {text: {content: one}}
 """
     project = read(tmp_path, text)
-    found = contents_hash(project.services["web"], project)
-    assert contents_hash(project.services["db"], project) == ""
+    found = contents_mark(project.services["web"], project)
+    assert has_contents(project.services["web"], project, found)
+    assert found != contents_mark(project.services["web"], project), "without a salt of its own it could be looked up"
+    assert contents_mark(project.services["db"], project) == ""
+    assert not has_contents(project.services["db"], project, found)
     for other in (text.replace("one", "two"), text.replace("GIVEN", "HOME")):
         changed = read(tmp_path, other)
-        assert contents_hash(changed.services["web"], changed) != found
+        assert not has_contents(changed.services["web"], changed, found)
         assert service_hash(changed.services["web"]) == service_hash(project.services["web"])

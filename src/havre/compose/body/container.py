@@ -7,12 +7,12 @@ from havre.compose.body.endpoints import Endpoints, endpoints
 from havre.compose.body.host_config import host_config
 from havre.compose.body.storage import storage
 from havre.compose.body.versions import ENDPOINT_MAC, ApiVersion
-from havre.compose.hashes import contents_hash, service_hash
+from havre.compose.hashes import contents_mark, service_hash
 from havre.compose.model.names import (
     COMPOSE_VERSION,
     CONFIG_FILES,
     CONFIG_HASH,
-    CONTENTS_HASH,
+    CONTENTS,
     DEPENDS_ON,
     ENVIRONMENT_FILE,
     IMAGE,
@@ -105,7 +105,7 @@ def labels(service: Service, number: int, around: Surroundings) -> dict[str, str
     if project.env_files:
         made[ENVIRONMENT_FILE] = ",".join(project.env_files)
     if service.secrets or service.configs:
-        made[CONTENTS_HASH] = contents_hash(service, project)
+        made[CONTENTS] = contents_mark(service, project)
     if around.replaces:
         made[REPLACE] = around.replaces
     return made

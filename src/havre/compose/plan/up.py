@@ -8,8 +8,8 @@ from msgspec import Struct, field
 
 from havre.compose.check import sharing
 from havre.compose.errors import ComposeError
-from havre.compose.hashes import contents_hash, is_made_of, resource_hash
-from havre.compose.model.names import CONTENTS_HASH
+from havre.compose.hashes import has_contents, is_made_of, resource_hash
+from havre.compose.model.names import CONTENTS
 from havre.compose.model.parts import STARTED
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
@@ -169,8 +169,8 @@ class _Up:
     def _is_changed(self, service: Service, one: Container) -> bool:
         if not is_made_of(service, self._present.first_ids(), one.config_hash):
             return True
-        contents = one.labels.get(CONTENTS_HASH)
-        return contents is not None and contents != contents_hash(service, self._project)
+        mark = one.labels.get(CONTENTS)
+        return mark is not None and not has_contents(service, self._project, mark)
 
     def _lost_a_network(self, service: Service, one: Container) -> bool:
         """Whether it is not on a network that it should be on, or on a former one of that name."""
