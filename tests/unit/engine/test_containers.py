@@ -6,6 +6,7 @@ import asyncio
 import errno
 import json
 import socket
+import threading
 from collections.abc import AsyncIterator
 from dataclasses import dataclass
 from pathlib import Path
@@ -22,12 +23,14 @@ from havre.engine.model import VolumeMount
 from havre.engine.records import Records
 from havre.engine.start import BadCommand, NotStarted
 from havre.images.model import NoSuchImage
+from havre.oci.digest import Digest
 from havre.oci.image_config import Empty, ProcessConfig
+from havre.oci.runtime_spec import Mount
 from havre.runtime.errors import StartFailed
 from havre.volumes.model import VolumeInUse
 from havre.volumes.store import Store
 from havre.wire.containers import CreateContainer
-from tests.fakes.rooms import FakeShim, Rooms, make_image, open_rooms
+from tests.fakes.rooms import FakeShim, FakeTrees, Rooms, make_image, open_rooms
 
 
 @dataclass
@@ -709,3 +712,29 @@ async def test_a_start_that_cannot_be_written_down_is_a_start(bench: Bench, monk
         await bench.lives.start(identifier)
     state = await bench.state(identifier)
     assert (state["Status"], state["ExitCode"], state["Error"]) == ("running", 0, "")
+
+
+async def test_a_creation_that_is_cancelled_leaves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached, opened, made = threading.Event(), threading.Event(), threading.Event()
+    prepare = FakeTrees.prepare
+
+    def slow(trees: FakeTrees, key: str, chain: Digest | None) -> tuple[Mount, ...]:
+        reached.set()
+        assert opened.wait(60)
+        try:
+            return prepare(trees, key, chain)
+        finally:
+            made.set()
+
+    monkeypatch.setattr(FakeTrees, "prepare", slow)
+    creation = asyncio.create_task(bench.make("web"))
+    assert await asyncio.to_thread(reached.wait, 60)
+    creation.cancel()
+    await asyncio.wait({creation}, timeout=0.1)  # whoever does not wait for the thread would be gone by now
+    opened.set()
+    with pytest.raises(asyncio.CancelledError):
+        await creation
+    assert await asyncio.to_thread(made.wait, 60)
+    assert bench.rooms.trees.keys() == ()
+    assert list(bench.rooms.folders.containers.iterdir()) == []
+    assert await bench.make("web")
