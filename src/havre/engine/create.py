@@ -11,7 +11,7 @@ from msgspec.structs import replace
 from havre.base import clock
 from havre.base.errors import HavreError, InternalError, InvalidInput, NotFound
 from havre.base.ids import new_id
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.engine import image_defaults, names
 from havre.engine.container_volumes import needs_provision, provide, with_inherited
 from havre.engine.health_action import check_health_action
@@ -80,7 +80,7 @@ async def _enter(parts: Parts, record: Record, chain: Digest | None) -> None:
         undo.push_async_callback(in_thread, parts.snapshots.discard, record.id)
         undo.push_async_callback(in_thread, _remove_folder, parts.folders.container(record.id))
         try:
-            await in_thread(_make_folders, parts, record.id, chain)
+            await to_the_end(in_thread(_make_folders, parts, record.id, chain))
         except NotFound as damaged:
             raise InternalError(f"image {record.image_id} cannot be used: {damaged.message}") from damaged
         passed("create.files")
