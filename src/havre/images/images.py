@@ -19,7 +19,7 @@ from havre.images.names import Names
 from havre.images.platforms import fits, format_platform
 from havre.images.relay import relayed
 from havre.images.removal import InUse, Wish, plan_removal
-from havre.images.store import ImageStore, Needed
+from havre.images.store import ImageStore, Laid, Needed
 from havre.images.threads import to_the_end
 from havre.oci.descriptor import Platform
 from havre.oci.reference import Reference, is_tag
@@ -129,9 +129,14 @@ class Images:
         """A context for work that brings blobs of its own; what `add` did not need is gone at its end."""
         return self.store.arriving()
 
-    async def add(self, arrival: Arrival, candidate: Candidate, report: _Report | None = None) -> Image:
-        """Publish an image whose blobs *arrival* brought: unpacked first, visible last."""
-        return await self.store.add(arrival, candidate, report or (lambda _: None), tagged=False)
+    async def add(self, arrival: Arrival, candidate: Candidate, top: Laid | None = None) -> Image:
+        """Publish an image whose blobs *arrival* brought: unpacked first, visible last.
+
+        *top* is the tree in work that its topmost layer lies in already; it is sealed.
+        """
+        if top is not None:
+            return await self.store.add_sealing(arrival, candidate, top)
+        return await self.store.add(arrival, candidate, lambda _: None, tagged=False)
 
     async def sweep(self) -> int:
         """Remove blobs and layers that neither an image, a container nor work in progress needs; the bytes freed."""
