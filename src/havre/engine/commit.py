@@ -19,11 +19,10 @@ from havre.engine.placeholders import is_placeholder
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.settings import Config, parse_config
 from havre.engine.steps import passed
-from havre.images.candidate import Arrival, Candidate
+from havre.images.candidate import Arrival, Candidate, Laid
 from havre.images.commit import EMPTY_ARCHIVE, CommitWishes, make_commit, parse_target, plan_commit
 from havre.images.images import Images
 from havre.images.model import Image
-from havre.images.store import Laid
 from havre.images.threads import to_the_end
 from havre.oci.image_config import ProcessConfig
 from havre.runtime.errors import NoSuchProcess, ShimGone

@@ -30,7 +30,6 @@ from havre.oci.digest import Digest
 from havre.oci.reference import Reference
 from havre.snapshots.contract import LayerInUse
 from havre.snapshots.overlay import Overlay
-from havre.snapshots.sealing import Seal
 from havre.snapshots.verifying import used_chains
 
 _REF_NAME = "org.opencontainers.image.ref.name"
@@ -46,15 +45,6 @@ class _Kept:
 
     image: Image
     contents: frozenset[Digest]
-
-
-@dataclass(frozen=True, slots=True)
-class Laid:
-    """A tree in work that is as the topmost layer of an image shall be: its *key*, and what `Layer` tells."""
-
-    key: str
-    size_bytes: int
-    tar_bytes: int
 
 
 @dataclass(frozen=True, slots=True)
@@ -133,15 +123,6 @@ class ImageStore:
             await to_the_end(in_thread(self._flush, arrival))
             async with self._changing:
                 return await to_the_end(self._publish(candidate, layers, now_ns() if tagged else 0))
-
-    async def add_sealing(self, arrival: Arrival, candidate: Candidate, top: Laid) -> Image:
-        """As `add`, for an image whose topmost layer lies in a tree in work, which is sealed as it is."""
-        plan = plan_layers(candidate.config.diff_ids(), candidate.blobs)[-1]
-        seal = Seal(chain=plan.chain, diff_id=plan.diff, size=top.size_bytes)
-        layer = Layer(chain=plan.chain, diff=plan.diff, size_bytes=top.size_bytes, tar_bytes=top.tar_bytes)
-        async with self.counting_on(arrival, [plan.chain]):
-            await to_the_end(in_thread(self.snapshots.sealing.seal, top.key, seal))
-            return await self.add(arrival, candidate, lambda _: None, tagged=False, known={plan.chain: layer})
 
     def _flush(self, arrival: Arrival) -> None:
         """All blobs and layers at once: the disk is waited for once an image, not once a layer."""
