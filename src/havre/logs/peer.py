@@ -38,6 +38,9 @@ class Place(Protocol):
     def lines(self, message: bytes) -> int:
         """How many lines a message carries."""
 
+    def leave(self, connection: socket.socket, rest: bytes) -> bool:
+        """Whether somebody else goes on to send *rest*, which the other side has not taken at the end."""
+
     def finish(self, connection: socket.socket, seconds: float) -> "tuple[int, int]":
         """No more comes. How many (lines, bytes) the other side tells within *seconds* to have lost."""
 
@@ -99,6 +102,10 @@ class Address:
         """See Place."""
         return 1
 
+    def leave(self, connection: socket.socket, rest: bytes) -> bool:  # noqa: ARG002
+        """See Place."""
+        return False
+
     def finish(self, connection: socket.socket, seconds: float) -> "tuple[int, int]":  # noqa: ARG002
         """See Place."""
         return 0, 0
@@ -119,7 +126,8 @@ class Peer:
 
     With *limit* a message that would make more than so many bytes wait is given up instead, and counted; without, the
     caller is to ask `waiting` before it gives more. A peer that is gone is tried anew when `catch_up` is called, once a
-    second at most. What still waits some seconds after `close` is lost. *eager* reaches the peer at once, or raises
+    second at most. What still waits some seconds after `close` is
+    left to the place, or lost. *eager* reaches the peer at once, or raises
     KernelError.
     """
 
@@ -182,12 +190,15 @@ class Peer:
                 poll.register(self.behind, select.POLLOUT)
             poll.poll(min(left, AGAIN_S) * 1000)
             self.catch_up()
-        while self._queue:
-            self._lose(self._next())
-        if self._socket is not None:
-            lines, size = self._place.finish(self._socket, max(0.0, deadline - time.monotonic()))
+        connection, rest = self._socket, self._block(self._queued)
+        if connection is not None and rest and self._place.leave(connection, rest):
+            self._queue.clear()
+        elif connection is not None:
+            lines, size = self._place.finish(connection, max(0.0, deadline - time.monotonic()))
             self.lost_lines += lines
             self.lost_bytes += size
+        while self._queue:
+            self._lose(self._next())
         self._drop()
 
     def _send_some(self) -> bool:
@@ -200,7 +211,7 @@ class Peer:
                 connection.send(self._queue[0], socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
                 self._next()
                 return True
-            block = self._block()
+            block = self._block(_BLOCK_BYTES)
             sent = connection.send(block, socket.MSG_DONTWAIT | socket.MSG_NOSIGNAL)
         except BlockingIOError:
             return False
@@ -209,13 +220,13 @@ class Peer:
             self._sent -= len(self._next())
         return sent == len(block)
 
-    def _block(self) -> bytes:
-        """The next bytes of a stream."""
+    def _block(self, enough: int) -> bytes:
+        """The next bytes of a stream, *enough* or a message more."""
         size, parts = 0, []
         for message in self._queue:
             parts.append(message)
             size += len(message)
-            if size >= _BLOCK_BYTES:
+            if size >= enough:
                 break
         return b"".join(parts)[self._sent :]
 
