@@ -150,6 +150,7 @@ class Commits:
             with closing(write_tar(own, WriteWishes(overlay=True, without=is_placeholder))) as pieces:
                 stored = arrival.ingest_soon(twin.following(pieces))
             laid = twin.laid_out()
+        passed("commit.laid-out")
         top = None if stored.digest == EMPTY_ARCHIVE else Laid(key, laid.size, stored.size)
         return make_commit(stored, arrival, wishes, process), top
 
