@@ -11,10 +11,12 @@ from havre.base.errors import InvalidInput
 from havre.base.tasks import in_thread
 from havre.engine.ages import parse_until
 from havre.engine.globs import matches
+from havre.engine.image_manifests import shown_descriptor, summary_of
 from havre.engine.parts import Parts
 from havre.images.checking import Checks
 from havre.images.disk import disk_use
 from havre.images.images import Images
+from havre.images.indexes import variants
 from havre.images.model import ContainerUse, Image, ImageInUse, NoSuchImage, Removed, Untagged
 from havre.images.platforms import parse_platform
 from havre.oci.descriptor import Platform
@@ -27,6 +29,7 @@ from havre.wire.images import (
     GraphDriver,
     HistoryItem,
     ImageInspect,
+    ImageManifestSummary,
     ImageSummary,
     PruneImagesReport,
 )
@@ -36,6 +39,7 @@ from havre.wire.system import CheckLine
 _Steps = list[HistoryItem]
 _Items = list[DeleteItem]
 _Rows = list[ImageSummary]
+_Manifests = list[ImageManifestSummary]
 _Uses = list[ContainerUse]
 _NS: Final = 1_000_000_000
 _LIST_FIELDS: Final = frozenset(["before", "dangling", "label", "reference", "since", "until"])
@@ -64,7 +68,7 @@ class ImageService:
         shared = disk_use(images).shared_bytes if shared_size else {}
         rows: list[ImageSummary] = []
         for image in images:
-            hidden = image.id in parents and not image.references
+            hidden = (image.id in parents and not image.references) or self._images.is_covered(image)
             if (hidden and not every) or not wanted(image):
                 continue
             rows.append(_summary(image, _referenced(image, filters), shared.get(image.id, -1)))
@@ -76,6 +80,7 @@ class ImageService:
         config = image.config
         return {
             "Id": image.id,
+            "Descriptor": shown_descriptor(image.index or image.manifest),
             "RepoTags": list(image.repo_tags),
             "RepoDigests": list(image.repo_digests),
             "Parent": image.parent,
@@ -92,6 +97,13 @@ class ImageService:
             "Metadata": {"LastTagTime": clock.rfc3339(image.last_tagged_ns)},
             **_optional(image),
         }
+
+    async def manifests(self, image_id: str) -> _Manifests:
+        """What the index of an image lists, or its one manifest. Raises NoSuchImage, DamagedStore."""
+        image, store = self._images.find(image_id), self._images.store
+        found = await in_thread(variants, store.content, store.catalogue, image)
+        users = [[one.id for one in self.uses(each.image.id)] if each.image is not None else [] for each in found]
+        return [summary_of(each, users_of) for each, users_of in zip(found, users, strict=True)]
 
     async def history(self, ref: str, platform: str = "") -> _Steps:
         """How an image came to be, the newest step first. Raises as `inspect`."""
@@ -128,7 +140,7 @@ class ImageService:
         before = disk_use(self._images.list()).layers_bytes
         items: _Items = []
         for image in self._images.list():
-            if (only_nameless and image.references) or not wanted(image) or self.uses(image.id):
+            if (only_nameless and not self._is_dangling(image)) or not wanted(image) or self.uses(image.id):
                 continue
             items += await self.remove_whole(image)
         await in_thread(self._images.store.content.awaited.forget)
@@ -178,7 +190,7 @@ class ImageService:
         questions: list[Callable[[Image], bool]] = [lambda image: _has_labels(image, filters.get("label", frozenset()))]
         if filters.get("dangling"):
             nameless = _flag(filters, "dangling", default=True)
-            questions.append(lambda image: (not image.references) == nameless)
+            questions.append(lambda image: self._is_dangling(image) == nameless)
         if filters.get("reference"):
             questions.append(lambda image: bool(_referenced(image, filters)))
         if filters.get("until"):
@@ -190,6 +202,9 @@ class ImageService:
             limits = [self._images.find(ref).created_ns for ref in filters.get(field, ())]
             questions.extend(_older_or_newer(limit_ns, sign) for limit_ns in limits)
         return lambda image: all(question(image) for question in questions)
+
+    def _is_dangling(self, image: Image) -> bool:
+        return not image.references and not self._images.is_covered(image)
 
     def _told(self, removed: Removed) -> DeleteItem:
         if isinstance(removed, Untagged):
@@ -223,6 +238,7 @@ def _summary(image: Image, names: Sequence[Reference], shared: int) -> ImageSumm
     return {
         "Containers": -1,
         "Created": image.created_ns // _NS,
+        "Descriptor": shown_descriptor(image.index or image.manifest),
         "Id": image.id,
         "Labels": image.config.process.labels,
         "ParentId": image.parent,
