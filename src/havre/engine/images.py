@@ -128,9 +128,16 @@ class ImageService:
         self._tell("tag", image.id, target.with_default_tag().familiar)
 
     async def remove(self, ref: str, *, force: bool, prune: bool, platform: str = "") -> _Items:
-        """Take a name away, and the image with its last name. Raises ImageInUse, and as `inspect`."""
-        self._images.find(ref, _wanted(platform))
-        removed = await self._images.remove(ref, self.uses, force=force, noprune=not prune)
+        """Take a name away, and the image with its last name; of several platforms only *platform* if one is given.
+
+        Raises ImageInUse, and as `inspect`.
+        """
+        meant = self._images.find(ref, _wanted(platform))
+        others = self._images.store.catalogue.platforms(meant)[1:]
+        if platform and others:
+            removed = await self._images.remove_one_of(meant, others[0], self.uses, force=force)
+        else:
+            removed = await self._images.remove(ref, self.uses, force=force, noprune=not prune)
         return [self._told(one) for one in removed]
 
     async def prune(self, filters: Filters) -> PruneImagesReport:

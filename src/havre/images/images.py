@@ -15,7 +15,7 @@ from havre.images.history import history
 from havre.images.import_ import ImportWishes, plan_import, read_import
 from havre.images.indexes import best_for
 from havre.images.inlet import Inlet, begun
-from havre.images.model import Image, Loaded, LoadEvent, NoSuchImage, Removed, Renamed, Step
+from havre.images.model import Image, ImageInUse, Loaded, LoadEvent, NoSuchImage, Removed, Renamed, Step
 from havre.images.names import Names
 from havre.images.platforms import format_platform
 from havre.images.relay import relayed
@@ -107,6 +107,18 @@ class Images:
         wish = Wish(text=text, force=force, prune=not noprune)
         return await self.store.remove(lambda held: plan_removal(self.store.catalogue, wish, in_use, held))
 
+    async def remove_one_of(self, image: Image, other: Image, in_use: InUse, *, force: bool) -> tuple[Removed, ...]:
+        """Remove *image* alone; *other*, of the same index, has its names from then on. Raises as `remove`."""
+        names = image.references
+        if names:
+            await self.store.tag(other.id, names, at_ns=image.last_tagged_ns)
+        try:
+            return await self.remove(image.id, in_use, force=force, noprune=True)
+        except ImageInUse:
+            if names:
+                await self.store.tag(image.id, names, at_ns=image.last_tagged_ns)
+            raise
+
     def load(self, body: AsyncIterator[bytes], *, platform: Platform | None = None) -> AsyncIterator[LoadEvent]:
         """Load every image of the archive that *body* brings, and tell what happens.
 
@@ -122,9 +134,12 @@ class Images:
 
         return relayed(work)
 
-    def save(self, texts: Sequence[str]) -> AsyncIterator[bytes]:
-        """One archive with the images that *texts* name. Raises NoSuchImage here, not while it is iterated."""
-        return self._save(plan_save(self.store.catalogue, texts))
+    def save(self, texts: Sequence[str], platform: Platform | None = None) -> AsyncIterator[bytes]:
+        """One archive with the images that *texts* name, for *platform* if one is given.
+
+        Raises NoSuchImage here, not while it is iterated.
+        """
+        return self._save(plan_save(self.store.catalogue, texts, platform))
 
     async def import_(self, body: AsyncIterator[bytes], wishes: ImportWishes) -> Image:
         """Make an image of the root folder whose archive *body* brings. Raises InvalidInput, Unavailable."""
@@ -152,7 +167,7 @@ class Images:
             if owner is not None and owner.id != image.id:
                 report(Renamed(name, owner.id))
             report(Loaded(image.id, name))
-        if not owners:
+        if not owners and not self.is_covered(image):
             report(Loaded(image.id, None))
 
     async def _save(self, wanted: tuple[Wanted, ...]) -> AsyncIterator[bytes]:
