@@ -68,7 +68,7 @@ class ImageService:
         shared = disk_use(images).shared_bytes if shared_size else {}
         rows: list[ImageSummary] = []
         for image in images:
-            hidden = (image.id in parents and not image.references) or self._images.is_covered(image)
+            hidden = (image.id in parents and not image.references) or self._images.store.catalogue.is_covered(image)
             if (hidden and not every) or not wanted(image):
                 continue
             rows.append(_summary(image, _referenced(image, filters), shared.get(image.id, -1)))
@@ -135,7 +135,7 @@ class ImageService:
         meant = self._images.find(ref, _wanted(platform))
         others = self._images.store.catalogue.platforms(meant)[1:]
         if platform and others:
-            removed = await self._images.remove_one_of(meant, others[0], self.uses, force=force)
+            removed = await self._remove_one_of(meant, others[0], force=force)
         else:
             removed = await self._images.remove(ref, self.uses, force=force, noprune=not prune)
         return [self._told(one) for one in removed]
@@ -180,6 +180,18 @@ class ImageService:
         """The containers made from an image."""
         return [ContainerUse(one.id, one.record.alive) for one in self._parts.roster if one.record.image_id == image_id]
 
+    async def _remove_one_of(self, image: Image, other: Image, *, force: bool) -> tuple[Removed, ...]:
+        """Remove *image* alone; *other*, of the same index, has its names from then on."""
+        names, tag = image.references, self._images.store.tag
+        if names:
+            await tag(other.id, names, at_ns=image.last_tagged_ns)
+        try:
+            return await self._images.remove(image.id, self.uses, force=force, noprune=True)
+        except ImageInUse:
+            if names:
+                await tag(image.id, names, at_ns=image.last_tagged_ns)
+            raise
+
     async def remove_whole(self, image: Image) -> _Items:
         """Take an image away with all its names, unless somebody begins to use it."""
         items: _Items = []
@@ -211,7 +223,7 @@ class ImageService:
         return lambda image: all(question(image) for question in questions)
 
     def _is_dangling(self, image: Image) -> bool:
-        return not image.references and not self._images.is_covered(image)
+        return not image.references and not self._images.store.catalogue.is_covered(image)
 
     def _told(self, removed: Removed) -> DeleteItem:
         if isinstance(removed, Untagged):

@@ -15,7 +15,7 @@ from havre.images.history import history
 from havre.images.import_ import ImportWishes, plan_import, read_import
 from havre.images.indexes import best_for
 from havre.images.inlet import Inlet, begun
-from havre.images.model import Image, ImageInUse, Loaded, LoadEvent, NoSuchImage, Removed, Renamed, Step
+from havre.images.model import Image, Loaded, LoadEvent, NoSuchImage, Removed, Renamed, Step
 from havre.images.names import Names
 from havre.images.platforms import format_platform
 from havre.images.relay import relayed
@@ -72,10 +72,6 @@ class Images:
             )
         return serving
 
-    def is_covered(self, image: Image) -> bool:
-        """Whether *image* has no name of its own, but one for another platform by the same index has."""
-        return self.store.catalogue.is_covered(image)
-
     def get(self, image_id: str) -> Image | None:
         """The image with exactly this id."""
         return self.store.catalogue.get(image_id)
@@ -106,18 +102,6 @@ class Images:
         """
         wish = Wish(text=text, force=force, prune=not noprune)
         return await self.store.remove(lambda held: plan_removal(self.store.catalogue, wish, in_use, held))
-
-    async def remove_one_of(self, image: Image, other: Image, in_use: InUse, *, force: bool) -> tuple[Removed, ...]:
-        """Remove *image* alone; *other*, of the same index, has its names from then on. Raises as `remove`."""
-        names = image.references
-        if names:
-            await self.store.tag(other.id, names, at_ns=image.last_tagged_ns)
-        try:
-            return await self.remove(image.id, in_use, force=force, noprune=True)
-        except ImageInUse:
-            if names:
-                await self.store.tag(image.id, names, at_ns=image.last_tagged_ns)
-            raise
 
     def load(self, body: AsyncIterator[bytes], *, platform: Platform | None = None) -> AsyncIterator[LoadEvent]:
         """Load every image of the archive that *body* brings, and tell what happens.
@@ -167,7 +151,7 @@ class Images:
             if owner is not None and owner.id != image.id:
                 report(Renamed(name, owner.id))
             report(Loaded(image.id, name))
-        if not owners and not self.is_covered(image):
+        if not owners and not self.store.catalogue.is_covered(image):
             report(Loaded(image.id, None))
 
     async def _save(self, wanted: tuple[Wanted, ...]) -> AsyncIterator[bytes]:

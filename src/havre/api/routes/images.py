@@ -117,6 +117,8 @@ def routes(images: Images) -> list[Route]:
         manifests = query.flag("manifests") and request.version >= _MANIFESTS_LISTED_SINCE
         for row in rows:
             await _fit(images, request, row, manifests=manifests)
+            if manifests:
+                row["Size"] = sum((one.get("Size") or {}).get("Total") or 0 for one in row.get("Manifests") or ())
         return as_json(rows)
 
     async def inspect(request: Request) -> Answer:
