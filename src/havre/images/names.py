@@ -130,6 +130,11 @@ class Names:
             )
             _name(cursor, image.id, names)
 
+    def forget_index(self, image_id: str) -> None:
+        """Let an image have no index."""
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM indexes WHERE image_id = ?", (image_id,))
+
     def tag(self, image_id: str, names: Iterable[Reference], at_ns: int) -> None:
         """Give *names* to *image_id*, whoever had them."""
         with self._transaction() as cursor:

@@ -164,7 +164,7 @@ class _Push:
             self._tell_all(ids, "Waiting")
         async with self.slots:
             blob = StoredBlob(self.store.content, layer)
-            sources = self.store.repositories_with(layer.parsed_digest(), self.name)
+            sources = _repositories_with(self.store, layer.parsed_digest(), self.name)
             placed = await self.uploads.place(blob, sources, _Sending(ids, layer.size, self.tell).progress)
         self._tell_all(ids, _words(placed))
 
@@ -179,6 +179,13 @@ class _Push:
         named = self.store.catalogue.named(self.name)  # another than *image* when that is for a platform asked for
         if known is not None and named == known and by_digest not in known.references:
             await self.store.tag(image.id, (by_digest,), at_ns=known.last_tagged_ns)
+
+
+def _repositories_with(store: ImageStore, blob: Digest, near: Reference) -> list[str]:
+    """Other repositories of the registry of *near* that are known to hold *blob*."""
+    holders = [image for image in store.catalogue.all() if blob in store.blobs_of(image.id)]
+    names = {name for image in holders for name in image.references if name.digest}
+    return sorted({one.path for one in names if one.domain == near.domain and one.path != near.path})
 
 
 def _is_here(arrival: Arrival, blobs: frozenset[Digest]) -> bool:

@@ -128,12 +128,6 @@ class ImageStore:
             arrival.flush()
         self.snapshots.sealing.flush()
 
-    def repositories_with(self, blob: Digest, near: Reference) -> list[str]:
-        """Other repositories of the registry of *near* that are known to hold *blob*."""
-        holders = [image for image in self.catalogue.all() if blob in self._contents.get(image.id, ())]
-        names = {name for image in holders for name in image.references if name.digest}
-        return sorted({one.path for one in names if one.domain == near.domain and one.path != near.path})
-
     async def tag(self, image_id: str, names: tuple[Reference, ...], at_ns: int | None = None) -> None:
         """Give *names* to an image, now or as of *at_ns*. Raises KeyError when it is gone."""
         async with self._changing:
@@ -168,6 +162,13 @@ class ImageStore:
             others = {layer.chain for one in self.catalogue.all() if one.id != image.id for layer in one.layers}
             gone = Removal((), image.references, (image.id,), tuple(chains - others - set(+self._arriving)))
             await to_the_end(self._forget(gone))
+
+    async def forget_index(self, image: Image) -> None:
+        """Let *image* stand alone: its index is damaged."""
+        async with self._changing:
+            await in_thread(self._names.forget_index, image.id)
+            self.catalogue.put(replace(image, index=None))
+            self._contents[image.id] -= _blob_of(image.index)
 
     # -- checking
 
