@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from tests.root.registry.conftest import Serve
 from tests.support.oci_images import digest, image
 from tests.support.pushing import push
+from tests.support.registries import HavreRegistry
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -57,6 +58,15 @@ def events(handler: type[Hook], count: int) -> list[dict[str, Any]]:
     while len(handler.taken) < count and time.monotonic() < deadline:
         time.sleep(0.01)
     return [event for _, body in handler.taken for event in body["events"]]
+
+
+def wait_delivered(registry: HavreRegistry, count: int) -> None:
+    """Wait until the registry knows that *count* notices were taken."""
+    deadline = time.monotonic() + 60
+    line = f"havre_registry_webhook_delivered_total {count}\n"
+    while line not in registry.request("GET", "/metrics").body.decode():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_every_push_is_told_in_dockers_envelope(serve: Serve) -> None:
@@ -104,6 +114,7 @@ def test_what_waits_outlives_a_crash(serve: Serve) -> None:
         push(registry, "a/b", image(1), "v4")
         handler.refusals = 0
         assert [event["target"]["tag"] for event in events(handler, 5)] == ["v0", "v1", "v2", "v3", "v4"]
+        wait_delivered(registry, 5)
         registry.stop()
         registry.start()
         push(registry, "a/b", image(1), "v5")
