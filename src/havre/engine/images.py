@@ -57,19 +57,22 @@ class ImageService:
 
     @property
     def count(self) -> int:
-        """How many images there are."""
-        return len(self._images.list())
+        """How many images there are; several platforms under one name are one."""
+        return sum(not self._is_covered(image) for image in self._images.list())
 
     async def list(self, filters: Filters, *, every: bool, shared_size: bool) -> list[ImageSummary]:
-        """The images that pass *filters*, the newest first; with *every* also those that only others stand on."""
+        """The images that pass *filters*, the newest first; with *every* also those that only others stand on.
+
+        Of several platforms under one name there is one.
+        """
         images = self._images.list()
         wanted = self._filter(filters, _LIST_FIELDS)
         parents = {image.parent for image in images if image.parent}
         shared = disk_use(images).shared_bytes if shared_size else {}
         rows: list[ImageSummary] = []
         for image in images:
-            hidden = (image.id in parents and not image.references) or self._images.store.catalogue.is_covered(image)
-            if (hidden and not every) or not wanted(image):
+            hidden = image.id in parents and not image.references
+            if (hidden and not every) or self._is_covered(image) or not wanted(image):
                 continue
             rows.append(_summary(image, _referenced(image, filters), shared.get(image.id, -1)))
         return rows
@@ -147,7 +150,7 @@ class ImageService:
         before = disk_use(self._images.list()).layers_bytes
         items: _Items = []
         for image in self._images.list():
-            if (only_nameless and not self._is_dangling(image)) or not wanted(image) or self.uses(image.id):
+            if (only_nameless and image.references) or not wanted(image) or self.is_needed(image):
                 continue
             items += await self.remove_whole(image)
         await in_thread(self._images.store.content.awaited.forget)
@@ -192,6 +195,11 @@ class ImageService:
                 await tag(image.id, names, at_ns=image.last_tagged_ns)
             raise
 
+    def is_needed(self, image: Image) -> bool:
+        """Whether a container or a name needs *image*, or one of those that came by the same index."""
+        platforms = self._images.store.catalogue.platforms(image)
+        return self._is_covered(image) or any(self.uses(one.id) for one in platforms)
+
     async def remove_whole(self, image: Image) -> _Items:
         """Take an image away with all its names, unless somebody begins to use it."""
         items: _Items = []
@@ -209,7 +217,7 @@ class ImageService:
         questions: list[Callable[[Image], bool]] = [lambda image: _has_labels(image, filters.get("label", frozenset()))]
         if filters.get("dangling"):
             nameless = _flag(filters, "dangling", default=True)
-            questions.append(lambda image: self._is_dangling(image) == nameless)
+            questions.append(lambda image: (not image.references) == nameless)
         if filters.get("reference"):
             questions.append(lambda image: bool(_referenced(image, filters)))
         if filters.get("until"):
@@ -222,8 +230,8 @@ class ImageService:
             questions.extend(_older_or_newer(limit_ns, sign) for limit_ns in limits)
         return lambda image: all(question(image) for question in questions)
 
-    def _is_dangling(self, image: Image) -> bool:
-        return not image.references and not self._images.store.catalogue.is_covered(image)
+    def _is_covered(self, image: Image) -> bool:
+        return self._images.store.catalogue.is_covered(image)
 
     def _told(self, removed: Removed) -> DeleteItem:
         if isinstance(removed, Untagged):

@@ -91,7 +91,7 @@ class _Planner:
 
     def _name(self, image: Image, wish: Wish) -> bool:
         """Take the name away; True when the image has no other."""
-        users = self._in_use(image.id)
+        users = self._users(image)
         if not wish.force and users and _is_single(image.references):
             raise ImageInUse(
                 f'conflict: unable to remove repository reference "{wish.text}" (must force) - container '
@@ -157,8 +157,13 @@ class _Planner:
     def _children(self, image: Image) -> frozenset[str]:
         return self._catalogue.children(image.id) - {*self._gone}
 
+    def _users(self, image: Image) -> list[ContainerUse]:
+        """The containers that hold *image*; with a name it stands for all platforms of its index."""
+        meant = self._catalogue.platforms(image) if self._names.of(image) else (image,)
+        return [user for one in meant for user in self._in_use(one.id)]
+
     def _obstacle(self, image: Image, *, stopped: bool, names: bool) -> _Obstacle | None:
-        users = self._in_use(image.id)
+        users = self._users(image)
         running = next((one for one in users if one.running), None)
         idle = next((one for one in users if not one.running), None)
         if self._children(image):

@@ -109,6 +109,10 @@ def test_platforms_share_a_name(havre: Havre, registry: Registry, tmp_path: Path
     missing = havre.docker("save", "--platform", "linux/riscv64", name)
     assert missing.returncode == 1
     assert "does not provide the specified platform (linux/riscv64)" in missing.stderr.decode()
+    container = havre.out("create", "--platform", "linux/arm64", name, "x")
+    refused = havre.docker("rmi", name)
+    assert "(must force) - container " + container[:12] in refused.stderr.decode()
+    havre.out("rm", container)
     havre.out("rmi", "--platform", "linux/s390x", name)  # the one that has the names
     assert [one["Available"] for one in shown(havre, name)["Manifests"]] == [True, True, False]
     havre.out("rmi", name)

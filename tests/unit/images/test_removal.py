@@ -228,6 +228,9 @@ def test_platforms_stay_while_a_name_means_their_index(other: str) -> None:
     assert removal.images == (image_id("a"),)
 
 
-def test_a_platform_that_a_container_uses_stays() -> None:
-    removal = plan(of_one_index(image("a", "x:1"), image("b")), "x:1", in_use=used("b", ("c", False)))
-    assert removal.images == (image_id("a"),)
+def test_a_container_of_any_platform_holds_the_name() -> None:
+    catalogue, in_use = of_one_index(image("a", "x:1"), image("b")), used("b", ("c", False))
+    for text in ("x:1", image_id("a")):
+        with pytest.raises(ImageInUse, match=r"must be forced|must force"):
+            plan(catalogue, text, in_use)
+    assert plan(catalogue, "x:1", in_use, force=True).images == (image_id("a"),)
