@@ -2,7 +2,7 @@
 
 import hashlib
 from collections.abc import Iterator, Mapping, Sequence
-from dataclasses import replace
+from dataclasses import dataclass, replace
 
 import msgspec
 
@@ -27,6 +27,15 @@ _MAX_LAYERS = 1000
 
 class _Layout(msgspec.Struct, frozen=True, rename="camel"):
     image_layout_version: str
+
+
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """An index below index.json: what points to it, its bytes, and what they say."""
+
+    pointer: Descriptor
+    data: bytes
+    index: Index
 
 
 def read_oci(members: Members, arrival: Arrival, wanted: Platform, *, strict: bool) -> list[Candidate]:
@@ -100,21 +109,22 @@ class _Reader:
         served = chosen is not None and chosen.platform is not None and fits(chosen.platform, self._wanted) is not None
         return chosen if served else None
 
-    def _listing(self, offers: list[Descriptor], chosen: Descriptor) -> Descriptor | None:
+    def _listing(self, offers: list[Descriptor], chosen: Descriptor) -> _Listing | None:
         """The index among *offers* that names *chosen* itself."""
         for offer in offers:
-            listed = self._index(offer).manifests if offer.media_type in INDEX_TYPES else ()
-            if any(one.digest == chosen.digest for one in listed):
-                return offer
+            if offer.media_type in INDEX_TYPES:
+                listing = _Listing(offer, self._document(offer, manifest.MAX_MANIFEST_BYTES), self._index(offer))
+                if any(one.digest == chosen.digest for one in listing.index.manifests):
+                    return listing
         return None
 
-    def _others(self, listing: Descriptor | None, chosen: Descriptor) -> Iterator[Descriptor]:
+    def _others(self, listing: _Listing | None, chosen: Descriptor) -> Iterator[Descriptor]:
         """The other images of the index that are whole in the archive."""
         if listing is None or self._strict:
             return
-        for one in self._index(listing).manifests:
-            is_other = one.digest != chosen.digest and one.media_type in MANIFEST_TYPES and not is_attestation(one)
-            if is_other and self._has([one]):
+        listed = {one.digest: one for one in listing.index.manifests if one.digest != chosen.digest}
+        for one in listed.values():
+            if one.media_type in MANIFEST_TYPES and not is_attestation(one) and self._has([one]):
                 document, _ = self._manifest(one)
                 if self._has([document.config, *document.layers]):
                     yield one
@@ -129,7 +139,7 @@ class _Reader:
         document = self._manifest(offer)[0]
         return image_config.decode(self._config(document)).platform
 
-    def _candidate(self, chosen: Descriptor, listing: Descriptor | None) -> Candidate:
+    def _candidate(self, chosen: Descriptor, listing: _Listing | None) -> Candidate:
         document, raw = self._manifest(chosen)
         config_bytes = self._config(document)
         config = image_config.decode(config_bytes)
@@ -143,8 +153,8 @@ class _Reader:
             config_bytes=config_bytes,
             manifest_bytes=raw,
             manifest_type=document.media_type or chosen.media_type,
-            index_bytes=self._document(listing, manifest.MAX_MANIFEST_BYTES) if listing is not None else b"",
-            index_type=listing.media_type if listing is not None else "",
+            index_bytes=listing.data if listing is not None else b"",
+            index_type=listing.pointer.media_type if listing is not None else "",
             blobs=tuple(self._layer(layer) for layer in document.layers),
         )
 

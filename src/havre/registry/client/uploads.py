@@ -81,8 +81,8 @@ class Uploads:
             raise refusal(reply).error("")
 
     async def has_manifest(self, wanted: Descriptor) -> bool:
-        """Whether the repository has the manifest *wanted*. Raises as `place`."""
-        return await self._has(f"manifests/{wanted.digest}", {"Accept": ACCEPT})
+        """Whether the repository has the manifest *wanted*. Raises as `place`, and InvalidInput for no digest."""
+        return await self._has(f"manifests/{wanted.parsed_digest()}", {"Accept": ACCEPT})
 
     async def _has(self, what: str, headers: Mapping[str, str] = _NO_HEADERS) -> bool:
         reply = await self._line.fetch(Request("HEAD", self._line.url(what), headers), self._scope)
