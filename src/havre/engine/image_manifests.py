@@ -16,11 +16,11 @@ def summary_of(variant: Variant, containers: list[str]) -> ImageManifestSummary:
         "Descriptor": shown_descriptor(variant.descriptor),
         "Available": image is not None,
         "Size": {"Content": variant.content_bytes, "Total": variant.content_bytes + unpacked},
-        "Kind": "attestation" if variant.about else "image" if variant.platform is not None else "unknown",
+        "Kind": "attestation" if variant.about else "image" if variant.is_image else "unknown",
     }
     if variant.about:
         shown["AttestationData"] = {"For": variant.about}
-    elif variant.platform is not None:
+    elif variant.is_image and variant.platform is not None:
         shown["ImageData"] = {
             "Platform": msgspec.convert(msgspec.to_builtins(variant.platform), Platform),
             "Containers": containers,

@@ -102,8 +102,10 @@ class ImageService:
         }
 
     async def manifests(self, image_id: str) -> _Manifests:
-        """What the index of an image lists, or its one manifest. Raises NoSuchImage, DamagedStore."""
-        image, store = self._images.find(image_id), self._images.store
+        """What the index of an image lists, or its one manifest; nothing of an image that is gone."""
+        image, store = self._images.get(image_id), self._images.store
+        if image is None:
+            return []
         found = await in_thread(variants, store.content, store.catalogue, image)
         users = [[one.id for one in self.uses(each.image.id)] if each.image is not None else [] for each in found]
         return [summary_of(each, users_of) for each, users_of in zip(found, users, strict=True)]

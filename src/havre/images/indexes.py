@@ -4,9 +4,12 @@ Each platform is an image of its own. Those that came by one index belong togeth
 names, and the others stay as long as it does.
 """
 
+from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
+from havre.base.errors import InvalidInput
+from havre.content.errors import DamagedBlob, NoSuchBlob
 from havre.content.store import Content
 from havre.images.catalogue import Catalogue
 from havre.images.model import DamagedStore, Image
@@ -19,11 +22,12 @@ from havre.oci.manifest import MAX_MANIFEST_BYTES, Index
 _KIND: Final = "vnd.docker.reference.type"
 _FOR: Final = "vnd.docker.reference.digest"
 _ATTESTATION: Final = "attestation-manifest"
+_DAMAGE: Final = (NoSuchBlob, DamagedBlob, DamagedStore, InvalidInput)
 
 
 @dataclass(frozen=True, slots=True)
 class Variant:
-    """One manifest of an index: *image* has it, unless it is not here; then *content_bytes* of blobs are here, too.
+    """One manifest of an index: *image* is what it makes, if that is here, with *content_bytes* of blobs.
 
     *about* is the digest of the manifest that an attestation is about; empty for an image.
     """
@@ -40,6 +44,11 @@ class Variant:
             return self.image.config.platform
         return self.descriptor.platform
 
+    @property
+    def is_image(self) -> bool:
+        """Whether machines can run it."""
+        return self.platform is not None and not self.about and not is_attestation(self.descriptor)
+
 
 def read_index(content: Content, pointer: Descriptor) -> tuple[Index, bytes]:
     """The index that *pointer* names, and its bytes; blocks. Raises DamagedStore, NoSuchBlob, DamagedBlob."""
@@ -51,10 +60,14 @@ def read_index(content: Content, pointer: Descriptor) -> tuple[Index, bytes]:
 
 
 def variants(content: Content, catalogue: Catalogue, image: Image) -> tuple[Variant, ...]:
-    """What the index of *image* lists, in its order, or else its one manifest; blocks. Raises as `read_index`."""
-    if image.index is None:
-        return (_variant(content, image.manifest, image),)
-    listed = read_index(content, image.index)[0].manifests
+    """What the index of *image* lists, in its order, or else its one manifest; blocks.
+
+    A damaged index is as none, and what is damaged has no bytes.
+    """
+    listed = [image.manifest]
+    if image.index is not None:
+        with suppress(*_DAMAGE):
+            listed = read_index(content, image.index)[0].manifests
     return tuple(_variant(content, one, catalogue.with_manifest(one.digest)) for one in listed)
 
 
@@ -69,6 +82,8 @@ def _variant(content: Content, listed: Descriptor, image: Image | None) -> Varia
     if image is None:
         told = is_attestation(listed) or listed.annotations.get(_KIND) == _ATTESTATION
         return Variant(listed, None, about=listed.annotations.get(_FOR, "") if told else "")
-    document = read_manifest(content, image)
-    blobs = {one.digest: one.size for one in (image.manifest, document.config, *document.layers)}
-    return Variant(listed, image, sum(blobs.values()))
+    sizes: dict[str, int] = {}
+    with suppress(*_DAMAGE):
+        document = read_manifest(content, image)
+        sizes = {one.digest: one.size for one in (image.manifest, document.config, *document.layers)}
+    return Variant(listed, image, sum(sizes.values()))
