@@ -96,6 +96,11 @@ class Checks:
             self._seen.add(layer.chain)
             for problem in await in_own_thread(partial(self._layer, image, position, repair=repair)):
                 yield problem
+        if image.index is not None and image.index.parsed_digest() in missing:
+            missing.remove(image.index.parsed_digest())
+            if repair:
+                await self._store.forget_index(image)
+            yield Problem("image", image.id, f"its index {image.index.digest} is missing; pull it again", mended=repair)
         unready = image.chain is not None and not self._store.snapshots.has(image.chain)
         if not missing and not unready:
             return
