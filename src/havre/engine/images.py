@@ -106,7 +106,7 @@ class ImageService:
         image, store = self._images.get(image_id), self._images.store
         if image is None:
             return []
-        found = await in_thread(variants, store.content, store.catalogue, image)
+        found = await variants(store.content, store.catalogue.with_manifest, image)
         users = [[one.id for one in self.uses(each.image.id)] if each.image is not None else [] for each in found]
         return [summary_of(each, users_of) for each, users_of in zip(found, users, strict=True)]
 
@@ -198,9 +198,9 @@ class ImageService:
             raise
 
     def is_needed(self, image: Image) -> bool:
-        """Whether a container or a name needs *image*, or one of those that came by the same index."""
-        platforms = self._images.store.catalogue.platforms(image)
-        return self._is_covered(image) or any(self.uses(one.id) for one in platforms)
+        """Whether a container or a name needs *image*; with a name it stands for all that came by the same index."""
+        meant = self._images.store.catalogue.platforms(image) if image.references else (image,)
+        return self._is_covered(image) or any(self.uses(one.id) for one in meant)
 
     async def remove_whole(self, image: Image) -> _Items:
         """Take an image away with all its names, unless somebody begins to use it."""

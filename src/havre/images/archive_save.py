@@ -14,10 +14,9 @@ from havre.content.store import Content
 from havre.images.archive_members import blob_path
 from havre.images.candidate import make_manifest
 from havre.images.catalogue import Catalogue, is_whole_id
-from havre.images.indexes import best_for
+from havre.images.indexes import for_platform
 from havre.images.layout import FULL_NAME, REF_NAME
 from havre.images.model import DamagedStore, Image, Layer, NoSuchImage
-from havre.images.platforms import format_platform
 from havre.images.tarball import END_MARK, file, file_header, folder, padding
 from havre.oci import manifest
 from havre.oci.descriptor import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor, Platform
@@ -68,7 +67,7 @@ def plan_save(catalogue: Catalogue, texts: Sequence[str], platform: Platform | N
     names: dict[str, set[Reference]] = {}
     for text in texts:
         for name, named in _meant(catalogue, text):
-            image = named if platform is None else _serving(catalogue, named, platform, text)
+            image = named if platform is None else for_platform(catalogue, named, platform, text)
             found = names.setdefault(image.id, set())
             found.update(() if name is None else (name,))
     images = {image_id: catalogue.get(image_id) for image_id in names}
@@ -193,16 +192,6 @@ def _meant(catalogue: Catalogue, text: str) -> list[tuple[Reference | None, Imag
     if image is None:
         raise NoSuchImage(f"No such image: {text}")
     return [(None, image)]
-
-
-def _serving(catalogue: Catalogue, image: Image, platform: Platform, text: str) -> Image:
-    found = best_for(catalogue.platforms(image), platform)
-    if found is None:
-        raise NoSuchImage(
-            f"image with reference {text} was found but does not provide the specified platform "
-            f"({format_platform(platform)})"
-        )
-    return found
 
 
 def _manifest(content: Content, image: Image) -> Manifest:

@@ -13,11 +13,10 @@ from havre.images.archive_save import Wanted, contents_of, plan_save, write_arch
 from havre.images.candidate import Arrival, Candidate, Laid
 from havre.images.history import history
 from havre.images.import_ import ImportWishes, plan_import, read_import
-from havre.images.indexes import best_for
+from havre.images.indexes import for_platform
 from havre.images.inlet import Inlet, begun
 from havre.images.model import Image, Layer, Loaded, LoadEvent, NoSuchImage, Removed, Renamed, Step
 from havre.images.names import Names
-from havre.images.platforms import format_platform
 from havre.images.relay import relayed
 from havre.images.removal import InUse, Wish, plan_removal
 from havre.images.store import ImageStore, Needed
@@ -64,15 +63,7 @@ class Images:
         Docker's words, also when none serves; InvalidInput for a text that can name nothing. It waits for nothing.
         """
         image = self.store.catalogue.find(text)
-        if platform is None:
-            return image
-        serving = best_for(self.store.catalogue.platforms(image), platform)
-        if serving is None:
-            wanted = format_platform(platform)
-            raise NoSuchImage(
-                f"image with reference {text} was found but does not provide the specified platform ({wanted})"
-            )
-        return serving
+        return image if platform is None else for_platform(self.store.catalogue, image, platform, text)
 
     def get(self, image_id: str) -> Image | None:
         """The image with exactly this id."""

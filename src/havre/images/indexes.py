@@ -4,17 +4,19 @@ Each platform is an image of its own. Those that came by one index belong togeth
 names, and the others stay as long as it does.
 """
 
+from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from typing import Final
 
 from havre.base.errors import InvalidInput
+from havre.base.tasks import in_thread
 from havre.content.errors import DamagedBlob, NoSuchBlob
 from havre.content.store import Content
 from havre.images.catalogue import Catalogue
-from havre.images.model import DamagedStore, Image
+from havre.images.model import DamagedStore, Image, NoSuchImage
 from havre.images.packing import read_manifest
-from havre.images.platforms import fits, is_attestation
+from havre.images.platforms import fits, format_platform, is_attestation
 from havre.oci import manifest
 from havre.oci.descriptor import Descriptor, Platform
 from havre.oci.manifest import MAX_MANIFEST_BYTES, Index
@@ -59,23 +61,38 @@ def read_index(content: Content, pointer: Descriptor) -> tuple[Index, bytes]:
     return document, data
 
 
-def variants(content: Content, catalogue: Catalogue, image: Image) -> tuple[Variant, ...]:
-    """What the index of *image* lists, in its order, or else its one manifest; blocks.
+async def variants(content: Content, with_manifest: Callable[[str], Image | None], image: Image) -> tuple[Variant, ...]:
+    """What the index of *image* lists, in its order, or else its one manifest.
 
-    A damaged index is as none, and what is damaged has no bytes.
+    *with_manifest* finds an image by the digest of its manifest. A damaged index is as none, and what is damaged has
+    no bytes.
     """
-    listed = [image.manifest]
+    listed = await in_thread(_listed, content, image)
+    found = [(one, with_manifest(one.digest)) for one in listed]
+    return await in_thread(lambda: tuple(_variant(content, one, here) for one, here in found))
+
+
+def for_platform(catalogue: Catalogue, image: Image, wanted: Platform, text: str) -> Image:
+    """What serves *wanted* best of the platforms of *image*, itself where it is as good.
+
+    Raises NoSuchImage, which tells the name *text*.
+    """
+    images = catalogue.platforms(image)
+    graded = [(fits(one.config.platform, wanted), at) for at, one in enumerate(images)]
+    serving = [(grade, at) for grade, at in graded if grade is not None]
+    if not serving:
+        raise NoSuchImage(
+            f"image with reference {text} was found but does not provide the specified platform "
+            f"({format_platform(wanted)})"
+        )
+    return images[min(serving)[1]]
+
+
+def _listed(content: Content, image: Image) -> list[Descriptor]:
     if image.index is not None:
         with suppress(*_DAMAGE):
-            listed = read_index(content, image.index)[0].manifests
-    return tuple(_variant(content, one, catalogue.with_manifest(one.digest)) for one in listed)
-
-
-def best_for(images: tuple[Image, ...], wanted: Platform) -> Image | None:
-    """The one that serves *wanted* best, the first of equals; None when none does."""
-    graded = [(fits(image.config.platform, wanted), at) for at, image in enumerate(images)]
-    serving = [(grade, at) for grade, at in graded if grade is not None]
-    return images[min(serving)[1]] if serving else None
+            return read_index(content, image.index)[0].manifests
+    return [image.manifest]
 
 
 def _variant(content: Content, listed: Descriptor, image: Image | None) -> Variant:

@@ -11,10 +11,9 @@ from havre.base.ids import short
 from havre.base.tasks import in_thread
 from havre.content.store import Content
 from havre.images.candidate import Arrival
-from havre.images.indexes import best_for, read_index
+from havre.images.indexes import for_platform, read_index
 from havre.images.model import Image
 from havre.images.packing import Packed, packed
-from havre.images.platforms import format_platform
 from havre.images.relay import relayed
 from havre.images.slots import Slots
 from havre.images.store import ImageStore
@@ -119,11 +118,9 @@ class _Push:
         named = self.store.catalogue.named(self.name)
         if named is None:
             raise NotFound(f"tag does not exist: {self.name.familiar}")
-        image = named if platform is None else best_for(self.store.catalogue.platforms(named), platform)
-        if image is None:
-            wanted = format_platform(platform) if platform is not None else ""
-            raise NotFound(f"image {self.name.familiar} does not provide the specified platform ({wanted})")
-        return image
+        if platform is None:
+            return named
+        return for_platform(self.store.catalogue, named, platform, self.name.familiar)
 
     async def _others(self, image: Image, index: Descriptor, arrival: Arrival) -> tuple[Image, ...] | None:
         """The other images that *index* lists and the repository lacks; None when some are not here either."""
