@@ -71,3 +71,15 @@ def test_mounts_of_a_container(havre: Havre, reference: Reference) -> None:
         for engine in (havre, reference):
             engine.docker("rm", "-f", "conf-m", check=True)
             engine.docker("volume", "rm", "conf-a", "conf-b", "conf-c", check=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("type=ext4", "device=/none"), ("type=none", "device=/none", "o=bind"), ("type=tmpfs", "device=tmpfs", "o=no=1")],
+)
+def test_what_cannot_be_mounted(havre: Havre, reference: Reference, options: tuple[str, ...]) -> None:
+    words = [word for option in options for word in ("-o", option)]
+    both(havre, reference, "volume", "create", *words, "unmountable")
+    _, text = both(havre, reference, "run", "--rm", "-v", "unmountable:/v", "busybox", "true")
+    assert "failed to mount local volume" in text
+    both(havre, reference, "volume", "rm", "unmountable")

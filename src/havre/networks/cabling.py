@@ -143,8 +143,10 @@ class Cabling:
         if self._plant.firewall is not None and self._plant.settings.spoof_guard:
             self._plant.firewall.guard(list(guards_of(attachment, endpoints)))
         requests = []
-        for at, endpoint in enumerate(endpoints):
-            medium = self._plant.media.get(endpoint.network_id)
+        media = [self._plant.media.get(endpoint.network_id) for endpoint in endpoints]
+        if not all(medium.numbered for medium in media):
+            first_index = 0
+        for at, (endpoint, medium) in enumerate(zip(endpoints, media, strict=True)):
             reflecting = self._plant.publisher.reflecting(attachment, endpoint)
             plug = Plug(
                 attachment.sandbox_id, sandbox.netns_fd, first_index and first_index + at, reflecting=reflecting
@@ -161,8 +163,8 @@ class Cabling:
         indexes = range(first_index, first_index + len(endpoints))
         placed = list(zip(endpoints, indexes, strict=True)) if first_index else inside.place(sandbox, endpoints)
         inside.address(sandbox, placed)
-        for endpoint in endpoints:
-            self._plant.media.get(endpoint.network_id).settle(endpoint)
+        for endpoint, medium in zip(endpoints, media, strict=True):
+            medium.settle(endpoint)
         return placed
 
     def _announce(self, sandbox: Sandbox, placed: Sequence[tuple[Endpoint, int]]) -> None:
