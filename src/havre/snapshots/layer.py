@@ -64,9 +64,10 @@ class LaidOut:
 
 @dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of a layer: digest and sum of sizes of its archive, and what only its record can say of the root."""
+    """What came of a layer: digest and length of its archive, sum of its files' sizes, and how its root folder is."""
 
     diff_id: Digest
+    tar_bytes: int
     size: int
     own_root: bool
     opaque: bool
@@ -83,7 +84,7 @@ def apply_layer(stream: Readable, root: int, below: Callable[[], int] | None, bu
     budget = budget or Budget()
     metered = Metered(stream, budget.stream_bytes)
     laid = lay_out(metered, root, below, budget)
-    return Applied(metered.digest(), laid.size, laid.own_root, laid.opaque)
+    return Applied(metered.digest(), metered.count, laid.size, laid.own_root, laid.opaque)
 
 
 def lay_out(stream: Readable, root: int, below: Callable[[], int] | None, budget: Budget) -> LaidOut:
