@@ -19,6 +19,7 @@ from functools import partial
 from pathlib import Path
 
 from benchmarks.disks import fresh_disk
+from benchmarks.raw import received
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
 from tests.support.http import Answer
@@ -100,12 +101,12 @@ def cp_in(engine: Engine, identifier: str, archive: bytes) -> float:
 
 def cp_out(engine: Engine, identifier: str) -> float:
     """GET of the folder."""
-    return _timed(lambda: engine.api().call("GET", f"/containers/{identifier}/archive", query={"path": "/root"}), 200)
+    return _received(engine, f"/containers/{identifier}/archive?path=/root")
 
 
 def export(engine: Engine, identifier: str) -> float:
     """GET of the whole tree."""
-    return _timed(lambda: engine.api().get(f"/containers/{identifier}/export"), 200)
+    return _received(engine, f"/containers/{identifier}/export")
 
 
 def diff(engine: Engine, identifier: str) -> float:
@@ -129,6 +130,12 @@ def commit(engine: Engine, identifier: str) -> float:
 
 def _put(engine: Engine, identifier: str, archive: bytes) -> Answer:
     return engine.api().call("PUT", f"/containers/{identifier}/archive", archive, query={"path": "/root"})
+
+
+def _received(engine: Engine, path: str) -> float:
+    started = time.perf_counter()
+    assert received(engine, path) > FILES * _SMALL_BYTES
+    return time.perf_counter() - started
 
 
 def _timed(act: Callable[[], Answer], status: int) -> float:

@@ -14,6 +14,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Final
 
+from benchmarks.raw import drain, received
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
 from tests.support.images import busybox_tar
@@ -39,7 +40,7 @@ def measure_log_reading(engine: Engine) -> float:
     try:
         _run(engine, identifier)
         started = time.perf_counter()
-        got = _received(engine, f"GET /v1.41/containers/{identifier}/logs?stdout=1 HTTP/1.0\r\nHost: x\r\n\r\n")
+        got = received(engine, f"/containers/{identifier}/logs?stdout=1")
         took = time.perf_counter() - started
         assert got > _FRAME_BYTES, got
         return SAID_MB / took
@@ -60,7 +61,7 @@ def measure_attached(driver: str, engine: Engine) -> float:
                 head += client.recv(1)
             started = time.perf_counter()
             assert engine.api().post(f"/containers/{identifier}/start").status == 204
-            got = _drain(client)
+            got = drain(client)
             took = time.perf_counter() - started
         assert got > _FRAME_BYTES, got
         return SAID_MB / took
@@ -86,20 +87,6 @@ def _run(engine: Engine, identifier: str) -> float:
     assert api.post(f"/containers/{identifier}/start").status == 204
     assert api.post(f"/containers/{identifier}/wait").json["StatusCode"] == 0
     return time.perf_counter() - started
-
-
-def _received(engine: Engine, request: str) -> int:
-    with socket.socket(socket.AF_UNIX) as client:
-        client.connect(str(engine.socket))
-        client.sendall(request.encode())
-        return _drain(client)
-
-
-def _drain(client: socket.socket) -> int:
-    got, buffer = 0, bytearray(1 << 20)
-    while size := client.recv_into(buffer):
-        got += size
-    return got
 
 
 MEASURES: Final[tuple[tuple[str, Callable[[Engine], float], str], ...]] = (

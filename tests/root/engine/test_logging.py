@@ -94,6 +94,23 @@ def test_a_peer_that_never_reads_does_not_stop_a_container_that_need_not_wait(ha
         assert havre.docker("wait", made, timeout_s=60).stdout == b"0\n"
 
 
+def test_a_peer_that_falls_while_lines_wait_does_not_stop_a_container_that_need_not_wait(
+    havre: Havre, tmp_path: Path
+) -> None:
+    address = tmp_path / "falling.sock"
+    script = "seq 1 300000; echo full; while [ ! -e /go ]; do sleep 0.02; done; seq 1 1000"
+    with socket.socket(socket.AF_UNIX, socket.SOCK_STREAM) as peer:
+        peer.bind(str(address))
+        peer.listen(9)
+        options = ("--log-driver", "syslog", "--log-opt", f"syslog-address=unix://{address}", "--log-opt")
+        made = havre.out("run", "-d", *options, "mode=non-blocking", "busybox", "sh", "-c", script)
+        until(lambda: havre.out("logs", "--tail", "1", made) == "full")
+    address.unlink()
+    havre.docker("exec", made, "touch", "/go", check=True)
+    assert havre.docker("wait", made, timeout_s=60).stdout == b"0\n"
+    assert havre.out("logs", "--tail", "1", made) == "1000"
+
+
 def test_lines_wait_for_a_peer_that_is_gone_and_the_container_with_them(havre: Havre, tmp_path: Path) -> None:
     address = tmp_path / "syslog.sock"
     script = "echo first; while [ ! -e /go ]; do sleep 0.02; done; seq 1 40000; echo last"

@@ -3,6 +3,7 @@
 import errno
 import os
 from collections.abc import Callable
+from contextlib import suppress
 
 from havre.kernel.libc import KernelError
 from havre.logs.json_file import JSONFileWriter
@@ -49,6 +50,7 @@ class OutputLog:
         writer = self._opened(data)
         if writer is None:
             return
+        self._unwatch()
         writer.write(stream, data)
         self._watch()
         bit = 1 << stream
@@ -58,6 +60,7 @@ class OutputLog:
         """*stream* has ended."""
         self._line_open &= ~(1 << stream)
         if self._writer is not None:
+            self._unwatch()
             self._writer.end(stream)
             self._watch()
 
@@ -92,28 +95,27 @@ class OutputLog:
         waits = writer is not None and writer.waiting
         behind = writer.behind if writer is not None and waits else -1
         self._tell_gone(gone=waits and behind < 0)
-        if waits and behind < 0:
-            if not self._timer:
-                self._forget()
-                self._timer = self._loop.after(_AGAIN_S, self._go_on)
-            return
-        if behind != self._fd or self._timer:
-            self._forget()
-        if behind >= 0 and self._fd < 0:
+        if behind >= 0:
             self._fd = behind
             self._loop.watch(behind, OUT, lambda _events: self._go_on())
+        elif waits and not self._timer:
+            self._timer = self._loop.after(_AGAIN_S, self._go_on)
+
+    def _unwatch(self) -> None:
+        """Before the writer is given anything: it may close the descriptor, and open another one of the same number."""
+        if self._fd >= 0:
+            self._loop.forget(self._fd)
+            self._fd = -1
 
     def _go_on(self) -> None:
-        self._forget()  # the descriptor may be closed and opened anew in between
+        self._forget()
         if self._writer is not None:
             self._writer.catch_up()
         self._watch()
         self._caught_up()
 
     def _forget(self) -> None:
-        if self._fd >= 0:
-            self._loop.forget(self._fd)
-            self._fd = -1
+        self._unwatch()
         if self._timer:
             self._loop.cancel(self._timer)
             self._timer = 0
@@ -132,7 +134,8 @@ class OutputLog:
 
     def _say(self, words: str) -> None:
         """On our standard error, which is havred's."""
-        os.write(2, f"havre-shim: {self._name[:12]}: {words}\n".encode())
+        with suppress(OSError):  # nobody reads it any more
+            os.write(2, f"havre-shim: {self._name[:12]}: {words}\n".encode())
 
 
 def open_log(target: LogTarget, *, eager: bool = True) -> Writer | None:
