@@ -48,6 +48,7 @@ def test_command_lines(havre: Havre, reference: Reference) -> None:
         ("volume", "create", "a/b"),
         ("run", "-v", "conf:relative", "busybox"),
         ("run", "-v", "conf:/", "busybox"),
+        ("run", "-v", "conf:/a:rshared", "busybox"),
         ("run", "-v", "conf:/a:zz", "busybox"),
         ("run", "-v", "c:/a", "busybox"),
         ("create", "--mount", "type=volume,src=conf,dst=rel", "busybox", "true"),
@@ -70,3 +71,15 @@ def test_mounts_of_a_container(havre: Havre, reference: Reference) -> None:
         for engine in (havre, reference):
             engine.docker("rm", "-f", "conf-m", check=True)
             engine.docker("volume", "rm", "conf-a", "conf-b", "conf-c", check=True)
+
+
+@pytest.mark.parametrize(
+    "options",
+    [("type=ext4", "device=/none"), ("type=none", "device=/none", "o=bind"), ("type=tmpfs", "device=tmpfs", "o=no=1")],
+)
+def test_what_cannot_be_mounted(havre: Havre, reference: Reference, options: tuple[str, ...]) -> None:
+    words = [word for option in options for word in ("-o", option)]
+    both(havre, reference, "volume", "create", *words, "unmountable")
+    _, text = both(havre, reference, "run", "--rm", "-v", "unmountable:/v", "busybox", "true")
+    assert "failed to mount local volume" in text
+    both(havre, reference, "volume", "rm", "unmountable")

@@ -52,6 +52,30 @@ async def in_own_thread(function: Callable[[], _T]) -> _T:
     return await done
 
 
+def _go_on() -> None:
+    """Some work is not stopped but finished."""
+
+
+async def to_the_end(work: Coroutine[object, object, _T], stop: Callable[[], None] = _go_on) -> _T:
+    """The result of *work*; but when cancelled, call *stop* and return only after *work* ended.
+
+    What it uses (a lease, a stream, a lock) may so be given back by its caller.
+    """
+    task = asyncio.get_running_loop().create_task(work)
+    try:
+        return await asyncio.shield(task)
+    except asyncio.CancelledError:
+        stop()
+        while not task.done():
+            try:
+                await asyncio.wait({task})
+            except asyncio.CancelledError:
+                continue  # asked twice: the answer is the same
+        if not task.cancelled():
+            task.exception()  # seen: the cancellation is what the caller hears of
+        raise
+
+
 class Tasks:
     """The background tasks of one owner: named, held, and cancelled together by `close`.
 

@@ -134,7 +134,8 @@ class Cache:
         """Keep *record* from now on, in the place of an earlier one with its key."""
         self._forget(record.key)
         self._keep(record)
-        self._unsaved.add(record.key)
+        with self._lock:
+            self._unsaved.add(record.key)
 
     async def once(
         self, key: str, make: Callable[[], Awaitable[CacheRecord]], *, fresh: bool = False
@@ -178,14 +179,23 @@ class Cache:
                 _less(self._blobs, blob)
 
     def save(self) -> None:
-        """Write what is new; the layers must be on the disk by now. Blocks."""
-        keys, self._unsaved = self._unsaved, set()
+        """Write what is new; the layers must be on the disk by now. Blocks.
+
+        What cannot be written is for the next time: it fails no build.
+        """
+        with self._lock:
+            keys, self._unsaved = self._unsaved, set()
         records = [record for key in keys if (record := self._records.get(key)) is not None]
         if not records:
             return
-        with closing(self._connect()) as database, database:
-            rows = [(record.key, msgspec.json.encode(record)) for record in records]
-            database.executemany("INSERT OR REPLACE INTO steps VALUES (?, ?)", rows)
+        try:
+            with closing(self._connect()) as database, database:
+                rows = [(record.key, msgspec.json.encode(record)) for record in records]
+                database.executemany("INSERT OR REPLACE INTO steps VALUES (?, ?)", rows)
+        except (sqlite3.Error, InternalError) as failed:
+            _log.error("the builder's cache %s cannot be written: %s", self._path, failed)
+            with self._lock:
+                self._unsaved |= keys
 
     def remove(self, keys: Iterable[str]) -> None:
         """Forget records, on the disk first. Blocks."""

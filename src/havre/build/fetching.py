@@ -4,6 +4,7 @@ from contextlib import AsyncExitStack
 from dataclasses import dataclass, replace
 
 from havre.build.context import Context, Contexts
+from havre.build.dockerfile.globs import escaped
 from havre.build.dockerfile.remotes import GitSource, WebSource, remote_of
 from havre.build.graph import CopyOperation
 from havre.build.model import Lent
@@ -12,7 +13,7 @@ from havre.build.remote import name_of
 
 @dataclass(frozen=True, slots=True)
 class Fetched:
-    """Files that came: the paths *sources* of *context*. *commit* is set where a repository's own folder came too."""
+    """Files that came: what *sources* mean in *context*. *commit* is set where a repository's own folder came too."""
 
     context: Context
     sources: tuple[str, ...]
@@ -43,11 +44,11 @@ class Fetching:
         needed = operation.destination.endswith("/")
         names = {name_of(address, needed=needed): address for address in addresses}
         fetching = self._contexts.fetched(names, operation.checksum, self._lent)
-        return Fetched(await self._undo.enter_async_context(fetching), tuple(sorted(names)))
+        return Fetched(await self._undo.enter_async_context(fetching), tuple(map(escaped, sorted(names))))
 
     async def _git(self, source: GitSource, operation: CopyOperation) -> Fetched:
         keeps = operation.keep_git_dir or bool(source.keep_git_dir)
         wanted = replace(source, checksum=source.checksum or operation.checksum)
         cloning = self._contexts.cloned(wanted, self._lent, keep_git_dir=keeps)
         context, commit = await self._undo.enter_async_context(cloning)
-        return Fetched(context, (f"/{source.subdir}",), commit if keeps else "")
+        return Fetched(context, (f"/{escaped(source.subdir)}",), commit if keeps else "")

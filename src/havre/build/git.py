@@ -5,6 +5,7 @@ CVE-2022-39253, CVE-2019-13139.
 """
 
 import base64
+import fcntl
 import os
 import re
 import signal
@@ -119,7 +120,7 @@ class Clone:
 
     def _git(self, *arguments: str) -> str:
         """What git says. Raises BuildFailed with its complaint."""
-        output, errors = (os.memfd_create(name, os.MFD_CLOEXEC) for name in ("output", "errors"))
+        output, errors = _bounded("output"), _bounded("errors")
         try:
             code = self._run(arguments, output, errors)
             if code:
@@ -189,5 +190,14 @@ class Clone:
         return {}
 
 
+def _bounded(name: str) -> int:
+    """A file in memory that takes so many bytes and no more: a server may let git repeat what it says without end."""
+    handle = os.memfd_create(name, os.MFD_CLOEXEC | os.MFD_ALLOW_SEALING)
+    os.truncate(handle, _TEXT_BYTES)
+    fcntl.fcntl(handle, fcntl.F_ADD_SEALS, fcntl.F_SEAL_GROW)
+    return handle
+
+
 def _text(handle: int) -> str:
-    return os.pread(handle, _TEXT_BYTES, 0).decode(errors="replace").strip()
+    said = os.pread(handle, _TEXT_BYTES, 0)
+    return said.rstrip(b"\0").decode(errors="replace").strip()

@@ -11,10 +11,11 @@ from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
+from weakref import WeakValueDictionary
 
 from havre.base import clock
 from havre.base.ids import new_id
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.build.dockerfile.instructions import Sharing
 from havre.kernel.copying import copy_tree
 from havre.kernel.removing import remove_tree
@@ -25,6 +26,7 @@ from havre.volumes.volumes import Volumes, used
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
 _DEFAULT_MODE = 0o755
 VOLUME = "volume:"
+_HALF = ".half-"
 _USED_XATTR = "trusted.havre.used"
 
 
@@ -47,10 +49,14 @@ class CacheFolders:
         self._volumes = volumes
         self._users: dict[str, int] = defaultdict(int)
         self._changed = asyncio.Condition()
+        self._making: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     def open(self) -> None:
-        """Make the folder. Blocks."""
+        """Make the folder; what a dead process had not made whole goes. Blocks."""
         self._root.mkdir(mode=0o700, parents=True, exist_ok=True)
+        for folder in self._root.iterdir():
+            if folder.name.startswith(_HALF):
+                self._remove(folder.name)
 
     @asynccontextmanager
     async def used(self, wish: CacheWish, initial: int | None = None) -> AsyncIterator[Path]:
@@ -72,7 +78,7 @@ class CacheFolders:
             self._users[name] += 1
         try:
             if not volume:
-                yield await in_thread(self._ready, name, wish, initial)
+                yield await self._whole(name, wish, initial)
                 return
             async with self._held(volume, wish) as content:
                 yield content
@@ -99,7 +105,12 @@ class CacheFolders:
         """The bytes of each folder by its name, and when it was last used (0 for unknown); blocks."""
         found: dict[str, tuple[int, int]] = {}
         for folder in self._root.iterdir():
-            handle = os.open(folder, _FOLDER)
+            if folder.name.startswith(_HALF):
+                continue
+            try:
+                handle = os.open(folder, _FOLDER)
+            except FileNotFoundError:  # removed meanwhile
+                continue
             try:
                 found[folder.name] = tree_size(handle), _used_ns(handle)
             finally:
@@ -110,8 +121,15 @@ class CacheFolders:
         """Whether a step has it mounted."""
         return bool(self._users.get(name))
 
-    def remove(self, name: str) -> None:
-        """Remove a folder that nobody uses; blocks."""
+    async def remove(self, name: str) -> bool:
+        """Remove a folder, unless a step has it mounted: then false."""
+        async with self._making.setdefault(name, asyncio.Lock()):
+            if self.is_used(name):
+                return False
+            await to_the_end(in_thread(self._remove, name))
+            return True
+
+    def _remove(self, name: str) -> None:
         handle = os.open(self._root, _FOLDER)
         try:
             remove_tree(handle, name)
@@ -125,22 +143,34 @@ class CacheFolders:
             candidate = f"{name}.{number}"
         return candidate
 
+    async def _whole(self, name: str, wish: CacheWish, initial: int | None) -> Path:
+        """The folder with its first content and its owner; whoever else wants it waits until it has them."""
+        async with self._making.setdefault(name, asyncio.Lock()):
+            return await to_the_end(in_thread(self._ready, name, wish, initial))
+
     def _ready(self, name: str, wish: CacheWish, initial: int | None) -> Path:
-        folder = self._root / name
-        try:
-            folder.mkdir(mode=0o700)
-        except FileExistsError:
-            _note_use(folder)
-            return folder
-        handle = os.open(folder, _FOLDER)
-        try:
-            if initial is not None:
-                copy_tree(initial, handle)
-        finally:
-            os.close(handle)
-        _own(folder, wish)
+        folder, half = self._root / name, self._root / f"{_HALF}{name}"
+        if not folder.is_dir():
+            half.mkdir(mode=0o700)
+            try:
+                _fill(half, initial)
+                _own(half, wish)
+                half.rename(folder)
+            except BaseException:
+                self._remove(half.name)
+                raise
         _note_use(folder)
         return folder
+
+
+def _fill(folder: Path, initial: int | None) -> None:
+    if initial is None:
+        return
+    handle = os.open(folder, _FOLDER)
+    try:
+        copy_tree(initial, handle)
+    finally:
+        os.close(handle)
 
 
 def _note_use(folder: Path) -> None:

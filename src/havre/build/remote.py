@@ -46,7 +46,7 @@ def fetch(address: str, path: Path, checksum: str = "", lent: Lent = NOTHING_LEN
             f"ADD failed: failed to GET {address[:256]} with status {error.code} {error.reason}"
         ) from error
     except (urllib.error.URLError, http.client.HTTPException, TimeoutError, ConnectionError, ValueError) as error:
-        reason = getattr(error, "reason", error)
+        reason = "unexpected EOF" if isinstance(error, http.client.IncompleteRead) else getattr(error, "reason", error)
         raise BuildFailed(f"ADD failed: failed to GET {address[:256]}: {reason}") from error
 
 
@@ -88,6 +88,8 @@ def _store(answer: http.client.HTTPResponse, path: Path, checksum: str) -> None:
                 left = memoryview(piece)
                 while left:
                     left = left[os.write(handle, left) :]
+            if answer.length:  # what reads in pieces is not told that the rest never came: http.client
+                raise http.client.IncompleteRead(b"", answer.length)
             _set_time(handle, answer.headers.get("Last-Modified", ""))
         finally:
             os.close(handle)
@@ -98,6 +100,6 @@ def _store(answer: http.client.HTTPResponse, path: Path, checksum: str) -> None:
 def _set_time(handle: int, told: str) -> None:
     try:
         moment = email.utils.parsedate_to_datetime(told).timestamp() if told else 0.0
-    except ValueError:
+    except (ValueError, OverflowError):  # no date, or none that this machine's clock knows
         moment = 0.0
     os.utime(handle, (moment, moment))

@@ -55,11 +55,11 @@ class BuildCache:
         keys = [item.get("ID") or "" for item in doomed]
         mounts = {name for name in keys if name.startswith(_MOUNT)}
         await in_thread(self._cache.remove, [key for key in keys if key not in mounts])
-        for name in mounts:
-            await in_thread(self._folders.remove, name.removeprefix(f"{_MOUNT}:"))
+        kept = {name for name in mounts if not await self._folders.remove(name.removeprefix(f"{_MOUNT}:"))}
         await self._images.sweep()
-        freed = sum(item.get("Size") or 0 for item in doomed if not item.get("Shared"))
-        return {"CachesDeleted": keys or None, "SpaceReclaimed": freed}
+        gone = [item for item in doomed if item.get("ID") not in kept]
+        freed = sum(item.get("Size") or 0 for item in gone if not item.get("Shared"))
+        return {"CachesDeleted": [item.get("ID") or "" for item in gone] or None, "SpaceReclaimed": freed}
 
     async def export(self, keys: Sequence[str], tag: str) -> AsyncGenerator[bytes, None]:
         """The steps *keys*, those that are still known, as an OCI layout in an archive (`build.caches`)."""

@@ -1,13 +1,14 @@
 """What a container has to do with volumes: they are made with it, held by it, mounted for it, and some go with it."""
 
 import errno
+import logging
 import os
-from contextlib import AsyncExitStack, suppress
+from contextlib import AsyncExitStack
 from functools import partial
 
 from msgspec.structs import replace
 
-from havre.base.errors import InvalidInput
+from havre.base.errors import HavreError, InvalidInput
 from havre.base.ids import new_id
 from havre.engine.model import ImageMount, Record, ResolvedMount, VolumeMount
 from havre.engine.mount_wishes import inherited
@@ -17,6 +18,8 @@ from havre.kernel.inroot import open_in_root
 from havre.kernel.libc import KernelError
 from havre.volumes.model import ANONYMOUS, LOCAL, NoSuchVolume, Volume, VolumeInUse, Wanted
 from havre.volumes.plugins import NoSuchDriver
+
+_log = logging.getLogger(__name__)
 
 
 def with_inherited(
@@ -139,8 +142,13 @@ async def let_go(parts: Parts, record: Record, *, anonymous: bool) -> None:
 
 
 async def _remove(parts: Parts, name: str) -> None:
-    with suppress(VolumeInUse, NoSuchVolume):
+    """What a driver or the disk refuses stays as a volume of its own: the container does not wait for it."""
+    try:
         tell(parts, "destroy", await parts.volumes.remove(name))
+    except (VolumeInUse, NoSuchVolume):
+        pass
+    except (HavreError, OSError) as failed:
+        _log.error("volume %s stays: %s", name, failed)
 
 
 def volume_mounts(record: Record) -> list[VolumeMount]:

@@ -9,7 +9,7 @@ What belongs to a record that was set aside as damaged is never touched.
 
 import asyncio
 import logging
-from collections.abc import Callable, Iterable
+from collections.abc import Awaitable, Callable, Iterable
 from pathlib import Path
 
 from msgspec.structs import replace
@@ -32,6 +32,7 @@ from havre.engine.staged import unstage_all
 from havre.engine.start import give_back, record_end, unsettle, watch
 from havre.networks.model import Attachment
 from havre.runtime.bundle import Exit
+from havre.volumes.volumes import unmount_unused
 
 _log = logging.getLogger(__name__)
 _AT_ONCE = 16
@@ -70,23 +71,35 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
     What ended containers used is given back, `--rm` ones are removed, and what nobody owns is swept.
     """
     for container in parts.roster:
-        if container.shim is not None:
+        if container.shim is not None:  # before anything is given back: what lives may use the same volumes
             await _mount_again(parts, container)
+    for container in parts.roster:
+        if container.shim is not None:
             watch(parts, container, container.shim)  # only now: an end needs networks that are open
-        if container.shim is not None or container.settled.is_set():
-            continue
-        try:
-            await give_back(parts, container, container.record)
-        except (HavreError, OSError):
-            _log.exception("container %s: what its last run used could not be given back", container.id)
+        elif not container.settled.is_set():
+            await _give_back(parts, container)
+    await _quiet(unmount_unused(parts.volumes), "volumes that nobody uses are still mounted")
     for container in parts.roster:
         record = container.record
         ended_meanwhile = record.host.auto_remove and record.started_ns and not record.alive
         if ended_meanwhile:
             async with container.lock:
-                await erase(parts, container, volumes=True)
+                await _quiet(erase(parts, container, volumes=True), f"container {container.id} cannot be removed")
     await _sweep(parts, damaged)
     _start_what_should_run(parts)
+
+
+async def _give_back(parts: Parts, container: Container) -> None:
+    what = give_back(parts, container, container.record)
+    await _quiet(what, f"container {container.id}: what its last run used could not be given back")
+
+
+async def _quiet(work: Awaitable[object], failure: str) -> None:
+    """One thing that cannot be put right must not keep the engine from starting."""
+    try:
+        await work
+    except (HavreError, OSError):
+        _log.exception("%s", failure)
 
 
 def _start_what_should_run(parts: Parts) -> None:
@@ -105,10 +118,7 @@ def _start_what_should_run(parts: Parts) -> None:
 
 async def _mount_again(parts: Parts, container: Container) -> None:
     """What runs uses its volumes, also those whose mounts stood through the end of the last engine."""
-    try:
-        await mount_all(parts, container.record)
-    except (HavreError, OSError):
-        _log.exception("container %s: its volumes are not as they were", container.id)
+    await _quiet(mount_all(parts, container.record), f"container {container.id}: its volumes are not as they were")
 
 
 async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) -> None:
@@ -153,16 +163,18 @@ async def _sweep(parts: Parts, damaged: frozenset[str]) -> None:
     for identifier in await in_thread(_ids_in, folders.exec_root):
         if identifier not in owned:
             _log.warning("removing what is left of container %s, which has no record", identifier)
-            await _quietly(parts, identifier)
+            await _quiet(_remove_rest(parts, identifier), f"what is left of container {identifier} is not removed")
     for identifier in parts.snapshots.keys():  # noqa: SIM118  a method of the store, not of a dict
         if is_id(identifier) and identifier not in owned:
-            await in_thread(parts.snapshots.discard, identifier)
+            await _quiet(in_thread(parts.snapshots.discard, identifier), f"the tree {identifier} is not removed")
     for identifier in await in_thread(_ids_in, folders.containers):
         if identifier not in owned:
-            await in_thread(remove_folder, folders.container(identifier))
+            folder = folders.container(identifier)
+            await _quiet(in_thread(remove_folder, folder), f"{folder} is not removed")
     for identifier in await in_thread(_ids_in, folders.exec_root / "shm"):
         if identifier not in owned:
-            await in_thread(unmount_shared_memory, folders.exec_root, identifier)
+            memory = in_thread(unmount_shared_memory, folders.exec_root, identifier)
+            await _quiet(memory, f"the shared memory of {identifier} is not removed")
     await _sweep_staged(parts, damaged)
 
 
@@ -171,15 +183,12 @@ async def _sweep_staged(parts: Parts, damaged: frozenset[str]) -> None:
     for identifier in await in_thread(_ids_in, parts.folders.exec_root / "mounts"):
         container = parts.roster.find(identifier)
         if identifier not in damaged and (container is None or container.shim is None):
-            await in_thread(unstage_all, parts, identifier)
+            await _quiet(in_thread(unstage_all, parts, identifier), f"the mounts of {identifier} are not removed")
 
 
-async def _quietly(parts: Parts, identifier: str) -> None:
-    try:
-        await parts.networks.detach(identifier)
-        await parts.runtime.remove(identifier)
-    except (HavreError, OSError):
-        _log.exception("what is left of container %s could not be removed", identifier)
+async def _remove_rest(parts: Parts, identifier: str) -> None:
+    await parts.networks.detach(identifier)
+    await parts.runtime.remove(identifier)
 
 
 def _ids_in(folder: Path) -> list[str]:

@@ -2,7 +2,7 @@
 
 import asyncio
 import logging
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from typing import Final
 
 from msgspec.structs import replace
@@ -149,7 +149,8 @@ async def _started(parts: Parts, container: Container, record: Record, shim: Shi
     for held in parts.clients.take(container.id):  # they came while the start was under way
         serve(parts, container, shim, held)
     if durable:
-        await saved
+        with suppress(HavreError):  # it is in the log; the container runs, and whoever started it must hear so
+            await saved
     passed("start.recorded")
 
 
@@ -250,13 +251,12 @@ async def give_back(
 
 async def _release(parts: Parts, record: Record) -> None:
     """Network, volumes, shared memory: what others may wait for."""
-    try:
-        await parts.networks.detach(record.id)
-    finally:
-        await unstage(parts, record)
-        await unmount_all(parts, record)
+    async with AsyncExitStack() as rest:  # each of them, whatever becomes of the others
         if record.host.ipc_mode == "shareable":
-            await in_thread(unmount_shared_memory, parts.folders.exec_root, record.id)
+            rest.push_async_callback(in_thread, unmount_shared_memory, parts.folders.exec_root, record.id)
+        rest.push_async_callback(unmount_all, parts, record)
+        rest.push_async_callback(unstage, parts, record)
+        await parts.networks.detach(record.id)
 
 
 def unsettle(container: Container) -> None:

@@ -1,10 +1,11 @@
 """Volumes as the Engine API shows them."""
 
+import logging
 import os
 from typing import Final, TypeAlias
 
 from havre.base import clock
-from havre.base.errors import InvalidInput
+from havre.base.errors import HavreError, InvalidInput
 from havre.base.ids import new_id
 from havre.base.tasks import in_thread
 from havre.engine.container_volumes import tell
@@ -17,6 +18,7 @@ from havre.wire.volumes import CreateVolume, PruneVolumesReport, VolumeList
 from havre.wire.volumes import Volume as WireVolume
 
 Rows: TypeAlias = list[WireVolume]
+_log = logging.getLogger(__name__)
 _FIELDS: Final = frozenset(["dangling", "driver", "label", "name"])
 _PRUNE_FIELDS: Final = frozenset(["label", "label!", "all"])
 _TRUE: Final = frozenset(["1", "true", "True", "t", "T", "TRUE"])
@@ -59,9 +61,9 @@ class VolumeService:
         return self._shown(volume)
 
     async def remove(self, name: str, *, force: bool) -> None:
-        """Let it go. Raises NoSuchVolume unless *force*, VolumeInUse."""
+        """Let it go. Raises NoSuchVolume unless *force*, VolumeInUse, and what its driver says unless *force*."""
         try:
-            volume = await self._parts.volumes.remove(name)
+            volume = await self._parts.volumes.remove(name, force=force)
         except NoSuchVolume:
             if force:
                 return
@@ -81,6 +83,9 @@ class VolumeService:
             try:
                 await self.remove(volume.name, force=False)
             except (VolumeInUse, NoSuchVolume):
+                continue
+            except (HavreError, OSError) as failed:
+                _log.error("volume %s cannot be pruned: %s", volume.name, failed)
                 continue
             deleted.append(volume.name)
             reclaimed += size

@@ -2,6 +2,7 @@
 
 import errno
 import os
+import re
 import socket
 from contextlib import suppress
 from pathlib import Path
@@ -40,6 +41,7 @@ _PROPAGATION: Final = {
 }
 _OF_THE_NETWORK: Final = frozenset({"nfs", "nfs4", "cifs", "smb3"})
 _ADDRESS: Final = "addr="
+_PASSWORD: Final = re.compile(r"((?:^|,)pass(?:word2?)?=)[^,]*")
 _SILENT: Final = frozenset({"rw", "suid", "dev", "exec", "nomand", "async", "atime", "diratime", "defaults", ""})
 
 
@@ -66,10 +68,19 @@ def mount_volume(volume: Volume, target: Path, plugins: Plugins) -> None:
                 mount("", target, "", _PROPAGATION[word])
     except KernelError as failed:
         unmount_volume(target)
+        what = _shown(device, target, flags, data)
         raise InternalError(
-            f"error while mounting volume '{target}': failed to mount local volume: "
-            f"mount {device}:{target}, data: {data}: {failed.strerror}"
-        ) from failed
+            f"error while mounting volume '{target}': failed to mount local volume: {what}: "
+            f"{os.strerror(failed.errno or 0).lower()}"
+        ) from None  # the cause tells passwords
+
+
+def _shown(device: str, target: Path, flags: int, data: str) -> str:
+    """The mount in Docker's words, without passwords."""
+    source = f"{device}:{target}" if device else str(target)
+    told = [f"flags: {flags:#x}"] if flags else []
+    told += ["data: " + _PASSWORD.sub(r"\1********", data)] if data else []
+    return ", ".join((f"mount {source}", *told))
 
 
 def _mount_own(target: Path) -> None:

@@ -1,19 +1,22 @@
 """The volumes of this host, and who holds them."""
 
 import asyncio
+import logging
 import os
 from collections.abc import AsyncIterator, Callable
-from contextlib import asynccontextmanager
+from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
+from typing import TypeVar
+from weakref import WeakValueDictionary
 
 import msgspec
 
 from havre.base import clock
-from havre.base.errors import Conflict, InternalError
+from havre.base.errors import Conflict, HavreError, InternalError
 from havre.base.ids import new_id
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_own_thread, in_thread, to_the_end
 from havre.kernel.copying import copy_tree
-from havre.volumes.driver import mount_volume, release_foreign, unmount_volume
+from havre.volumes.driver import is_mounted, mount_volume, release_foreign, unmount_volume
 from havre.volumes.image import grow
 from havre.volumes.model import (
     LOCAL,
@@ -27,14 +30,19 @@ from havre.volumes.model import (
     parse_options,
     parse_size,
 )
-from havre.volumes.plugins import Plugins
+from havre.volumes.plugins import NoSuchDriver, Plugins
 from havre.volumes.store import Store
+
+_T = TypeVar("_T")
+_log = logging.getLogger(__name__)
 
 
 class Volumes:
     """All verbs on volumes. A *holder* is whoever must not lose it: the id of a container.
 
-    Changes of one volume wait for one another; looking needs no disk. *plugins* are the drivers beside `local`.
+    Changes of one volume wait for one another, and for no other volume, whose file server may be dead. One that was
+    begun is done to its end, though its caller be cancelled. Looking needs no disk. *plugins* are the drivers beside
+    `local`.
     """
 
     def __init__(self, root: Path, plugins: Plugins | None = None) -> None:
@@ -43,7 +51,7 @@ class Volumes:
         self._volumes: dict[str, Volume] = {}
         self._holders: dict[str, set[str]] = {}
         self._users: dict[str, set[str]] = {}
-        self._lock = asyncio.Lock()
+        self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def open(self) -> None:
         """Read what is there."""
@@ -74,7 +82,7 @@ class Volumes:
         Raises InvalidInput, NameTaken for another driver or other options, NoSuchDriver, InternalError.
         """
         parse_name(wanted.name)
-        async with self._lock:
+        async with self._lock(wanted.name):
             there = self._volumes.get(wanted.name)
             if there is not None:
                 _check_same(there, wanted)
@@ -86,43 +94,50 @@ class Volumes:
                 options=wanted.options,
                 driver=wanted.driver or LOCAL,
             )
-            await in_thread(self._make, made)
-            self._volumes[made.name] = made
+            try:
+                await to_the_end(self._add(made))
+            except NoSuchDriver as missing:
+                raise NoSuchDriver(f"create {made.name}: {missing.message}") from None
+            except asyncio.CancelledError:
+                if made.name in self._volumes:  # whoever is told nothing keeps nothing
+                    await to_the_end(self._drop(made))
+                raise
             return made, True
 
-    async def remove(self, name: str) -> Volume:
-        """Let a volume go with its content. Raises NoSuchVolume, VolumeInUse, InternalError."""
-        async with self._lock:
+    async def remove(self, name: str, *, force: bool = False) -> Volume:
+        """Let a volume go with its content, with *force* also one whose driver refuses or is not there any more.
+
+        Raises NoSuchVolume, VolumeInUse, InternalError.
+        """
+        async with self._lock(name):
             volume = self.get(name)
-            if holders := self._holders.get(name):
-                raise VolumeInUse(f"remove {name}: volume is in use - [{', '.join(sorted(holders))}]")
-            await in_thread(self._unmake, volume)
-            del self._volumes[name]
+            self._refuse_used(volume, "remove")
+            await to_the_end(self._drop(volume, force=force))
             return volume
 
     async def rename(self, name: str, to: str) -> None:
         """Give it another name. Raises NoSuchVolume, NameTaken, InvalidInput, VolumeInUse."""
         parse_name(to)
-        async with self._lock:
+        async with AsyncExitStack() as locks:
+            for each in sorted({name, to}):
+                await locks.enter_async_context(self._lock(each))
             volume = self.get(name)
             if to in self._volumes:
                 raise NameTaken(f"a volume named {to} exists already")
             if volume.driver != LOCAL:
                 raise Conflict(f"rename {name}: the driver {volume.driver} knows it by its name")
-            if self._holders.get(name):
-                raise VolumeInUse(f"rename {name}: volume is in use")
-            self._volumes[to] = await in_thread(self._store.rename, volume, to)
-            del self._volumes[name]
+            self._refuse_used(volume, "rename")
+            await to_the_end(self._move(volume, to))
 
     async def fill(self, name: str, open_source: Callable[[], int | None]) -> None:
         """Copy the tree that *open_source* opens into the volume, if that is empty and nobody uses it.
 
         *open_source* is called in a thread; None for a tree that is not there. Its handle is closed here.
         """
-        volume = self.get(name)
-        async with self._lock:
+        async with self._lock(name):
+            volume = self.get(name)
             if not volume.foreign and not self._users.get(name):
-                await in_thread(self._fill, volume, open_source)
+                await to_the_end(in_thread(self._fill, volume, open_source))
 
     async def resize(self, name: str, size: str) -> Volume:
         """Let a volume with a size hold more.
@@ -130,17 +145,13 @@ class Volumes:
         Raises NoSuchVolume, InvalidInput, InternalError, Conflict for less, or where the host grows unused ones only.
         """
         size_bytes = parse_size(name, size)
-        async with self._lock:
+        async with self._lock(name):
             volume = self.get(name)
             if not volume.limit_bytes:
                 raise Conflict(f"volume {name} was made without a size")
             if size_bytes < volume.limit_bytes:
                 raise Conflict(f"volume {name} has {volume.options[SIZE]}, and cannot shrink to {size}")
-            await in_thread(grow, self._store.path(name), size_bytes, mounted=bool(self._users.get(name)))
-            grown = msgspec.structs.replace(volume, options={SIZE: size})
-            await in_thread(self._store.change, grown)
-            self._volumes[name] = grown
-            return grown
+            return await to_the_end(self._grow(volume, size))
 
     def hold(self, name: str, holder: str) -> None:
         """Keep the volume from going."""
@@ -159,15 +170,20 @@ class Volumes:
 
     async def mount(self, name: str, user: str) -> None:
         """Make its content accessible for *user*. Raises NoSuchVolume, InternalError when it cannot be mounted."""
-        volume = self.get(name)
-        async with self._lock:
+        async with self._lock(name):
+            volume = self.get(name)
             if volume.mounts:
-                await in_thread(mount_volume, volume, self._store.path(name), self.plugins)
+                try:
+                    await _done(volume, lambda: mount_volume(volume, self._store.path(name), self.plugins))
+                except asyncio.CancelledError:
+                    if not self._users.get(name):
+                        await _done(volume, lambda: self._unmount(volume))
+                    raise
             self._users.setdefault(name, set()).add(user)
 
     async def unmount(self, name: str, user: str) -> None:
         """*user* needs its content no more; idempotent."""
-        async with self._lock:
+        async with self._lock(name):
             users = self._users.get(name, set())
             users.discard(user)
             if users:
@@ -175,7 +191,38 @@ class Volumes:
             self._users.pop(name, None)
             volume = self._volumes.get(name)
             if volume is not None and volume.mounts:
-                await in_thread(self._unmount, volume)
+                await _done(volume, lambda: self._unmount(volume))
+
+    def _lock(self, name: str) -> asyncio.Lock:
+        return self._locks.setdefault(name, asyncio.Lock())
+
+    def _refuse_used(self, volume: Volume, verb: str) -> None:
+        name = volume.name
+        if holders := self._holders.get(name):
+            raise VolumeInUse(f"{verb} {name}: volume is in use - [{', '.join(sorted(holders))}]")
+        if self._users.get(name):
+            raise VolumeInUse(f"{verb} {name}: volume is in use: its content is being copied")
+
+    async def _add(self, volume: Volume) -> None:
+        await in_thread(self._make, volume)
+        self._volumes[volume.name] = volume
+
+    async def _drop(self, volume: Volume, *, force: bool = False) -> None:
+        await in_thread(self._unmake, volume, force=force)
+        del self._volumes[volume.name]
+
+    async def _move(self, volume: Volume, to: str) -> None:
+        self._volumes[to] = await in_thread(self._store.rename, volume, to)
+        del self._volumes[volume.name]
+
+    async def _grow(self, volume: Volume, size: str) -> Volume:
+        path = self._store.path(volume.name)
+        mounted = await in_thread(is_mounted, path)
+        await in_thread(grow, path, parse_size(volume.name, size), mounted=mounted)
+        grown = msgspec.structs.replace(volume, options={SIZE: size})
+        await in_thread(self._store.change, grown)
+        self._volumes[volume.name] = grown
+        return grown
 
     def _make(self, volume: Volume) -> None:
         if volume.driver == LOCAL:
@@ -192,14 +239,16 @@ class Volumes:
             driver.remove(volume.name)
             raise
 
-    def _unmake(self, volume: Volume) -> None:
+    def _unmake(self, volume: Volume, *, force: bool) -> None:
         # A mount that a crash left must not be emptied with the folder.
         unmount_volume(self._store.path(volume.name))
         if volume.driver != LOCAL:
             try:
                 self.plugins.driver(volume.driver).remove(volume.name)
-            except InternalError as refused:
-                raise InternalError(f"remove {volume.name}: {refused.message}") from refused
+            except HavreError as refused:
+                if not force:
+                    raise InternalError(f"remove {volume.name}: {refused.message}") from refused
+                _log.warning("volume %s goes, though its driver does not say so: %s", volume.name, refused.message)
         self._store.drop(volume.name)
 
     def _unmount(self, volume: Volume) -> None:
@@ -230,6 +279,11 @@ class Volumes:
                 unmount_volume(content)
 
 
+async def _done(volume: Volume, work: Callable[[], _T]) -> _T:
+    """Call *work* in a thread, to its end: one of its own where a file server or a plugin may let it wait."""
+    return await to_the_end(in_own_thread(work) if volume.foreign else in_thread(work))
+
+
 def _check_same(there: Volume, wanted: Wanted) -> None:
     if wanted.driver not in {"", there.driver}:
         raise NameTaken(f"volume {there.name} exists with the driver {there.driver}")
@@ -246,3 +300,10 @@ async def used(volumes: Volumes, name: str) -> AsyncIterator[Path]:
         yield volumes.path(name)
     finally:
         await volumes.unmount(name, user)
+
+
+async def unmount_unused(volumes: Volumes) -> None:
+    """Take off what an engine that died had mounted for itself; to be called once all users are known again."""
+    for volume in volumes.list():
+        if volume.mounts and await in_thread(is_mounted, volumes.path(volume.name)):
+            await volumes.unmount(volume.name, "")  # nobody's, so it stays where somebody else uses it

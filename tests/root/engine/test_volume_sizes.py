@@ -3,6 +3,9 @@
 from __future__ import annotations
 
 import json
+import os
+import signal
+import time
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -34,6 +37,13 @@ def loops_of(havre: Havre) -> list[str]:
 
 def used_by(havre: Havre, script: str) -> list[str]:
     return havre.out("run", "--rm", "-v", "vol:/v", "busybox", "sh", "-c", script).splitlines()
+
+
+def wait_gone(pid: int) -> None:
+    end = time.monotonic() + 60
+    while Path(f"/proc/{pid}").exists():
+        assert time.monotonic() < end
+        time.sleep(0.02)
 
 
 def create(havre: Havre, size: str = "32m") -> None:
@@ -122,3 +132,19 @@ def test_only_a_volume_with_a_size_is_resized(havre: Havre) -> None:
     havre.docker("volume", "create", "plain", check=True)
     assert b"made without a size" in havre.havre("volume", "resize", "plain", "64m").stderr
     assert b"no such volume" in havre.havre("volume", "resize", "none", "64m").stderr
+
+
+def test_it_stays_as_it_is_for_what_lives_through_an_end_of_the_daemon(havre: Havre) -> None:
+    """The first of its two users ends while no engine is there."""
+    create(havre)
+    for name in ("first", "second"):
+        havre.docker("run", "-d", "--name", name, "-v", "vol:/v", "busybox", "sleep", "1000", check=True)
+    (pid,) = havre.out("inspect", "-f", "{{.State.Pid}}", "first").split()
+    havre.kill()
+    os.kill(int(pid), signal.SIGKILL)
+    wait_gone(int(pid))
+    havre.start()
+    assert havre.out("inspect", "-f", "{{.State.ExitCode}}", "first") == "137"
+    havre.docker("exec", "second", "sh", "-c", "echo kept > /v/late", check=True)
+    assert used_by(havre, "cat /v/late") == ["kept"]
+    assert len(loops_of(havre)) == 1

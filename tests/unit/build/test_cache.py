@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import asyncio
+import sqlite3
 from collections.abc import Callable
 from pathlib import Path
 
@@ -120,3 +121,20 @@ async def test_fresh_does_not_ask(make: Callable[[], Cache]) -> None:
 
     record, cached = await cache.once("k", work, fresh=True)
     assert (record.text, cached) == ("new", False)
+
+
+def test_what_cannot_be_written_is_for_the_next_time(
+    make: Callable[[], Cache], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cache = make()
+    cache.put(record_of("k", "settings", "", None, None))
+
+    def full(*_: object, **__: object) -> sqlite3.Connection:
+        raise sqlite3.OperationalError("database or disk is full")
+
+    with monkeypatch.context() as patched:
+        patched.setattr(sqlite3, "connect", full)
+        cache.save()
+    assert make().find("k") is None
+    cache.save()
+    assert make().find("k") is not None

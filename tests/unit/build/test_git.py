@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import base64
 import http.server
+import os
 import socket
 import threading
 from collections.abc import Iterator
@@ -95,3 +96,15 @@ def test_secrets_for_the_server(tmp_path: Path, secrets: dict[str, bytes], heade
             thread.join()
     assert heard[-1] == header
     assert not any(b"tok" in path.read_bytes() for path in tmp_path.rglob("*") if path.is_file())
+
+
+def test_what_git_says_is_kept_within_bounds(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """One whose server talks without end."""
+    program = tmp_path / "bin" / "git"
+    program.parent.mkdir()
+    program.write_text("#!/bin/sh\nexec yes talk >&2\n")
+    program.chmod(0o755)
+    monkeypatch.setenv("PATH", f"{program.parent}:{os.environ['PATH']}")
+    with pytest.raises(BuildFailed, match="talk\ntalk") as failed:
+        Clone(GitSource(remote="https://127.0.0.1/r.git"), tmp_path / "clone", NOTHING).make()
+    assert len(str(failed.value)) < 4096

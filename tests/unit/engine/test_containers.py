@@ -3,28 +3,35 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import json
 import socket
-from collections.abc import AsyncIterator
+import threading
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
 
 import pytest
 
-from havre.base.errors import Conflict, InternalError, InvalidInput, NotFound, NotModified
+from havre.base.errors import Conflict, InternalError, InvalidInput, NotFound, NotModified, ResourceExhausted
 from havre.engine.attach import Streams, parse_detach_keys
 from havre.engine.containers import Containers
 from havre.engine.create import WrongPlatform
 from havre.engine.lives import Lives
 from havre.engine.model import VolumeMount
+from havre.engine.records import Records
 from havre.engine.start import BadCommand, NotStarted
 from havre.images.model import NoSuchImage
+from havre.oci.digest import Digest
 from havre.oci.image_config import Empty, ProcessConfig
+from havre.oci.runtime_spec import Mount
+from havre.runtime.bundle import AttachWishes, Bundle
 from havre.runtime.errors import StartFailed
 from havre.volumes.model import VolumeInUse
+from havre.volumes.store import Store
 from havre.wire.containers import CreateContainer
-from tests.fakes.rooms import FakeShim, Rooms, make_image, open_rooms
+from tests.fakes.rooms import FakeShim, FakeTrees, Rooms, make_image, open_rooms
 
 
 @dataclass
@@ -416,6 +423,34 @@ async def test_restarting(bench: Bench) -> None:
     await bench.lives.restart("web", None, None)
 
 
+@pytest.mark.parametrize("verb", ["stop", "kill"])
+async def test_what_comes_in_the_middle_of_a_restart_ends_it_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    identifier = await bench.started("web", {"RestartPolicy": {"Name": "always"}})
+    runtime = bench.rooms.runtime
+    launch, launching, go_on = runtime.launch, asyncio.Event(), asyncio.Event()
+
+    async def slow(bundle: Bundle, attachments: Sequence[tuple[socket.socket, AttachWishes]] = ()) -> FakeShim:
+        launching.set()
+        await go_on.wait()
+        return await launch(bundle, attachments)
+
+    monkeypatch.setattr(runtime, "launch", slow)
+    bench.shim(identifier).end(1)
+    async with asyncio.timeout(20):
+        await launching.wait()
+        ending = asyncio.create_task(
+            bench.lives.stop("web", 5, None) if verb == "stop" else bench.lives.kill("web", "9")
+        )
+        for _ in range(20):  # it says what it wants while the start is under way
+            await asyncio.sleep(0)
+        go_on.set()
+        await ending
+        async with bench.rooms.parts.roster.get(identifier).lock:  # the start is over, if it went on at all
+            assert (await bench.state("web"))["Status"] == "exited"
+
+
 async def test_starting_twice(bench: Bench) -> None:
     identifier = await bench.started()
     with pytest.raises(NotModified):
@@ -672,3 +707,63 @@ async def test_volumes_of_images_come_and_go_with_the_container(tmp_path: Path) 
             await rooms.volumes.remove(volume.name)
         await things.remove(made["Id"] or "", force=False, volumes=True, link=False)
         assert rooms.volumes.list() == []
+
+
+async def test_a_volume_that_does_not_go_keeps_no_container(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, caplog: pytest.LogCaptureFixture
+) -> None:
+    identifier = await bench.make("web", {"Mounts": [{"Type": "volume", "Target": "/data"}]})
+    (volume,) = bench.rooms.volumes.list()
+
+    def busy(_store: Store, name: str) -> None:
+        raise OSError(errno.EBUSY, "busy", name)
+
+    monkeypatch.setattr(Store, "drop", busy)
+    await bench.things.remove(identifier, force=False, volumes=True, link=False)
+    with pytest.raises(NotFound):
+        bench.rooms.parts.roster.get(identifier)
+    assert bench.rooms.volumes.list() == [volume]
+    assert f"volume {volume.name} stays" in caplog.text
+    assert await bench.make("web")
+    await bench.cleared(identifier)
+
+
+async def test_a_start_that_cannot_be_written_down_is_a_start(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    identifier = await bench.make("web", {"RestartPolicy": {"Name": "always"}})
+
+    def full(*_: object, **__: object) -> asyncio.Future[None]:
+        failed: asyncio.Future[None] = asyncio.get_running_loop().create_future()
+        failed.set_exception(ResourceExhausted("no space left on device"))
+        return failed
+
+    with monkeypatch.context() as patched:
+        patched.setattr(Records, "save", full)
+        await bench.lives.start(identifier)
+    state = await bench.state(identifier)
+    assert (state["Status"], state["ExitCode"], state["Error"]) == ("running", 0, "")
+
+
+async def test_a_creation_that_is_cancelled_leaves_nothing(bench: Bench, monkeypatch: pytest.MonkeyPatch) -> None:
+    reached, opened, made = threading.Event(), threading.Event(), threading.Event()
+    prepare = FakeTrees.prepare
+
+    def slow(trees: FakeTrees, key: str, chain: Digest | None) -> tuple[Mount, ...]:
+        reached.set()
+        assert opened.wait(60)
+        try:
+            return prepare(trees, key, chain)
+        finally:
+            made.set()
+
+    monkeypatch.setattr(FakeTrees, "prepare", slow)
+    creation = asyncio.create_task(bench.make("web"))
+    assert await asyncio.to_thread(reached.wait, 60)
+    creation.cancel()
+    await asyncio.wait({creation}, timeout=0.1)  # whoever does not wait for the thread would be gone by now
+    opened.set()
+    with pytest.raises(asyncio.CancelledError):
+        await creation
+    assert await asyncio.to_thread(made.wait, 60)
+    assert bench.rooms.trees.keys() == ()
+    assert list(bench.rooms.folders.containers.iterdir()) == []
+    assert await bench.make("web")

@@ -3,9 +3,12 @@
 from __future__ import annotations
 
 import asyncio
+import errno
 import sqlite3
 from pathlib import Path
 from typing import cast
+
+import pytest
 
 from havre.engine import recovery
 from havre.engine.containers import Containers
@@ -14,8 +17,9 @@ from havre.engine.lifecycle import State
 from havre.engine.lives import Lives
 from havre.oci.image_config import ProcessConfig
 from havre.runtime.bundle import Exit
+from havre.volumes.model import Wanted
 from havre.wire.containers import CreateContainer
-from tests.fakes.rooms import FakeRuntime, Rooms, make_image
+from tests.fakes.rooms import FakeRuntime, FakeTrees, Rooms, make_image
 
 IMAGE = make_image("busybox", ProcessConfig(cmd=["sh"]))
 
@@ -29,6 +33,7 @@ class World:
 
     async def open(self) -> None:
         self.found = self.rooms.records.open()
+        await self.rooms.volumes.open()
         await recovery.load(self.rooms.parts, self.found)
         self.kept = recovery.living(self.rooms.parts, self.found.damaged)
         await recovery.settle(self.rooms.parts, self.found.damaged)
@@ -206,3 +211,38 @@ async def test_exec_sessions_go_on(tmp_path: Path) -> None:
     third = await second.reopen()
     assert third.rooms.parts.past_execs == []
     await third.rooms.close()
+
+
+async def test_a_volume_stays_mounted_for_what_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    """The first of two that share it ended while no engine was there."""
+    told = list[str]()
+    monkeypatch.setattr("havre.volumes.volumes.mount_volume", lambda volume, *_: told.append(f"mount {volume.name}"))
+    monkeypatch.setattr("havre.volumes.volumes.unmount_volume", lambda path: told.append(f"unmount {path.parent.name}"))
+    first = World(tmp_path)
+    await first.open()
+    await first.rooms.volumes.create(Wanted("shared", options={"type": "tmpfs", "device": "tmpfs"}))
+    dead, _ = await first.started("dead", Binds=["shared:/v"]), await first.started("alive", Binds=["shared:/v"])
+    del first.runtime.shims[dead]
+    first.runtime.exits[dead] = Exit(code=3, finished_ns=1_700_000_009_000_000_000)
+    told.clear()
+    second = await first.reopen()
+    assert (second.state("dead"), second.state("alive")) == ((State.EXITED, 3), (State.RUNNING, 0))
+    assert told == ["mount shared"]
+    await second.rooms.close()
+
+
+async def test_what_cannot_be_swept_keeps_no_engine_from_starting(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    first = World(tmp_path)
+    await first.open()
+    await first.started("web")
+    first.rooms.trees.prepare("f" * 64, None)
+
+    def busy(*_: object, **__: object) -> None:
+        raise OSError(errno.EBUSY, "busy")
+
+    monkeypatch.setattr(FakeTrees, "discard", busy)
+    second = await first.reopen()
+    assert second.state("web") == (State.RUNNING, 0)
+    await second.rooms.close()

@@ -1,8 +1,14 @@
 from __future__ import annotations
 
+from pathlib import Path
+
 import pytest
 
-from havre.volumes.driver import split_options, with_address
+from havre.base.errors import InternalError
+from havre.kernel.libc import KernelError
+from havre.volumes.driver import mount_volume, split_options, with_address
+from havre.volumes.model import Volume
+from havre.volumes.plugins import Plugins
 
 
 @pytest.mark.parametrize(
@@ -24,3 +30,31 @@ def test_the_server_of_a_network_file_system_is_named_by_number() -> None:
     assert with_address("addr=localhost,vers=4") in {"addr=127.0.0.1,vers=4", "addr=::1,vers=4"}
     assert with_address("vers=4") == "vers=4"
     assert split_options("rbind,nosuid,rshared,mand,vers=4")[1] == "vers=4"
+
+
+@pytest.mark.parametrize(
+    ("options", "words"),
+    [
+        ({"type": "ext4", "device": "/dev/none"}, "mount /dev/none:PLACE"),
+        ({"type": "tmpfs", "device": "tmpfs", "o": "ro,uid=5"}, "mount tmpfs:PLACE, flags: 0x1, data: uid=5"),
+        (
+            {"type": "cifs", "device": "//h/s", "o": "username=u,password=hush,pass=hush,addr=127.0.0.1"},
+            "mount //h/s:PLACE, data: username=u,password=********,pass=********,addr=127.0.0.1",
+        ),
+    ],
+)
+def test_a_failure_in_words_without_passwords(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, options: dict[str, str], words: str
+) -> None:
+    def refuse(source: str, _target: Path, _kind: str, _flags: int, data: str) -> None:
+        raise KernelError.of(2, f"mount {source} ({data})")
+
+    monkeypatch.setattr("havre.volumes.driver.mount", refuse)
+    volume = Volume(name="one", created_ns=1, options=options)
+    with pytest.raises(InternalError) as failed:
+        mount_volume(volume, tmp_path / "place", Plugins())
+    place = str(tmp_path / "place")
+    assert str(failed.value).replace(place, "PLACE") == (
+        f"error while mounting volume 'PLACE': failed to mount local volume: {words}: no such file or directory"
+    )
+    assert failed.value.__cause__ is None

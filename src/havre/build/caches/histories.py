@@ -34,7 +34,7 @@ def offered_by(source: CacheSource, step: Step, state: State) -> Offered | None:
     below = image.layers[depth - 1].chain if depth else None
     if depth > len(image.layers) or below != state.tree.chain:
         return None
-    created_ns = parse_rfc3339(there.created or "")
+    created_ns = _moment(there.created or "")
     if there.empty_layer:
         return Offered(created_ns=created_ns)
     if step.operation is None or depth == len(image.layers):
@@ -46,6 +46,14 @@ def plain(line: str) -> str:
     """A line of a history without what tells only which builder wrote it."""
     line = _NOP.sub("", line, count=1).removesuffix(_BUILDKIT)
     return line.removeprefix("RUN ")
+
+
+def _moment(text: str) -> int:
+    """Many builders tell no time, or none that is one."""
+    try:
+        return parse_rfc3339(text)
+    except ValueError:
+        return 0
 
 
 def _may_match(step: Step) -> bool:

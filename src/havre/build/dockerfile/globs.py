@@ -69,11 +69,16 @@ def has_wildcards(pattern: str) -> bool:
     return any(found[1] for found in _WILD.finditer(pattern))
 
 
-def literal_folder(pattern: str) -> str:
-    """The folders of *pattern* before the first one with wildcards, unescaped: where to begin to look."""
+def literal_folder(pattern: str) -> tuple[str, str]:
+    """Where to begin to look, the folders of *pattern* before the first one with wildcards, unescaped; and the rest."""
     names = pattern.split("/")
     count = next((index for index, name in enumerate(names) if has_wildcards(name)), len(names) - 1)
-    return unescaped("/".join(names[:count]))
+    return unescaped("/".join(names[:count])), "/".join(names[count:])
+
+
+def escaped(path: str) -> str:
+    r"""A pattern that means the one *path*: `\` before whatever a pattern would take for more."""
+    return re.sub(r"([\\*?\[])", r"\\\1", path)
 
 
 def unescaped(pattern: str) -> str:

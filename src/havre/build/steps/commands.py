@@ -54,8 +54,8 @@ class Running:
         if missing:
             raise BuildFailed(f"RUN --device={missing[0]}: devices are not given to builds by this version of Havre")
         async with AsyncExitStack() as undo:
-            await in_thread(trees.prepare, key, tree.chain)
             undo.push_async_callback(_discarded, self.workshop, key)
+            await to_the_end(in_thread(trees.prepare, key, tree.chain))
             ran = Ran([], [], [], {})
             for operation, place in zip(self.operation.mounts, self.places, strict=True):
                 await self._mount(operation, place, ran, undo)
@@ -134,10 +134,10 @@ class Running:
         initial: int | None = None
         if isinstance(place, Tree) and place.layers:
             key = new_id()
-            await in_thread(self.workshop.trees.prepare, key, place.chain)
             undo.push_async_callback(_discarded, self.workshop, key)
+            await to_the_end(in_thread(self.workshop.trees.prepare, key, place.chain))
             whole = undo.enter_context(self.workshop.trees.mounted(key))
-            initial = await in_thread(open_in_root, whole, "/" + wish.source, os.O_RDONLY | os.O_DIRECTORY)
+            initial = open_in_root(whole, "/" + wish.source, os.O_RDONLY | os.O_DIRECTORY)
             undo.callback(os.close, initial)
         folder = await undo.enter_async_context(self.folders.used(folder_wish, initial))
         access = ["ro"] if wish.read_only else []

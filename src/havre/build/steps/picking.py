@@ -83,8 +83,7 @@ def _look(root: int, path: str, pivot: int) -> Picked | None:
 
 def _expanded(root: int, pattern: str) -> Iterator[str]:
     """The paths that match *pattern*, sorted; the part of it that is plain is opened, not searched."""
-    head = literal_folder(pattern)
-    rest = pattern[len(head) :].strip("/") if pattern.startswith(head) else pattern.strip("/")
+    head, rest = literal_folder(pattern)
     glob = deep_glob(rest) if "**" in rest else go_glob(rest)
     levels = rest.count("/")
     try:

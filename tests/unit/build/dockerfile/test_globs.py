@@ -11,6 +11,7 @@ from havre.build.dockerfile.globs import (
     Ranges,
     clean,
     deep_glob,
+    escaped,
     go_glob,
     has_wildcards,
     literal_folder,
@@ -141,7 +142,9 @@ def test_many_stars_are_not_left_to_expressions() -> None:
 )
 def test_where_to_begin_to_look(pattern: str, wild: bool, folder: str, plain: str) -> None:  # noqa: FBT001  a row
     assert has_wildcards(pattern) is wild
-    assert literal_folder(pattern) == folder
+    head, rest = literal_folder(pattern)
+    assert head == folder
+    assert pattern.endswith(rest)
     assert unescaped(pattern) == plain
 
 
@@ -156,3 +159,9 @@ def test_clean_paths(path: str, cleaned: str) -> None:
 def test_ranges() -> None:
     assert Ranges((("a", "b"),)).accepts("b")
     assert not Ranges((("a", "b"),), negated=True).accepts("b")
+
+
+@pytest.mark.parametrize("path", ["plain", "a[1].txt", r"back\slash*", "what?", r"\[", ""])
+def test_escaped_it_means_itself_alone(path: str) -> None:
+    assert not has_wildcards(escaped(path))
+    assert unescaped(escaped(path)) == path

@@ -16,6 +16,8 @@ from havre.build.steps.picking import leaver, pick
 def root(tmp_path: Path) -> Iterator[int]:
     tree = tmp_path / "context"
     (tree / "sub" / "deep").mkdir(parents=True)
+    (tree / "a[b]").mkdir()
+    (tree / "a[b]" / "f.log").write_text("escaped")
     for name in ("a.txt", "b.txt", "c.md", "sub/d.txt", "sub/deep/e.txt", "we[ird"):
         (tree / name).write_text(name)
     (tree / "link").symlink_to("a.txt")
@@ -45,6 +47,8 @@ def root(tmp_path: Path) -> Iterator[int]:
         ("**/*.txt", ["/a.txt", "/b.txt", "/sub/d.txt", "/sub/deep/e.txt"]),
         ("[ab].txt", ["/a.txt", "/b.txt"]),
         ("we\\[ird", ["/we[ird"]),
+        ("a\\[b\\]/*.l?g", ["/a[b]/f.log"]),
+        ("a\\[b\\]/**/*.log", ["/a[b]/f.log"]),
         ("link", ["/link"]),
         ("sub/./deep", ["/sub/deep"]),
     ],
