@@ -121,6 +121,8 @@ class _Up:
             self._discard(one)
         kept = sorted(kept[:wanted], key=lambda one: one.number)
         needs = self._needs(service)
+        for one in self._present.of(service.name):  # a name must be given back before it is taken again
+            needs += [f"remove {one.name}", f"rename {one.name}"]
         for one in kept:
             if one.id in obsolete:
                 self._renewed.add(service.name)

@@ -192,6 +192,8 @@ def test_a_replacement_that_was_cut_is_finished_or_undone(tmp_path: Path) -> Non
     interim = container(made, "db", id="n", name="0123456789ab_p-db-1", replaces="p-db-1", state="created")
     undone = plan(made, running(made, container(made, "db"), interim), services=("db",))
     assert undone == ["remove 0123456789ab_p-db-1"]
+    again = plan(made, running(made, container(made, "db", config_hash="other"), interim), services=("db",))
+    assert [line for line in again if line.startswith("create")] == ["create db 1  after remove 0123456789ab_p-db-1"]
     finished = plan(made, running(made, interim), services=("db",))
     assert finished == ["rename 0123456789ab_p-db-1", "start db 1  after rename 0123456789ab_p-db-1"]
 
