@@ -1,6 +1,6 @@
 """The verbs on a container's files: each takes an engine and gives seconds, by the Engine API.
 
-Once with some thousand small files, once with a few big ones.
+Once with some thousand small files, once with a few big ones; each engine on an ext4 of its own.
 
 python -m benchmarks.files [ROUNDS]
 """
@@ -18,6 +18,7 @@ from contextlib import contextmanager
 from functools import partial
 from pathlib import Path
 
+from benchmarks.disks import fresh_disk
 from tests.support.engines import Engine, Havre, Reference, running
 from tests.support.hosts import new_host
 from tests.support.http import Answer
@@ -35,13 +36,14 @@ def main() -> None:
         new_host() as first,
         new_host() as second,
     ):
-        havre, reference = Havre(first, Path(folder, "h")), Reference(second, Path(folder, "r"))
-        with running(havre), running(reference):
-            for engine in (havre, reference):
-                engine.docker("import", "-", "busybox", stdin=busybox_tar(), check=True)
-            print("| measure | Havre | reference | ratio |\n|---|---|---|---|", flush=True)
-            for kind, big in ((f"{FILES} small files", False), (f"{BIG} files of 32 MiB", True)):
-                _compare(havre, reference, kind, tree("tree", big=big), rounds)
+        print("| measure | Havre | reference | ratio |\n|---|---|---|---|", flush=True)
+        for kind, big in ((f"{FILES} small files", False), (f"{BIG} files of 32 MiB", True)):
+            with fresh_disk(Path(folder, "h")) as ours, fresh_disk(Path(folder, "r")) as theirs:
+                havre, reference = Havre(first, ours / "engine"), Reference(second, theirs / "engine")
+                with running(havre), running(reference):
+                    for engine in (havre, reference):
+                        engine.docker("import", "-", "busybox", stdin=busybox_tar(), check=True)
+                    _compare(havre, reference, kind, tree("tree", big=big), rounds)
 
 
 def _compare(havre: Engine, reference: Engine, kind: str, archive: bytes, rounds: int) -> None:

@@ -17,9 +17,9 @@ import tarfile
 import tempfile
 import time
 from collections.abc import Callable, Iterator
-from contextlib import contextmanager
 from pathlib import Path
 
+from benchmarks.disks import fresh_disk
 from tests.support.archives import DockerArchive
 from tests.support.debian_registry import Registry
 from tests.support.engines import Engine, Havre, Reference, running
@@ -102,22 +102,6 @@ class Bench:
         if counts:
             self.found.setdefault(name, {}).setdefault(engine.NAME, []).append(took)
             self.spent.setdefault(name, {}).setdefault(engine.NAME, []).append(spent)
-
-
-@contextmanager
-def fresh_disk(folder: Path) -> Iterator[None]:
-    """A new ext4 at `disk` in *folder*."""
-    image, place = folder / "disk.img", folder / "disk"
-    place.mkdir(exist_ok=True)
-    with image.open("wb") as file:
-        file.truncate(3 << 30)
-    subprocess.run(["mkfs.ext4", "-q", "-E", "lazy_itable_init=0", str(image)], check=True)
-    subprocess.run(["mount", "-o", "loop", str(image), str(place)], check=True)
-    try:
-        yield
-    finally:
-        subprocess.run(["umount", "-R", str(place)], check=True)
-        image.unlink()
 
 
 def _docker(engine: Engine, *words: str) -> None:

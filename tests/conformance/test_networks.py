@@ -111,6 +111,7 @@ def test_what_a_network_shows(havre: Havre, reference: Reference, options: tuple
         ("network", "disconnect", "-f", "held", "nosuch"),
         ("network", "rm", "held"),
         ("network", "prune", "-f", "--filter", "zz=x"),
+        ("network", "ls", "--filter", "type=zz"),
         ("create", "--network-alias", "x", "busybox", "true"),
         ("create", "--link", "nosuch:x", "busybox", "true"),
         ("create", "--network", "host", "--link", "held-c:x", "busybox", "true"),

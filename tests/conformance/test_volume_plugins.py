@@ -82,7 +82,7 @@ def test_what_fails_is_told(either: Engine, plugin: VolumePlugin, line: str, mes
 def test_an_unknown_driver_is_not_taken_for_an_unknown_image(havre: Havre) -> None:
     done = havre.docker("run", "--rm", "--volume-driver", "hv-none", "-v", "vol:/v", "busybox", "true")
     assert done.returncode == 125
-    assert b'error looking up volume plugin hv-none: plugin "hv-none" not found' in done.stderr
+    assert b'create vol: error looking up volume plugin hv-none: plugin "hv-none" not found' in done.stderr
     assert b"Unable to find image" not in done.stderr
 
 

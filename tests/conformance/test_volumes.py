@@ -48,6 +48,7 @@ def test_command_lines(havre: Havre, reference: Reference) -> None:
         ("volume", "create", "a/b"),
         ("run", "-v", "conf:relative", "busybox"),
         ("run", "-v", "conf:/", "busybox"),
+        ("run", "-v", "conf:/a:rshared", "busybox"),
         ("run", "-v", "conf:/a:zz", "busybox"),
         ("run", "-v", "c:/a", "busybox"),
         ("create", "--mount", "type=volume,src=conf,dst=rel", "busybox", "true"),

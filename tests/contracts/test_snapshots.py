@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+import gzip
 import hashlib
 import io
 import os
@@ -64,9 +65,11 @@ def content(snapshots: Snapshots, key: str, path: str, view: View = View.WHOLE) 
 
 
 def test_a_layer_tells_what_it_is(snapshots: Snapshots) -> None:
-    layer = snapshots.unpack(ONE, None, io.BytesIO(LOWER))
+    layer, length = snapshots.unpack(ONE, None, io.BytesIO(LOWER))
+    assert length == len(LOWER)
     assert (layer.chain, layer.parent, layer.diff_id, layer.size) == (ONE, None, digest(LOWER), 1005)
-    layer = snapshots.unpack(TWO, ONE, io.BytesIO(UPPER))
+    layer, length = snapshots.unpack(TWO, ONE, io.BytesIO(gzip.compress(UPPER)))
+    assert length == len(UPPER)
     assert (layer.chain, layer.parent, layer.diff_id, layer.size) == (TWO, ONE, digest(UPPER), 5)
     assert snapshots.has(TWO)
 
@@ -76,7 +79,7 @@ def test_a_sealed_layer_is_not_read_again(two: Snapshots) -> None:
         def read(self, size: int, /) -> bytes:
             raise AssertionError(f"{size} bytes wanted")
 
-    assert two.unpack(ONE, None, Unreadable()).size == 1005
+    assert two.unpack(ONE, None, Unreadable()).layer.size == 1005
 
 
 def test_layers_may_come_in_any_order(snapshots: Snapshots) -> None:
@@ -119,7 +122,7 @@ def test_unpacking_one_chain_from_many_threads(snapshots: Snapshots) -> None:
     sizes: list[int] = []
 
     def work() -> None:
-        sizes.append(snapshots.unpack(ONE, None, io.BytesIO(LOWER)).size)
+        sizes.append(snapshots.unpack(ONE, None, io.BytesIO(LOWER)).layer.size)
 
     threads = [threading.Thread(target=work) for _ in range(8)]
     for thread in threads:

@@ -40,6 +40,7 @@ from havre.wire.images import (
     DistributionInspect,
     HistoryItem,
     ImageInspect,
+    ImageManifestSummary,
     ImageSummary,
     PruneImagesReport,
     SearchResult,
@@ -348,6 +349,10 @@ class FakeImages:
     async def inspect(self, ref: str, platform: str) -> ImageInspect:
         self.asked.note("inspect", ref, platform)
         return {"Id": "sha256:1"}
+
+    async def manifests(self, image_id: str) -> list[ImageManifestSummary]:
+        self.asked.note("manifests", image_id)
+        return [{"ID": "sha256:2", "Available": True}]
 
     async def history(self, ref: str, platform: str) -> list[HistoryItem]:
         self.asked.note("history", ref, platform)

@@ -20,7 +20,7 @@ from havre.engine.records import Records
 from havre.engine.seccomp_filters import Filters
 from havre.images.model import Image, Layer, NoSuchImage
 from havre.networks.model import Attachment, Endpoint, Join, Network, NoSuchNetwork, Subnet, Wishes
-from havre.oci.descriptor import OCI_MANIFEST, Descriptor
+from havre.oci.descriptor import OCI_MANIFEST, Descriptor, Platform
 from havre.oci.digest import Digest
 from havre.oci.image_config import ImageConfig, ProcessConfig, RootFS
 from havre.oci.reference import Reference
@@ -80,10 +80,10 @@ class FakeImages:
     def __init__(self, *images: Image) -> None:
         self._images = {image.id: image for image in images}
 
-    def find(self, text: str, /) -> Image:
+    def find(self, text: str, platform: Platform | None = None, /) -> Image:
         for image in self._images.values():
             names = {one.familiar for one in image.references} | {one.familiar_name for one in image.references}
-            if text == image.id or text in names:
+            if (text == image.id or text in names) and (platform is None or image.config.platform == platform):
                 return image
         raise NoSuchImage(f"No such image: {Reference.parse(text).with_default_tag().familiar}")
 

@@ -44,7 +44,9 @@ class Image:
         return digest(self.manifest)
 
 
-def image(layers: int = 2, size: int = 1000, *, docker: bool = False, **more: Any) -> Image:
+def image(
+    layers: int = 2, size: int = 1000, *, docker: bool = False, architecture: str = "amd64", **more: Any
+) -> Image:
     """An image of random files; *more* goes into its manifest."""
     diffs, blobs, described = [], [], []
     for number in range(layers):
@@ -54,7 +56,7 @@ def image(layers: int = 2, size: int = 1000, *, docker: bool = False, **more: An
         blobs.append(packed)
         described.append(descriptor(packed, DOCKER_LAYER if docker else OCI_LAYER))
     config = _json(
-        {"architecture": "amd64", "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": diffs}}
+        {"architecture": architecture, "os": "linux", "config": {}, "rootfs": {"type": "layers", "diff_ids": diffs}}
     )
     media_type = DOCKER_MANIFEST if docker else OCI_MANIFEST
     manifest = {

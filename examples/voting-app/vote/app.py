@@ -3,7 +3,9 @@
 import json
 import os
 import secrets
+import signal
 import socket
+import sys
 from http.cookies import SimpleCookie
 from http.server import BaseHTTPRequestHandler, ThreadingHTTPServer
 from urllib.parse import parse_qs
@@ -59,4 +61,5 @@ class Handler(BaseHTTPRequestHandler):
         self.wfile.write(body)
 
 
+signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # the first process of a container has no default action
 ThreadingHTTPServer(("", 80), Handler).serve_forever()

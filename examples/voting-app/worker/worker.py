@@ -2,6 +2,7 @@
 
 import json
 import os
+import signal
 import sys
 import time
 
@@ -35,6 +36,7 @@ def password() -> str:
 
 
 def main() -> None:
+    signal.signal(signal.SIGTERM, lambda *_: sys.exit())  # the first process of a container has no default action
     queue = redis.Redis(host="redis")
     connection = connected()
     print("ready")

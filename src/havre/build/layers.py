@@ -14,7 +14,6 @@ from havre.kernel.inroot import RESOLVE_IN_ROOT, RESOLVE_NO_MAGICLINKS, RESOLVE_
 from havre.kernel.libc import KernelError
 from havre.oci.descriptor import OCI_LAYER, Descriptor
 from havre.oci.digest import Digest
-from havre.snapshots.compression import Decompressed
 from havre.snapshots.contract import View
 from havre.snapshots.layer import OPAQUE_XATTR
 from havre.snapshots.path_stat import final_target
@@ -72,7 +71,7 @@ class Workshop:
         self._hold(chain, blob.parsed_digest())
         self._arrival.chains.add(chain)
         with self._arrival.open(blob.parsed_digest()) as source:
-            sealed = self.trees.unpack(chain, tree.chain, Decompressed(source))
+            sealed, _ = self.trees.unpack(chain, tree.chain, source)
         return LayerMade(chain=chain, diff=diff, blob=blob, size_bytes=sealed.size)
 
     def _root_differs(self, key: str, own: int) -> bool:

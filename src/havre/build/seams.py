@@ -13,7 +13,7 @@ from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount
 from havre.registry.client.keyring import Credentials
-from havre.snapshots.contract import Layer, View
+from havre.snapshots.contract import Layer, Unpacked, View
 from havre.snapshots.sealing import Sealing
 
 Output = Callable[[bytes, bool], Awaitable[None]]
@@ -123,7 +123,7 @@ class Trees(Protocol):
     def mounted(self, key: str, view: View = View.WHOLE) -> AbstractContextManager[int]:
         """A handle on its root."""
 
-    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Layer:
+    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Unpacked:
         """Make the sealed layer *chain* of an uncompressed archive, which must give exactly it."""
 
     def find(self, chain: Digest) -> Layer | None:

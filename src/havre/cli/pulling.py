@@ -26,7 +26,23 @@ def push(client: Client, screen: Screen, name: str, query: dict[str, str], *, qu
     from havre.cli.credentials import auth_header
 
     response = client.send("POST", f"/images/{name}/push", query, headers=auth_header(name))
-    _show(json_lines(response), screen, quiet=quiet, to_stderr=False)
+    notes: list[str] = []
+    _show(_noting(json_lines(response), notes), screen, quiet=quiet, to_stderr=False)
+    for note in () if quiet else notes:
+        screen.line(note)
+
+
+def _noting(lines: Iterator[dict[str, object]], notes: list[str]) -> Iterator[dict[str, object]]:
+    """The same lines; what is to be said at their end goes to *notes*."""
+    for line in lines:
+        yield line
+        aux = line.get("aux")
+        if isinstance(aux, dict) and aux.get("manifestPushedInsteadOfIndex"):
+            index, manifest = (aux[key]["digest"] for key in ("originalIndex", "selectedManifest"))
+            notes.append(
+                "\n Info -> Not all multiplatform-content is present and only the available single-platform image"
+                f" was pushed\n         {index} -> {manifest}"
+            )
 
 
 def _pull(client: Client, screen: Screen, query: dict[str, str], *, quiet: bool, to_stderr: bool) -> None:

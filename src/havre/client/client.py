@@ -114,6 +114,11 @@ class Client:
             self._idle.close()
             self._idle = None
 
+    def hang_up(self) -> None:
+        """Break the connection under whoever reads from it on another thread: that thread sees its end."""
+        if self._idle is not None:
+            self._idle.hang_up()
+
     def _document(self, method: str, path: str, query: Query | None, body: object) -> _T:  # type: ignore[type-var]
         document: _T = loads(self.send(method, path, query, body).read())  # type: ignore[assignment]  # as the API promises
         return document

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import os
-from _socket import AF_UNIX, SOCK_STREAM
+from _socket import AF_UNIX, SHUT_RDWR, SOCK_STREAM
 from _socket import socket as plain_socket
 
 from havre.client.errors import ClientError, ConnectionFailed
@@ -277,6 +277,13 @@ class Connection:
     def close(self) -> None:
         """Close the stream."""
         self._stream.socket.close()
+
+    def hang_up(self) -> None:
+        """End the stream in both directions; it is not closed yet."""
+        try:
+            self._stream.socket.shutdown(SHUT_RDWR)
+        except OSError:
+            return  # it had ended before
 
 
 def _number(text: str, base: int) -> int:

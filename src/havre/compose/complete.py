@@ -2,17 +2,17 @@
 
 from __future__ import annotations
 
-import os
 from collections import ChainMap
 from collections.abc import Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from havre.compose.check import sharing
 from havre.compose.document.dotenv import parse_dotenv, parse_raw
 from havre.compose.document.files import read_text
 from havre.compose.errors import NoFile
 from havre.compose.model.build import Build
-from havre.compose.model.grants import Grant
+from havre.compose.model.grants import place
 from havre.compose.model.parts import Dependency
 from havre.compose.model.project import Project
 from havre.compose.model.resources import Network
@@ -53,8 +53,7 @@ def _service(service: Service, project: Project, *, resolved: bool) -> Service:
         service,
         depends_on=_dependencies(service),
         build=_build(service.build, project) if service.build else None,
-        secrets=tuple(_grant(grant, "/run/secrets/") for grant in service.secrets),
-        configs=tuple(_grant(grant, "/") for grant in service.configs),
+        secrets=tuple(replace(one, target=one.target or place("secret", one)) for one in service.secrets),
     )
     if not resolved:
         return service
@@ -63,7 +62,6 @@ def _service(service: Service, project: Project, *, resolved: bool) -> Service:
         environment=environment(service, project.environment),
         env_file=(),
         labels={**_label_files(service, project.environment), **service.labels},
-        label_file=(),
     )
 
 
@@ -84,8 +82,7 @@ def environment(service: Service, values: Mapping[str, str]) -> Mapping[str, str
         given = parse_raw(text, file.path) if file.format == "raw" else parse_dotenv(text, file.path, outer)
         found.update({key: value if value is not None else values.get(key) for key, value in given.items()})
     own = {key: value if value is not None else values.get(key) for key, value in service.environment.items()}
-    found.update({key: value for key, value in own.items() if value is not None or key not in found})
-    return {key: value for key, value in found.items() if value is not None}
+    return {key: value for key, value in found.items() if value is not None} | own
 
 
 def _label_files(service: Service, values: Mapping[str, str]) -> dict[str, str]:
@@ -115,8 +112,3 @@ def _build(build: Build, project: Project) -> Build:
         dockerfile=build.dockerfile if build.dockerfile_inline else build.dockerfile or "Dockerfile",
         secrets=tuple(replace(grant, target=grant.target or grant.source) for grant in build.secrets),
     )
-
-
-def _grant(grant: Grant, folder: str) -> Grant:
-    target = grant.target or grant.source
-    return replace(grant, target=target if target.startswith("/") else os.path.join(folder, target))

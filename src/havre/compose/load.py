@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Mapping
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from havre.compose.check import check_no_circle, check_sections, place_of
 from havre.compose.complete import completed
@@ -21,8 +23,7 @@ _OBSOLETE = "{}: the attribute `version` is obsolete, it will be ignored, please
 _UNSET = 'The "{}" variable is not set. Defaulting to a blank string.'
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What the command line and the environment say about the application.
 
     *services* are named on the command line and turn their profiles on. *interpolated*, *absolute* and *consistent* are
@@ -43,16 +44,14 @@ class Wishes:
     separator: str = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class Loaded:
+class Loaded(Struct, frozen=True):
     """An application, the tree that it was read from, and the variables that were there."""
 
     project: Project
     tree: Table
 
 
-@dataclass(frozen=True, slots=True)
-class _Surroundings:
+class _Surroundings(Struct, frozen=True):
     """What is known before a file is read."""
 
     files: tuple[str, ...]

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterable, Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.client.client import Client
 from havre.compose.model import names
@@ -15,8 +16,7 @@ from havre.wire.volumes import Volume, VolumeList
 RUNNING = frozenset({"running", "paused", "restarting"})
 
 
-@dataclass(frozen=True, slots=True)
-class Container:
+class Container(Struct, frozen=True):
     """One container of the application. *volumes* are names by place, *networks* ids by name."""
 
     id: str
@@ -42,8 +42,7 @@ class Container:
         return self.state in RUNNING
 
 
-@dataclass(frozen=True, slots=True)
-class Shared:
+class Shared(Struct, frozen=True):
     """A network or volume that the engine has."""
 
     name: str
@@ -53,8 +52,7 @@ class Shared:
     project: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Present:
+class Present(Struct, frozen=True):
     """All of one application, and every network and volume of the engine by name."""
 
     containers: tuple[Container, ...] = ()
@@ -64,6 +62,11 @@ class Present:
     def of(self, service: str) -> list[Container]:
         """The containers of *service* by number, those of `run` left out."""
         return [one for one in self.containers if one.service == service and not one.oneoff]
+
+    def first_ids(self) -> dict[str, str]:
+        """The container of lowest number of each service."""
+        held = [one for one in self.containers if not one.oneoff]
+        return {one.service: one.id for one in sorted(held, key=lambda one: one.number, reverse=True)}
 
     def orphans(self, known: Iterable[str]) -> list[Container]:
         """Containers of services that are not among *known*."""

@@ -108,6 +108,14 @@ class Content:
         reader = self.open(digest)
         return io.FileIO(reader.detach_handle())
 
+    def verify(self, digest: Digest) -> None:
+        """Read the whole blob. Raises NoSuchBlob, DamagedBlob."""
+        with self.open(digest) as blob:
+            while blob.read(PIECE_BYTES):
+                pass
+            if blob.size == 0:
+                blob.verify_empty()
+
     def read_bytes(self, digest: Digest, limit: int) -> bytes:
         """The whole blob, verified. Raises NoSuchBlob, DamagedBlob, or InvalidInput beyond *limit* bytes."""
         with self.open(digest) as blob:

@@ -60,8 +60,8 @@ class Archives:
 
     async def save(self, refs: list[str], platform: str = "") -> AsyncIterator[bytes]:
         """An archive of images. Raises NoSuchImage before the first byte, also for one that is not for *platform*."""
-        stream = self._images.save(refs)
         wanted = parse_platform(platform) if platform else None
+        stream = self._images.save(refs, wanted)
         for image, ref in [(self._images.find(ref, wanted), ref) for ref in refs]:
             self._parts.events.publish("image", "save", image.id, {"name": ref})
         return stream

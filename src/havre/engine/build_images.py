@@ -9,7 +9,6 @@ from havre.engine.parts import Parts
 from havre.images.hello import HELLO, ensure_hello
 from havre.images.images import Images
 from havre.images.model import Image, NoSuchImage
-from havre.images.platforms import fits
 from havre.images.pulling import Pulls, PullWishes
 from havre.images.transfer_events import LayerBytes, LayerState, Note, TransferEvent
 from havre.oci.descriptor import Platform
@@ -56,10 +55,9 @@ class BuildImages:
 
     def _here(self, name: str, platform: Platform | None) -> Image | None:
         try:
-            image = self._images.find(name)
+            return self._images.find(name, platform)
         except HavreError:
             return None
-        return image if platform is None or fits(image.config.platform, platform) is not None else None
 
 
 def _told(event: TransferEvent) -> PullTold | None:

@@ -60,7 +60,7 @@ class Collections:
 
     async def collect(self, keep_days: int, keep_free_bytes: int, *, dry_run: bool) -> PruneImagesReport:
         """What went, or would go."""
-        unused = [image for image in self._images.list() if not self._service.uses(image.id)]
+        unused = [image for image in self._images.list() if not self._service.is_needed(image)]
         shared = disk_use(self._images.list()).shared_bytes
         used = await in_thread(_used_ns, self._images.store, unused)
         candidates = [Candidate(one.id, used.get(one.id, 0), one.size_bytes - shared.get(one.id, 0)) for one in unused]

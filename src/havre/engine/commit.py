@@ -1,7 +1,7 @@
 """A container's changes as an image, by Docker's rules: what is inherited, what is told, who is paused meanwhile."""
 
-from collections.abc import Mapping, Sequence
-from contextlib import AsyncExitStack, suppress
+from collections.abc import Callable, Mapping, Sequence
+from contextlib import AsyncExitStack, closing, suppress
 from functools import partial
 from pathlib import Path
 from typing import Final, Protocol
@@ -9,7 +9,8 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from havre.base.errors import Conflict, HavreError, NotFound
-from havre.base.tasks import in_own_thread
+from havre.base.ids import new_id
+from havre.base.tasks import in_own_thread, in_thread
 from havre.engine.image_defaults import joined
 from havre.engine.lifecycle import State
 from havre.engine.model import Record
@@ -18,18 +19,20 @@ from havre.engine.placeholders import is_placeholder
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.settings import Config, parse_config
 from havre.engine.steps import passed
-from havre.images.candidate import Arrival, Candidate
-from havre.images.commit import CommitWishes, make_commit, parse_target, plan_commit
+from havre.images.candidate import Arrival, Candidate, Laid
+from havre.images.commit import EMPTY_ARCHIVE, CommitWishes, make_commit, parse_target, plan_commit
 from havre.images.images import Images
 from havre.images.model import Image
 from havre.images.threads import to_the_end
 from havre.oci.image_config import ProcessConfig
 from havre.runtime.errors import NoSuchProcess, ShimGone
 from havre.snapshots.contract import View
+from havre.snapshots.twin import Twin
 from havre.snapshots.writer import WriteWishes, write_tar
 from havre.wire.containers import CreateContainer
 
 _MARK: Final = "frozen-for-commit"
+_Made = tuple[Candidate, Laid | None]
 
 
 class CommitAsked(Protocol):
@@ -81,11 +84,16 @@ class Commits:
         wishes = self._wishes(container.record, asked)
         process = plan_commit(wishes)
         async with self._images.arriving() as arrival:
-            async with container.lock:
-                candidate = await self._read(container, arrival, wishes, process, pause=asked.pause)
-            passed("commit.written")
-            image = await self._images.add(arrival, candidate)
-            passed("commit.added")
+            key = new_id()
+            try:
+                async with container.lock:
+                    work = partial(self._make, container.id, key, arrival, wishes, process)
+                    candidate, top = await self._read(container, work, pause=asked.pause)
+                passed("commit.written")
+                image = await self._images.add(arrival, candidate, top)
+                passed("commit.added")
+            finally:
+                await to_the_end(in_thread(self._parts.snapshots.discard, key))
         name = wishes.reference.familiar if wishes.reference is not None else ""
         if name:
             self._parts.events.publish("image", "tag", image.id, {**(image.config.process.labels or {}), "name": name})
@@ -111,9 +119,7 @@ class Commits:
             raise NotFound(f"No such image: {record.image_id}")
         return image
 
-    async def _read(
-        self, container: Container, arrival: Arrival, wishes: CommitWishes, process: ProcessConfig, *, pause: bool
-    ) -> Candidate:
+    async def _read(self, container: Container, work: Callable[[], _Made], *, pause: bool) -> _Made:
         if container.gone:
             raise NoSuchContainer(f"No such container: {container.id}")
         if container.record.state in {State.DEAD, State.REMOVING}:
@@ -121,7 +127,6 @@ class Commits:
         async with AsyncExitStack() as undo:
             if pause and container.record.state is State.RUNNING:
                 await self._freeze(container, undo)
-            work = partial(self._make, container.id, arrival, wishes, process)
             return await to_the_end(in_own_thread(work))
 
     async def _freeze(self, container: Container, undo: AsyncExitStack) -> None:
@@ -137,10 +142,17 @@ class Commits:
             passed("commit.frozen")
             self._parts.tell(container, "pause")
 
-    def _make(self, key: str, arrival: Arrival, wishes: CommitWishes, process: ProcessConfig) -> Candidate:
-        with self._parts.snapshots.mounted(key, View.OWN) as own:
-            layer = write_tar(own, WriteWishes(overlay=True, without=is_placeholder))
-            return make_commit(layer, arrival, wishes, process)
+    def _make(self, container: str, key: str, arrival: Arrival, wishes: CommitWishes, process: ProcessConfig) -> _Made:
+        """The image to be; *key* is the tree in work that its layer is laid out in, unless that holds nothing."""
+        snapshots = self._parts.snapshots
+        snapshots.prepare(key, wishes.parent.chain)
+        with snapshots.mounted(container, View.OWN) as own, Twin(snapshots, key) as twin:
+            with closing(write_tar(own, WriteWishes(overlay=True, without=is_placeholder))) as pieces:
+                stored = arrival.ingest_soon(twin.following(pieces))
+            laid = twin.laid_out()
+        passed("commit.laid-out")
+        top = None if stored.digest == EMPTY_ARCHIVE else Laid(key, laid.size, stored.size)
+        return make_commit(stored, arrival, wishes, process), top
 
 
 async def thaw(parts: Parts, container: Container) -> None:

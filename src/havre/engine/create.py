@@ -2,7 +2,7 @@
 
 import os
 from collections.abc import Callable
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, suppress
 from functools import partial
 from pathlib import Path
 
@@ -25,7 +25,8 @@ from havre.engine.settings import Config, HostConfig, parse_config, parse_endpoi
 from havre.engine.steps import passed
 from havre.engine.validate import check_command, check_runtime, check_settings, settled_host
 from havre.images.model import Image, NoSuchImage
-from havre.images.platforms import fits, format_platform, parse_platform
+from havre.images.platforms import format_platform, parse_platform
+from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.wire.containers import CreateContainer, CreateResponse
 
@@ -113,18 +114,17 @@ def _find_image(parts: Parts, config: Config, platform: str | None) -> Image:
         check_command(config)
         raise InvalidInput("no image specified")
     image = parts.images.find(config.image)
-    if platform:
-        _check_platform(config.image, image, platform)
-    return image
+    return _for_platform(parts, config.image, image, parse_platform(platform)) if platform else image
 
 
-def _check_platform(name: str, image: Image, platform: str) -> None:
-    wanted = parse_platform(platform)
-    if fits(image.config.platform, wanted) is None:
-        raise WrongPlatform(
-            f"image with reference {name} was found but does not match the specified platform: "
-            f"wanted {format_platform(wanted)}, actual: {format_platform(image.config.platform)}"
-        )
+def _for_platform(parts: Parts, name: str, image: Image, wanted: Platform) -> Image:
+    """*image*, or one of those that came by the same index."""
+    with suppress(NoSuchImage):
+        return parts.images.find(name, wanted)
+    raise WrongPlatform(
+        f"image with reference {name} was found but does not match the specified platform: "
+        f"wanted {format_platform(wanted)}, actual: {format_platform(image.config.platform)}"
+    )
 
 
 def _check_donors(parts: Parts, host: HostConfig) -> None:
@@ -153,7 +153,7 @@ async def _resolve(config: Config, host: HostConfig) -> tuple[ResolvedMount, ...
 
 
 def _hostname(parts: Parts, host: HostConfig, identifier: str) -> str:
-    if HOST in {host.network_mode, host.uts_mode}:
+    if host.network_mode == HOST:
         return parts.facts.name
     if host.network_mode.startswith(SHARED):
         try:

@@ -142,7 +142,8 @@ class Execs:
             session.pid = await shim.exec(request, client)
         except BaseException as failed:
             code = failed.exit_code if isinstance(failed, StartFailed) else NOT_EXECUTABLE
-            self._sessions.end(session, code)
+            before_runtime = isinstance(failed, StartFailed) and failed.before_runtime
+            self._sessions.end(session, NOT_EXECUTABLE if before_runtime else code)
             if isinstance(failed, StartFailed):
                 kind = BadExecCommand if code in {NOT_FOUND, NOT_EXECUTABLE} else ExecFailed
                 raise kind(failed.message) from failed

@@ -19,6 +19,7 @@ from havre.engine.outlet import Outlet
 from havre.engine.parts import Parts
 from havre.engine.placeholders import is_placeholder
 from havre.engine.roster import Container, NoSuchContainer
+from havre.engine.steps import passed
 from havre.images.inlet import Inlet, begun
 from havre.images.threads import to_the_end
 from havre.kernel.inroot import open_in_root, read_in_root
@@ -89,6 +90,7 @@ class Files:
             loop.call_soon_threadsafe(tell, stat_path(root, paths[0]))
             for piece in take_out_all(root, paths):
                 outlet.put(piece)
+                passed("take.begun")
 
         stream = _pumped(lambda outlet: with_view(plan, partial(send, outlet)), partial(_meaning, ref, path))
         first = await anext(stream)
@@ -123,7 +125,9 @@ class Files:
             where = absolute(path)
             _check_folder(root, where)
             owner = _owner(root, user) if user else None
+            passed("put.begun")
             put_in(root, where, Decompressed(inlet), PutWishes(same_kind=same_kind, owner=owner))
+            passed("put.extracted")
 
         feeder = asyncio.get_running_loop().create_task(inlet.feed(body))
         try:

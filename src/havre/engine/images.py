@@ -11,10 +11,12 @@ from havre.base.errors import InvalidInput
 from havre.base.tasks import in_thread
 from havre.engine.ages import parse_until
 from havre.engine.globs import matches
+from havre.engine.image_manifests import shown_descriptor, summary_of
 from havre.engine.parts import Parts
 from havre.images.checking import Checks
 from havre.images.disk import disk_use
 from havre.images.images import Images
+from havre.images.indexes import variants
 from havre.images.model import ContainerUse, Image, ImageInUse, NoSuchImage, Removed, Untagged
 from havre.images.platforms import parse_platform
 from havre.oci.descriptor import Platform
@@ -27,6 +29,7 @@ from havre.wire.images import (
     GraphDriver,
     HistoryItem,
     ImageInspect,
+    ImageManifestSummary,
     ImageSummary,
     PruneImagesReport,
 )
@@ -36,6 +39,7 @@ from havre.wire.system import CheckLine
 _Steps = list[HistoryItem]
 _Items = list[DeleteItem]
 _Rows = list[ImageSummary]
+_Manifests = list[ImageManifestSummary]
 _Uses = list[ContainerUse]
 _NS: Final = 1_000_000_000
 _LIST_FIELDS: Final = frozenset(["before", "dangling", "label", "reference", "since", "until"])
@@ -53,11 +57,14 @@ class ImageService:
 
     @property
     def count(self) -> int:
-        """How many images there are."""
-        return len(self._images.list())
+        """How many images there are; several platforms under one name are one."""
+        return sum(not self._is_covered(image) for image in self._images.list())
 
     async def list(self, filters: Filters, *, every: bool, shared_size: bool) -> list[ImageSummary]:
-        """The images that pass *filters*, the newest first; with *every* also those that only others stand on."""
+        """The images that pass *filters*, the newest first; with *every* also those that only others stand on.
+
+        Of several platforms under one name there is one.
+        """
         images = self._images.list()
         wanted = self._filter(filters, _LIST_FIELDS)
         parents = {image.parent for image in images if image.parent}
@@ -65,7 +72,7 @@ class ImageService:
         rows: list[ImageSummary] = []
         for image in images:
             hidden = image.id in parents and not image.references
-            if (hidden and not every) or not wanted(image):
+            if (hidden and not every) or self._is_covered(image) or not wanted(image):
                 continue
             rows.append(_summary(image, _referenced(image, filters), shared.get(image.id, -1)))
         return rows
@@ -76,6 +83,7 @@ class ImageService:
         config = image.config
         return {
             "Id": image.id,
+            "Descriptor": shown_descriptor(image.index or image.manifest),
             "RepoTags": list(image.repo_tags),
             "RepoDigests": list(image.repo_digests),
             "Parent": image.parent,
@@ -92,6 +100,15 @@ class ImageService:
             "Metadata": {"LastTagTime": clock.rfc3339(image.last_tagged_ns)},
             **_optional(image),
         }
+
+    async def manifests(self, image_id: str) -> _Manifests:
+        """What the index of an image lists, or its one manifest; nothing of an image that is gone."""
+        image, store = self._images.get(image_id), self._images.store
+        if image is None:
+            return []
+        found = await variants(store.content, store.catalogue.with_manifest, image)
+        users = [[one.id for one in self.uses(each.image.id)] if each.image is not None else [] for each in found]
+        return [summary_of(each, users_of) for each, users_of in zip(found, users, strict=True)]
 
     async def history(self, ref: str, platform: str = "") -> _Steps:
         """How an image came to be, the newest step first. Raises as `inspect`."""
@@ -116,9 +133,16 @@ class ImageService:
         self._tell("tag", image.id, target.with_default_tag().familiar)
 
     async def remove(self, ref: str, *, force: bool, prune: bool, platform: str = "") -> _Items:
-        """Take a name away, and the image with its last name. Raises ImageInUse, and as `inspect`."""
-        self._images.find(ref, _wanted(platform))
-        removed = await self._images.remove(ref, self.uses, force=force, noprune=not prune)
+        """Take a name away, and the image with its last name; of several platforms only *platform* if one is given.
+
+        Raises ImageInUse, and as `inspect`.
+        """
+        meant = self._images.find(ref, _wanted(platform))
+        others = self._images.store.catalogue.platforms(meant)[1:]
+        if platform and others:
+            removed = await self._remove_one_of(meant, others[0], force=force)
+        else:
+            removed = await self._images.remove(ref, self.uses, force=force, noprune=not prune)
         return [self._told(one) for one in removed]
 
     async def prune(self, filters: Filters) -> PruneImagesReport:
@@ -128,7 +152,7 @@ class ImageService:
         before = disk_use(self._images.list()).layers_bytes
         items: _Items = []
         for image in self._images.list():
-            if (only_nameless and image.references) or not wanted(image) or self.uses(image.id):
+            if (only_nameless and image.references) or not wanted(image) or self.is_needed(image):
                 continue
             items += await self.remove_whole(image)
         await in_thread(self._images.store.content.awaited.forget)
@@ -161,6 +185,23 @@ class ImageService:
         """The containers made from an image."""
         return [ContainerUse(one.id, one.record.alive) for one in self._parts.roster if one.record.image_id == image_id]
 
+    async def _remove_one_of(self, image: Image, other: Image, *, force: bool) -> tuple[Removed, ...]:
+        """Remove *image* alone; *other*, of the same index, has its names from then on."""
+        names, tag = image.references, self._images.store.tag
+        if names:
+            await tag(other.id, names, at_ns=image.last_tagged_ns)
+        try:
+            return await self._images.remove(image.id, self.uses, force=force, noprune=True)
+        except ImageInUse:
+            if names:
+                await tag(image.id, names, at_ns=image.last_tagged_ns)
+            raise
+
+    def is_needed(self, image: Image) -> bool:
+        """Whether a container or a name needs *image*; with a name it stands for all that came by the same index."""
+        meant = self._images.store.catalogue.platforms(image) if image.references else (image,)
+        return self._is_covered(image) or any(self.uses(one.id) for one in meant)
+
     async def remove_whole(self, image: Image) -> _Items:
         """Take an image away with all its names, unless somebody begins to use it."""
         items: _Items = []
@@ -190,6 +231,9 @@ class ImageService:
             limits = [self._images.find(ref).created_ns for ref in filters.get(field, ())]
             questions.extend(_older_or_newer(limit_ns, sign) for limit_ns in limits)
         return lambda image: all(question(image) for question in questions)
+
+    def _is_covered(self, image: Image) -> bool:
+        return self._images.store.catalogue.is_covered(image)
 
     def _told(self, removed: Removed) -> DeleteItem:
         if isinstance(removed, Untagged):
@@ -223,6 +267,7 @@ def _summary(image: Image, names: Sequence[Reference], shared: int) -> ImageSumm
     return {
         "Containers": -1,
         "Created": image.created_ns // _NS,
+        "Descriptor": shown_descriptor(image.index or image.manifest),
         "Id": image.id,
         "Labels": image.config.process.labels,
         "ParentId": image.parent,

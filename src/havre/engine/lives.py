@@ -5,7 +5,7 @@ from collections.abc import Awaitable
 
 from msgspec.structs import replace
 
-from havre.base.errors import Conflict
+from havre.base.errors import Conflict, HavreError
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
 from havre.engine.roster import Container, NoSuchContainer
@@ -47,7 +47,10 @@ class Lives:
         """Stop it if it runs, then start it."""
         container = self._parts.roster.get(ref)
         await end_if_alive(self._parts, container, timeout_s, signal)
-        await start(self._parts, container)
+        try:
+            await start(self._parts, container)
+        except HavreError as failed:
+            raise type(failed)(f"Cannot restart container {ref}: {failed.message}") from failed
         self._parts.tell(container, "restart")
 
     async def kill(self, ref: str, signal: str) -> None:
@@ -89,9 +92,10 @@ class Lives:
 
     async def top(self, ref: str, ps_args: str) -> TopResponse:
         """Its processes, as the host's ps would show them. Raises Conflict, InvalidInput."""
-        columns = parse_columns(ps_args or "-ef")
         container = self._parts.roster.get(ref)
-        pids = await _shim_of(container).pids()
+        shim = _shim_of(container)
+        columns = parse_columns(ps_args or "-ef")
+        pids = await shim.pids()
         self._parts.tell(container, "top")
         return process_table(columns, pids)
 

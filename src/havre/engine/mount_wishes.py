@@ -82,11 +82,14 @@ def parse_bind(text: str) -> BindMount | VolumeMount:
     if "" in parts or ":" in mode:
         raise InvalidInput(f"invalid volume specification: '{text}'")
     if len(parts) == 1:
-        return VolumeMount(destination=_inside(text, text))
+        return VolumeMount(destination=_inside(text, text, "volume"))
     source, destination = parts[0], parts[1]
     options = _parse_mode(mode)
-    inside = _inside(text, destination)
-    if not source.startswith("/"):
+    kind = "bind" if source.startswith("/") else "volume"
+    inside = _inside(text, destination, kind)
+    if kind == "volume":
+        if options & _PROPAGATIONS:
+            raise _bad_spec(text, kind, "field BindOptions must not be specified")
         return VolumeMount(
             name=parse_name(source),
             destination=inside,
@@ -96,7 +99,7 @@ def parse_bind(text: str) -> BindMount | VolumeMount:
             id_map=id_map,
         )
     if "nocopy" in options:
-        raise _bad_spec(text, "field VolumeOptions must not be specified")
+        raise _bad_spec(text, kind, "field VolumeOptions must not be specified")
     return BindMount(
         source=posixpath.normpath(source),
         destination=inside,
@@ -186,11 +189,11 @@ def _subpath(given: str) -> str:
     return given
 
 
-def _inside(text: str, destination: str) -> str:
+def _inside(text: str, destination: str, kind: str) -> str:
     try:
         return _destination(destination)
     except InvalidInput as wrong:
-        raise _bad_spec(text, wrong.message) from None
+        raise _bad_spec(text, kind, wrong.message) from None
 
 
 def _check_read_only(wish: MountWish, options: BindOptions) -> None:
@@ -236,7 +239,7 @@ def tmpfs_options(given: Iterable[str]) -> tuple[str, ...]:
         key, equals, value = option.partition("=")
         if equals:
             if key not in _TMPFS_DATA or not value or "\\" in value or any(c < "!" for c in value):
-                raise InvalidInput(f'invalid tmpfs option ["{option}"]')
+                raise InvalidInput(f'invalid tmpfs option ["{key}" "{value}"]')
             slot = key
         elif option == "defaults":
             continue
@@ -306,5 +309,5 @@ def _refuse_duplicates(mounts: Iterable[ResolvedMount]) -> None:
         seen.add(mount.destination)
 
 
-def _bad_spec(text: str, why: str) -> InvalidInput:
-    return InvalidInput(f"invalid volume specification: '{text}': invalid mount config for type \"bind\": {why}")
+def _bad_spec(text: str, kind: str, why: str) -> InvalidInput:
+    return InvalidInput(f"invalid volume specification: '{text}': invalid mount config for type \"{kind}\": {why}")

@@ -4,7 +4,7 @@ import posixpath
 from collections.abc import Iterable
 from typing import Final
 
-from havre.engine.model import HOST, ImageMount, Record, ResolvedMount, TmpfsMount, VolumeMount
+from havre.engine.model import ImageMount, Record, ResolvedMount, TmpfsMount, VolumeMount
 from havre.engine.places import Places
 from havre.engine.security import parse_security
 from havre.oci.runtime_spec import Mount
@@ -12,7 +12,6 @@ from havre.runtime import defaults
 
 _STAY_WRITABLE: Final = frozenset({"/proc", "/dev", "/dev/pts", "/dev/shm", "/dev/mqueue"})  # noqa: S108  mount points inside
 _SHARED_MEMORY: Final = "/dev/shm"  # noqa: S108  a mount point inside the container
-_QUEUES: Final = "/dev/mqueue"
 
 
 def mounts_of(record: Record, places: Places) -> list[Mount]:
@@ -43,8 +42,6 @@ def _adapted(mount: Mount, record: Record, places: Places) -> Mount | None:
     host = record.host
     if mount.destination == _SHARED_MEMORY:
         return _shared_memory(mount, record, places)
-    if mount.destination == _QUEUES and host.ipc_mode == HOST:
-        return _bind(_QUEUES, _QUEUES, "rprivate", recursive=False)
     options = list(mount.options or ())
     security = parse_security(host.security_opt or (), privileged=host.privileged)
     writable = host.privileged or (security.writable_cgroups and mount.type == "cgroup")

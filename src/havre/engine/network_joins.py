@@ -32,7 +32,8 @@ async def join(parts: Parts, container: Container, network: Network, wish: Endpo
         _check_join(record, network, wish)
         wanted = replace(record, endpoints={**_joined(record), network.name: wish})
         if not record.alive:
-            await _keep(parts, container, wanted)
+            if network.name not in record.endpoints:  # said again it is what was said first, as with Docker
+                await _keep(parts, container, wanted)
             return
         before = record.attachment or Attachment(record.id)
         after = await parts.networks.connect(record.id, network_wishes(parts, wanted, [network.name]))
@@ -51,7 +52,8 @@ async def leave(parts: Parts, container: Container, network: Network) -> None:
             raise InvalidInput(_WITH_HOST)
         endpoints = wanted_networks(record)
         if network.name not in endpoints:
-            raise Forbidden(f"container {record.id} is not connected to network {network.name}")
+            the = "" if record.alive else "the "
+            raise Forbidden(f"container {record.id} is not connected to {the}network {network.name}")
         del endpoints[network.name]
         wanted = replace(record, endpoints=endpoints)
         before = record.attachment or Attachment(record.id)
@@ -121,7 +123,7 @@ def _check_join(record: Record, network: Network, wish: EndpointWish) -> None:
         raise InvalidInput(_WITH_HOST)
     if mode == HOST or mode.startswith(SHARED):
         raise InvalidInput(_SHARING)
-    if network.name in endpoints:
+    if network.name in endpoints and record.alive:
         raise Forbidden(f"endpoint with name {record.name} already exists in network {network.name}")
     if NONE in endpoints or (network.name == NONE and endpoints):
         raise InvalidInput(_WITH_NONE)

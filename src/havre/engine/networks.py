@@ -4,15 +4,15 @@ import asyncio
 from typing import Final
 
 from havre.base import clock
-from havre.base.errors import HavreError, InvalidInput, NotFound
+from havre.base.errors import Forbidden, HavreError, InvalidInput, NotFound
 from havre.engine.ages import parse_until
 from havre.engine.network_joins import join, leave
 from havre.engine.network_shown import passes, shown_container, shown_network
 from havre.engine.parts import Parts
-from havre.engine.roster import NoSuchContainer
+from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.settings import parse_endpoint
 from havre.networks.creation import NetworkWish, SubnetWish
-from havre.networks.model import Network
+from havre.networks.model import Network, NoSuchNetwork
 from havre.networks.networks import Networks
 from havre.wire.filters import Filters
 from havre.wire.networks import (
@@ -26,6 +26,7 @@ from havre.wire.networks import (
 from havre.wire.networks import Network as WireNetwork
 
 _FIELDS: Final = frozenset(["dangling", "driver", "id", "label", "name", "scope", "type"])
+_TYPES: Final = frozenset(["builtin", "custom"])
 _PRUNE_FIELDS: Final = frozenset({"until", "label", "label!"})
 
 
@@ -42,6 +43,8 @@ class NetworkService:
         unknown = filters.keys() - _FIELDS
         if unknown:
             raise InvalidInput(f"invalid filter '{min(unknown)[:64]}'")
+        if strange := filters.get("type", frozenset()) - _TYPES:
+            raise InvalidInput(f"invalid filter: 'type'='{min(strange)[:64]}'")
         return [shown_network(network, {}) for network in self._networks.list() if self._passes(network, filters)]
 
     async def inspect(self, ref: str) -> WireNetwork:
@@ -94,21 +97,30 @@ class NetworkService:
 
     async def connect(self, ref: str, wanted: ConnectNetwork) -> None:
         """Connect a container, now if it runs and at its next start. Raises NotFound, InvalidInput, Forbidden."""
-        network = self._networks.get(ref)
         container = self._parts.roster.get(wanted.get("Container") or "")
+        network = self._networks.get(ref)
         await join(self._parts, container, network, parse_endpoint(wanted.get("EndpointConfig")))
 
     async def disconnect(self, ref: str, wanted: DisconnectNetwork) -> None:
         """Take a container off. Raises NotFound, InvalidInput."""
-        network = self._networks.get(ref)
         given = wanted.get("Container") or ""
         try:
             container = self._parts.roster.get(given)
         except NoSuchContainer:
             if wanted.get("Force"):
+                self._networks.get(ref)
                 raise NotFound(f"endpoint {given} not found") from None
             raise
-        await leave(self._parts, container, network)
+        await leave(self._parts, container, self._of(container, ref))
+
+    def _of(self, container: Container, ref: str) -> Network:
+        """The network *ref*; that it is not there is nothing to one that does not run, which is not on it."""
+        try:
+            return self._networks.get(ref)
+        except NoSuchNetwork:
+            if container.record.alive:
+                raise
+            raise Forbidden(f"container {container.id} is not connected to the network {ref}") from None
 
     def _passes(self, network: Network, filters: Filters) -> bool:
         used = bool(self._networks.attachments(network.id))

@@ -2,7 +2,9 @@
 
 from typing import Final
 
-from havre.images.transfer_events import LayerBytes, LayerState, Note, TagPushed, TransferEvent
+import msgspec
+
+from havre.images.transfer_events import LayerBytes, LayerState, Note, PushedAlone, TagPushed, TransferEvent
 from havre.wire.progress import ProgressLine
 
 _BAR: Final = 50
@@ -25,6 +27,13 @@ def line_of(event: TransferEvent) -> ProgressLine:
             return {"status": text, "id": name} if name else {"status": text}
         case TagPushed(tag, digest, size):
             return {"progressDetail": {}, "aux": {"Tag": tag, "Digest": digest, "Size": size}}
+        case PushedAlone(index, manifest):
+            aux = {
+                "manifestPushedInsteadOfIndex": True,
+                "originalIndex": msgspec.to_builtins(index),
+                "selectedManifest": msgspec.to_builtins(manifest),
+            }
+            return {"progressDetail": {}, "aux": aux}
 
 
 def bar(current: int, total: int) -> str:

@@ -9,6 +9,7 @@ from typing import Protocol
 
 from havre.images.model import Image
 from havre.networks.model import Attachment, Network, Wishes
+from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount, Resources
 from havre.runtime.bundle import AttachWishes, Bundle, ExecRequest, Exit
@@ -161,8 +162,11 @@ class Trees(Protocol):
 class ImageNames(Protocol):
     """Where images are found: `images.Images`."""
 
-    def find(self, text: str, /) -> Image:
-        """The image that a name, a digest or an id means. Raises NoSuchImage, InvalidInput."""
+    def find(self, text: str, platform: Platform | None = None, /) -> Image:
+        """The image that a name, a digest or an id means; with *platform* one that serves it.
+
+        Raises NoSuchImage, InvalidInput.
+        """
 
     def get(self, image_id: str, /) -> Image | None:
         """The image with exactly this id."""

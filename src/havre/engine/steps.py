@@ -27,8 +27,12 @@ STEPS: Final = (
     "remove.forgotten",
     "remove.files",
     "commit.frozen",
+    "commit.laid-out",
     "commit.written",
     "commit.added",
+    "put.begun",
+    "put.extracted",
+    "take.begun",
 )
 """Each is passed once the work that it names is done."""
 

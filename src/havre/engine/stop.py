@@ -25,7 +25,7 @@ async def stop(parts: Parts, container: Container, timeout_s: int | None, given:
     """Ask it to end, and make it after *timeout_s* (negative: never). Raises NotModified when it is not alive."""
     config = container.record.config
     number = parse_signal(given or config.stop_signal or str(int(DEFAULT_STOP)))
-    if give_up(parts, container):
+    if await _give_up(parts, container):
         parts.tell(container, "stop")
         return
     if not container.record.alive:
@@ -75,13 +75,16 @@ def _sooner(one: float | None, other: float | None) -> float | None:
     return min(times) if times else None
 
 
-def give_up(parts: Parts, container: Container) -> bool:
-    """Whether it was waiting for its next start, which it does no longer."""
-    record = container.record
-    if record.state is not State.RESTARTING:
+async def _give_up(parts: Parts, container: Container) -> bool:
+    """Whether it was waiting for its next start, which it does no longer; one that is under way is done first."""
+    if container.record.state is not State.RESTARTING:
         return False
-    parts.change(container, replace(record, state=after(record.state, Verb.GIVE_UP), stopped_by_user=True))
-    return True
+    async with container.lock:
+        record = container.record
+        if record.state is not State.RESTARTING:
+            return False
+        parts.change(container, replace(record, state=after(record.state, Verb.GIVE_UP), stopped_by_user=True))
+        return True
 
 
 async def end_if_alive(parts: Parts, container: Container, timeout_s: int | None, given: str | None) -> None:
@@ -94,7 +97,7 @@ async def kill(parts: Parts, container: Container, ref: str, number: int) -> Non
     """Send a signal; SIGKILL also waits for the end. Raises Conflict when it is not alive."""
     if not is_deliverable(number):
         raise InvalidInput(f"Cannot kill container: {ref}: The linux daemon does not support signal {number}")
-    if give_up(parts, container):
+    if await _give_up(parts, container):
         return
     if not container.record.alive:
         raise Conflict(f"Cannot kill container: {ref}: Container {container.id} is not running")

@@ -18,6 +18,7 @@ from havre.engine.own_files import FILES, network_wishes, write_own_files
 from havre.engine.parts import Parts
 from havre.engine.places import Places
 from havre.engine.process_spec import capabilities_of
+from havre.engine.propagation import check_propagation, propagating
 from havre.engine.roster import Container
 from havre.engine.security import parse_security
 from havre.engine.shared_memory import folder_of, mount_shared_memory, unmount_shared_memory
@@ -44,6 +45,8 @@ async def prepare(parts: Parts, record: Record, attachment: Attachment, undo: As
         write_own_files(parts, record, attachment)
     if any(isinstance(mount, BindMount) and mount.make_source for mount in record.mounts):
         await in_thread(_make_sources, record)
+    if passing := propagating(record.mounts):
+        await in_thread(check_propagation, passing)
     await mount_all(parts, record, undo)
     staged = await stage(parts, record, undo)
     memory = await _shared_memory(parts, record, undo)

@@ -83,9 +83,11 @@ class Transfers:
         Raises NoSuchImage for a tag whose image does not serve the platform asked for.
         """
         reference = Reference.parse(asked.reference)
-        if asked.platform and reference.tag:
-            self._images.find(reference.familiar, parse_platform(asked.platform))
-        async for event in self._pushes.push(PushWishes(reference=reference, who=credentials_of(asked.auth))):
+        platform = parse_platform(asked.platform) if asked.platform else None
+        if platform is not None and reference.tag:
+            self._images.find(reference.familiar, platform)
+        wishes = PushWishes(reference=reference, platform=platform, who=credentials_of(asked.auth))
+        async for event in self._pushes.push(wishes):
             yield line_of(event)
         self._parts.events.publish("image", "push", reference.familiar, {"name": reference.familiar_name})
 

@@ -56,7 +56,10 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
             raise Conflict(
                 f'Cannot update container {record.id}: container is marked for removal and cannot be "update".'
             )
-        warnings = check_wish(record.host, given, parts.facts)
+        try:
+            warnings = check_wish(record.host, given, parts.facts)
+        except Conflict as refused:
+            raise Conflict(f"Cannot update container {record.id}: {refused.message}") from None
         host = joined(record.host, wish)
         limits = limits_of(record.host, wish, parts.facts)
         if container.shim is not None and record.alive and limits != Resources():

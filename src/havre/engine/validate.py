@@ -1,7 +1,7 @@
 """Everything that is refused before a container is made, in Docker's words, and what is filled in for the user."""
 
 import re
-from collections.abc import Collection
+from collections.abc import Collection, Iterable
 from typing import Final
 
 from msgspec.structs import replace
@@ -141,8 +141,8 @@ def _check_devices(host: HostConfig) -> None:
 def settled_host(host: HostConfig, facts: HostFacts, log: LogSettings) -> HostConfig:
     """*host* with Docker's defaults where the user left a choice; *log* is the engine's own default."""
     privileged_on_v1 = host.privileged and facts.cgroup_version == 1
-    open_paths = parse_security(host.security_opt or (), privileged=host.privileged).open_paths
-    bare = host.privileged or open_paths
+    bare = host.privileged or parse_security(host.security_opt or (), privileged=host.privileged).open_paths
+    unlabelled = host.privileged or HOST in {host.pid_mode, host.ipc_mode}
     limit = host.pids_limit
     return replace(
         host,
@@ -161,8 +161,9 @@ def settled_host(host: HostConfig, facts: HostFacts, log: LogSettings) -> HostCo
         restart_policy=host.restart_policy if host.restart_policy.name else RestartPolicy(name="no"),
         cap_add=_normal(host.cap_add, "CapAdd"),
         cap_drop=_normal(host.cap_drop, "CapDrop"),
-        masked_paths=_paths(host.masked_paths, list(defaults.masked_paths()), bare=bare),
-        readonly_paths=_paths(host.readonly_paths, list(defaults.READONLY_PATHS), bare=bare),
+        security_opt=host.security_opt or (["label=disable"] if unlabelled else host.security_opt),
+        masked_paths=host.masked_paths if bare else _paths(host.masked_paths, defaults.masked_paths()),
+        readonly_paths=host.readonly_paths if bare else _paths(host.readonly_paths, defaults.READONLY_PATHS),
     )
 
 
@@ -170,10 +171,8 @@ def _normal(names: list[str] | None, field: str) -> list[str] | None:
     return None if names is None else normal_capabilities(names, field)
 
 
-def _paths(given: list[str] | None, default: list[str], *, bare: bool) -> list[str] | None:
-    if given is not None:
-        return given
-    return [] if bare else default
+def _paths(given: list[str] | None, default: Iterable[str]) -> list[str]:
+    return list(default) if given is None else given
 
 
 def _default_log(given: LogSettings, default: LogSettings) -> LogSettings:

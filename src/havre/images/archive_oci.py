@@ -1,14 +1,15 @@
 """An OCI image layout in an archive: index.json, manifests and indexes below it, blobs by digest (image-layout.md)."""
 
 import hashlib
-from collections.abc import Iterator, Mapping
-from dataclasses import replace
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, replace
 
 import msgspec
 
 from havre.base.errors import InvalidInput
 from havre.images.archive_members import Members, blob_path
 from havre.images.candidate import Arrival, Candidate
+from havre.images.layout import FULL_NAME, REF_NAME
 from havre.images.platforms import choose, fits, format_platform, is_attestation
 from havre.oci import image_config, manifest
 from havre.oci.descriptor import DOCKER_CONFIG, INDEX_TYPES, MANIFEST_TYPES, OCI_CONFIG, Descriptor, Platform
@@ -19,8 +20,6 @@ from havre.snapshots.budget import BadArchive
 
 INDEX = "index.json"
 _LAYOUT = "oci-layout"
-_REF_NAME = "org.opencontainers.image.ref.name"
-_FULL_NAME = "io.containerd.image.name"
 _MAX_DEPTH = 4
 _MAX_MANIFESTS = 1000
 _MAX_LAYERS = 1000
@@ -30,10 +29,20 @@ class _Layout(msgspec.Struct, frozen=True, rename="camel"):
     image_layout_version: str
 
 
+@dataclass(frozen=True, slots=True)
+class _Listing:
+    """An index below index.json: what points to it, its bytes, and what they say."""
+
+    pointer: Descriptor
+    data: bytes
+    index: Index
+
+
 def read_oci(members: Members, arrival: Arrival, wanted: Platform, *, strict: bool) -> list[Candidate]:
     """The images of a layout: for each name the one that serves *wanted* best.
 
-    An index with a single image gives that one whatever it runs on, unless *strict*. Raises BadArchive or
+    An index with a single image gives that one whatever it runs on. What else such an index lists and the archive has
+    follows without a name. Unless *strict*: then there is only what serves. Raises BadArchive or
     InvalidInput unless everything that is taken is sound.
     """
     if members.has(_LAYOUT):
@@ -60,9 +69,11 @@ class _Reader:
             chosen = self._choose(offers)
             if chosen is None:
                 continue
-            known = found.get(chosen.digest)
-            fresh = known or self._candidate(chosen)
-            found[chosen.digest] = replace(fresh, names=(*fresh.names, *(n for n in names if n not in fresh.names)))
+            listing = self._listing(offers, chosen)
+            for one in (chosen, *self._others(listing, chosen)):
+                known = found.get(one.digest) or self._candidate(one, listing)
+                fresh = names if one is chosen else ()
+                found[one.digest] = replace(known, names=(*known.names, *(n for n in fresh if n not in known.names)))
         if not found:
             raise BadArchive(f"invalid archive: it has no image for {format_platform(self._wanted)}")
         return list(found.values())
@@ -98,6 +109,29 @@ class _Reader:
         served = chosen is not None and chosen.platform is not None and fits(chosen.platform, self._wanted) is not None
         return chosen if served else None
 
+    def _listing(self, offers: list[Descriptor], chosen: Descriptor) -> _Listing | None:
+        """The index among *offers* that names *chosen* itself."""
+        for offer in offers:
+            if offer.media_type in INDEX_TYPES:
+                listing = _Listing(offer, self._document(offer, manifest.MAX_MANIFEST_BYTES), self._index(offer))
+                if any(one.digest == chosen.digest for one in listing.index.manifests):
+                    return listing
+        return None
+
+    def _others(self, listing: _Listing | None, chosen: Descriptor) -> Iterator[Descriptor]:
+        """The other images of the index that are whole in the archive."""
+        if listing is None or self._strict:
+            return
+        listed = {one.digest: one for one in listing.index.manifests if one.digest != chosen.digest}
+        for one in listed.values():
+            if one.media_type in MANIFEST_TYPES and not is_attestation(one) and self._has([one]):
+                document, _ = self._manifest(one)
+                if self._has([document.config, *document.layers]):
+                    yield one
+
+    def _has(self, blobs: Sequence[Descriptor]) -> bool:
+        return all(self._members.has(blob_path(one.parsed_digest())) for one in blobs)
+
     def _platform(self, offer: Descriptor) -> Platform | None:
         """What the descriptor says, or else the config behind it."""
         if offer.platform is not None or offer.media_type not in MANIFEST_TYPES:
@@ -105,7 +139,7 @@ class _Reader:
         document = self._manifest(offer)[0]
         return image_config.decode(self._config(document)).platform
 
-    def _candidate(self, chosen: Descriptor) -> Candidate:
+    def _candidate(self, chosen: Descriptor, listing: _Listing | None) -> Candidate:
         document, raw = self._manifest(chosen)
         config_bytes = self._config(document)
         config = image_config.decode(config_bytes)
@@ -119,6 +153,8 @@ class _Reader:
             config_bytes=config_bytes,
             manifest_bytes=raw,
             manifest_type=document.media_type or chosen.media_type,
+            index_bytes=listing.data if listing is not None else b"",
+            index_type=listing.pointer.media_type if listing is not None else "",
             blobs=tuple(self._layer(layer) for layer in document.layers),
         )
 
@@ -169,7 +205,7 @@ class _Reader:
 
 def name_of(annotations: Mapping[str, str]) -> Reference | None:
     """The image's name, where the annotations of a layout tell a whole one; a tag alone names nothing."""
-    for text in (annotations.get(_FULL_NAME), annotations.get(_REF_NAME)):
+    for text in (annotations.get(FULL_NAME), annotations.get(REF_NAME)):
         if not text or not (":" in text or "/" in text):
             continue
         try:

@@ -14,10 +14,12 @@ from havre.content.store import Content
 from havre.images.archive_members import blob_path
 from havre.images.candidate import make_manifest
 from havre.images.catalogue import Catalogue, is_whole_id
+from havre.images.indexes import for_platform
+from havre.images.layout import FULL_NAME, REF_NAME
 from havre.images.model import DamagedStore, Image, Layer, NoSuchImage
 from havre.images.tarball import END_MARK, file, file_header, folder, padding
 from havre.oci import manifest
-from havre.oci.descriptor import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor
+from havre.oci.descriptor import OCI_INDEX, OCI_LAYER, OCI_MANIFEST, Descriptor, Platform
 from havre.oci.digest import Digest
 from havre.oci.image_config import MAX_CONFIG_BYTES
 from havre.oci.manifest import Index, Manifest
@@ -27,8 +29,6 @@ from havre.snapshots.compression import Decompressed
 
 _PIECE_BYTES = 1 << 20
 _LAYOUT = b'{"imageLayoutVersion":"1.0.0"}'
-_REF_NAME = "org.opencontainers.image.ref.name"
-_FULL_NAME = "io.containerd.image.name"
 _NO_LIMIT = 1 << 62
 
 
@@ -57,13 +57,17 @@ class _Entry(msgspec.Struct, frozen=True, rename="pascal", kw_only=True):
     layer_sources: dict[str, Descriptor]
 
 
-def plan_save(catalogue: Catalogue, texts: Sequence[str]) -> tuple[Wanted, ...]:
-    """The images that *texts* mean: a repository alone means all its tags. Raises NoSuchImage, InvalidInput."""
+def plan_save(catalogue: Catalogue, texts: Sequence[str], platform: Platform | None = None) -> tuple[Wanted, ...]:
+    """The images that *texts* mean: a repository alone means all its tags; of each what serves *platform*.
+
+    Raises NoSuchImage, InvalidInput.
+    """
     if not texts:
         raise InvalidInput("no image to save was named")
     names: dict[str, set[Reference]] = {}
     for text in texts:
-        for name, image in _meant(catalogue, text):
+        for name, named in _meant(catalogue, text):
+            image = named if platform is None else for_platform(catalogue, named, platform, text)
             found = names.setdefault(image.id, set())
             found.update(() if name is None else (name,))
     images = {image_id: catalogue.get(image_id) for image_id in names}
@@ -200,7 +204,7 @@ def _manifest(content: Content, image: Image) -> Manifest:
 
 def _named(descriptor: Descriptor, names: Iterable[Reference]) -> list[Descriptor]:
     named = [
-        msgspec.structs.replace(descriptor, annotations={_FULL_NAME: str(name), _REF_NAME: name.tag}) for name in names
+        msgspec.structs.replace(descriptor, annotations={FULL_NAME: str(name), REF_NAME: name.tag}) for name in names
     ]
     return named or [descriptor]
 

@@ -21,13 +21,16 @@ from havre.oci.reference import Reference
 class Candidate:
     """An image that is not there yet: its documents as they came, its layer blobs in the store, lowest first.
 
-    A *genuine* manifest came from a registry: it takes the place of another one that the image has here.
+    A *genuine* manifest came from a registry: it takes the place of another one that the image has here. *index_bytes*
+    are the index that lists it, of *index_type*, or empty.
     """
 
     config: ImageConfig
     config_bytes: bytes
     manifest_bytes: bytes
     manifest_type: str
+    index_bytes: bytes = b""
+    index_type: str = ""
     blobs: tuple[Digest, ...]
     names: tuple[Reference, ...] = ()
     parent: str = ""
@@ -41,16 +44,26 @@ class Candidate:
     @property
     def manifest(self) -> Descriptor:
         """What points to the manifest."""
-        return Descriptor(
-            media_type=self.manifest_type,
-            digest=str(Digest.of(self.manifest_bytes)),
-            size=len(self.manifest_bytes),
-        )
+        return _described(self.manifest_type, self.manifest_bytes)
+
+    @property
+    def index(self) -> Descriptor | None:
+        """What points to the index."""
+        return _described(self.index_type, self.index_bytes) if self.index_bytes else None
 
     @property
     def contents(self) -> frozenset[Digest]:
-        """Every blob that the image needs."""
+        """Every blob that the image needs, but for the index."""
         return frozenset((*self.blobs, Digest.of(self.config_bytes), Digest.of(self.manifest_bytes)))
+
+
+@dataclass(frozen=True, slots=True)
+class Laid:
+    """A tree in work that is as the topmost layer of an image shall be: its *key*, and what `Layer` tells."""
+
+    key: str
+    size_bytes: int
+    tar_bytes: int
 
 
 class Arrival:
@@ -110,12 +123,18 @@ class Arrival:
             return blob.read(limit)
 
     def store_documents(self, candidate: Candidate) -> None:
-        """Put config and manifest into the store."""
+        """Put config, manifest and index into the store."""
         self.ingest_bytes(candidate.config_bytes)
         self.ingest_bytes(candidate.manifest_bytes)
+        if candidate.index_bytes:
+            self.ingest_bytes(candidate.index_bytes)
 
 
 def make_manifest(config_bytes: bytes, layers: Sequence[Descriptor]) -> bytes:
     """An OCI manifest for an image that came without one."""
-    config = Descriptor(media_type=OCI_CONFIG, digest=str(Digest.of(config_bytes)), size=len(config_bytes))
+    config = _described(OCI_CONFIG, config_bytes)
     return msgspec.json.encode(Manifest(schema_version=2, media_type=OCI_MANIFEST, config=config, layers=list(layers)))
+
+
+def _described(media_type: str, data: bytes) -> Descriptor:
+    return Descriptor(media_type=media_type, digest=str(Digest.of(data)), size=len(data))

@@ -24,7 +24,9 @@ class Catalogue:
         self._images: dict[str, Image] = {}
         self._names: dict[Reference, str] = {}
         self._hexes: list[str] = []
-        self._children: dict[str, set[str]] = {}
+        self._children = _Groups()
+        self._platforms = _Groups()
+        self._manifests = _Groups()
         self._asked: dict[str, Image] = {}
 
     def all(self) -> tuple[Image, ...]:
@@ -66,20 +68,32 @@ class Catalogue:
 
     def children(self, image_id: str) -> frozenset[str]:
         """The images committed on *image_id*."""
-        return frozenset(self._children.get(image_id, ()))
+        return self._children.of(image_id)
+
+    def platforms(self, image: Image) -> tuple[Image, ...]:
+        """*image* and those for other platforms that came by the same index, *image* first."""
+        others = self._platforms.of(image.index.digest) if image.index is not None else frozenset()
+        return (image, *(self._images[one] for one in sorted(others - {image.id})))
+
+    def is_covered(self, image: Image) -> bool:
+        """Whether *image* has no name, and one of another platform has names that mean its index."""
+        return not image.references and any(one.references for one in self.platforms(image))
+
+    def with_manifest(self, digest: str) -> Image | None:
+        """An image that has exactly that manifest."""
+        return next((self._images[one] for one in self._manifests.of(digest)), None)
 
     def put(self, image: Image) -> None:
         """Hold *image*; its references become its own, whoever had them."""
         previous = self._images.get(image.id)
         if previous is not None:
-            self._forget_parent(previous)
+            self._ungroup(previous)
             kept = [name for name in previous.references if name not in image.references]
             image = replace(image, references=tuple(sorted((*kept, *image.references), key=str)))
         else:
             insort(self._hexes, image.id.removeprefix(_SHA256))
         self._images[image.id] = image
-        if image.parent:
-            self._children.setdefault(image.parent, set()).add(image.id)
+        self._group(image)
         for name in image.references:
             self._take(name, image.id)
         self._asked.clear()
@@ -106,7 +120,7 @@ class Catalogue:
         for name in image.references:
             del self._names[name]
         del self._hexes[bisect_left(self._hexes, image_id.removeprefix(_SHA256))]
-        self._forget_parent(image)
+        self._ungroup(image)
         self._asked.clear()
 
     def _look_up(self, text: str) -> Image:
@@ -134,12 +148,35 @@ class Catalogue:
         left = tuple(one for one in image.references if one != name)
         self._images[owner] = replace(image, references=left)
 
-    def _forget_parent(self, image: Image) -> None:
-        siblings = self._children.get(image.parent)
-        if siblings is not None:
-            siblings.discard(image.id)
-            if not siblings:
-                del self._children[image.parent]
+    def _group(self, image: Image) -> None:
+        self._children.add(image.parent, image.id)
+        self._manifests.add(image.manifest.digest, image.id)
+        self._platforms.add(image.index.digest if image.index is not None else "", image.id)
+
+    def _ungroup(self, image: Image) -> None:
+        self._children.discard(image.parent, image.id)
+        self._manifests.discard(image.manifest.digest, image.id)
+        self._platforms.discard(image.index.digest if image.index is not None else "", image.id)
+
+
+class _Groups:
+    """Ids by something they have in common; the empty key holds none."""
+
+    def __init__(self) -> None:
+        self._ids: dict[str, set[str]] = {}
+
+    def of(self, key: str) -> frozenset[str]:
+        return frozenset(self._ids.get(key, ()))
+
+    def add(self, key: str, image_id: str) -> None:
+        if key:
+            self._ids.setdefault(key, set()).add(image_id)
+
+    def discard(self, key: str, image_id: str) -> None:
+        group = self._ids.get(key, set())
+        group.discard(image_id)
+        if not group:
+            self._ids.pop(key, None)
 
 
 def is_id_or_prefix(image_id: str, text: str) -> bool:

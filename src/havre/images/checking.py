@@ -4,7 +4,6 @@ from collections.abc import AsyncIterator, Callable
 from contextlib import suppress
 from dataclasses import dataclass
 from functools import partial
-from typing import Final
 
 from havre.base.errors import HavreError
 from havre.base.tasks import in_own_thread, in_thread
@@ -15,8 +14,6 @@ from havre.images.store import ImageStore
 from havre.oci.digest import Digest
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.verifying import verify_layer
-
-_PIECE_BYTES: Final = 1 << 20
 
 
 @dataclass(frozen=True, slots=True)
@@ -82,11 +79,7 @@ class Checks:
         with self._store.content.lease() as lease:
             lease.hold(digest)
             try:
-                with self._store.content.open(digest) as blob:
-                    while blob.read(_PIECE_BYTES):
-                        pass
-                    if blob.size == 0:
-                        blob.verify_empty()
+                self._store.content.verify(digest)
             except NoSuchBlob:
                 return ""  # it went meanwhile
             except (DamagedBlob, OSError) as error:
@@ -103,6 +96,11 @@ class Checks:
             self._seen.add(layer.chain)
             for problem in await in_own_thread(partial(self._layer, image, position, repair=repair)):
                 yield problem
+        if image.index is not None and image.index.parsed_digest() in missing:
+            missing.remove(image.index.parsed_digest())
+            if repair:
+                await self._store.forget_index(image)
+            yield Problem("image", image.id, f"its index {image.index.digest} is missing; pull it again", mended=repair)
         unready = image.chain is not None and not self._store.snapshots.has(image.chain)
         if not missing and not unready:
             return

@@ -1,6 +1,5 @@
 """`docker commit`: what a tree changed becomes a layer, and the layer an image on top of another."""
 
-from collections.abc import Iterator
 from dataclasses import dataclass
 from typing import Final
 
@@ -8,6 +7,7 @@ from msgspec.structs import replace
 
 from havre.base.clock import now_ns, rfc3339
 from havre.base.errors import InvalidInput
+from havre.content.ingest import Stored
 from havre.images.candidate import Arrival, Candidate, make_manifest
 from havre.images.changes import apply_changes
 from havre.images.checks import check_config
@@ -27,7 +27,8 @@ from havre.oci.digest import Digest
 from havre.oci.image_config import History, ImageConfig, ProcessConfig, encode
 from havre.oci.reference import Reference
 
-_EMPTY = Digest.of(bytes(1024))  # an archive of nothing: two blocks of zeros
+EMPTY_ARCHIVE: Final = Digest.of(bytes(1024))
+"""The archive of nothing: two blocks of zeros."""
 OCI_TYPES: Final = {DOCKER_LAYER: OCI_LAYER, DOCKER_LAYER_GZIP: OCI_LAYER_GZIP, DOCKER_LAYER_ZSTD: OCI_LAYER_ZSTD}
 
 
@@ -55,11 +56,10 @@ def plan_commit(wishes: CommitWishes) -> ProcessConfig:
     return process
 
 
-def make_commit(layer: Iterator[bytes], arrival: Arrival, wishes: CommitWishes, process: ProcessConfig) -> Candidate:
-    """Store the archive *layer*, and make the image that has it on top; blocks. Raises DamagedStore."""
-    stored = arrival.ingest(_Pieces(layer))
+def make_commit(stored: Stored, arrival: Arrival, wishes: CommitWishes, process: ProcessConfig) -> Candidate:
+    """The image that has the layer *stored* on top, unless that holds nothing; blocks. Raises DamagedStore."""
     below = layers_of(arrival, wishes.parent)
-    is_empty = stored.digest == _EMPTY
+    is_empty = stored.digest == EMPTY_ARCHIVE
     if not is_empty:
         below.append(Descriptor(media_type=OCI_LAYER, digest=str(stored.digest), size=stored.size))
     config = _config(wishes, process, None if is_empty else stored.digest)
@@ -113,20 +113,6 @@ def _config(wishes: CommitWishes, process: ProcessConfig, diff: Digest | None) -
         parent="",
         build_cache="",
     )
-
-
-class _Pieces:
-    """The pieces of an archive as a Readable."""
-
-    def __init__(self, pieces: Iterator[bytes]) -> None:
-        self._pieces = pieces
-        self._left = b""
-
-    def read(self, size: int, /) -> bytes:
-        """See Readable."""
-        piece = self._left or next(self._pieces, b"")
-        self._left = piece[size:]
-        return piece[:size] if self._left else piece
 
 
 def parse_target(repository: str, tag: str) -> Reference | None:

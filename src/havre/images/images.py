@@ -10,20 +10,22 @@ from havre.base.tasks import in_thread
 from havre.content.store import Content
 from havre.images.archive_load import read_archive
 from havre.images.archive_save import Wanted, contents_of, plan_save, write_archive
-from havre.images.candidate import Arrival, Candidate
+from havre.images.candidate import Arrival, Candidate, Laid
 from havre.images.history import history
 from havre.images.import_ import ImportWishes, plan_import, read_import
+from havre.images.indexes import for_platform
 from havre.images.inlet import Inlet, begun
-from havre.images.model import Image, Loaded, LoadEvent, NoSuchImage, Removed, Renamed, Step
+from havre.images.model import Image, Layer, Loaded, LoadEvent, NoSuchImage, Removed, Renamed, Step
 from havre.images.names import Names
-from havre.images.platforms import fits, format_platform
 from havre.images.relay import relayed
 from havre.images.removal import InUse, Wish, plan_removal
 from havre.images.store import ImageStore, Needed
 from havre.images.threads import to_the_end
+from havre.images.unpack import plan_layers
 from havre.oci.descriptor import Platform
 from havre.oci.reference import Reference, is_tag
 from havre.snapshots.overlay import Overlay
+from havre.snapshots.sealing import Seal
 
 _ARCHIVES_AT_ONCE = 4  # each holds a thread while its bytes arrive
 _T = TypeVar("_T")
@@ -57,16 +59,11 @@ class Images:
     def find(self, text: str, platform: Platform | None = None) -> Image:
         """The image that *text* names: `busybox`, `busybox:1.36`, `host/name@sha256:…`, an id or its beginning.
 
-        Raises NoSuchImage in Docker's words, also for one that does not serve *platform*; InvalidInput for a text
-        that can name nothing. It waits for nothing.
+        With *platform* it is the one that serves it best of those that came by the same index. Raises NoSuchImage in
+        Docker's words, also when none serves; InvalidInput for a text that can name nothing. It waits for nothing.
         """
         image = self.store.catalogue.find(text)
-        if platform is not None and fits(image.config.platform, platform) is None:
-            wanted = format_platform(platform)
-            raise NoSuchImage(
-                f"image with reference {text} was found but does not provide the specified platform ({wanted})"
-            )
-        return image
+        return image if platform is None else for_platform(self.store.catalogue, image, platform, text)
 
     def get(self, image_id: str) -> Image | None:
         """The image with exactly this id."""
@@ -114,9 +111,12 @@ class Images:
 
         return relayed(work)
 
-    def save(self, texts: Sequence[str]) -> AsyncIterator[bytes]:
-        """One archive with the images that *texts* name. Raises NoSuchImage here, not while it is iterated."""
-        return self._save(plan_save(self.store.catalogue, texts))
+    def save(self, texts: Sequence[str], platform: Platform | None = None) -> AsyncIterator[bytes]:
+        """One archive with the images that *texts* name, for *platform* if one is given.
+
+        Raises NoSuchImage here, not while it is iterated.
+        """
+        return self._save(plan_save(self.store.catalogue, texts, platform))
 
     async def import_(self, body: AsyncIterator[bytes], wishes: ImportWishes) -> Image:
         """Make an image of the root folder whose archive *body* brings. Raises InvalidInput, Unavailable."""
@@ -129,9 +129,19 @@ class Images:
         """A context for work that brings blobs of its own; what `add` did not need is gone at its end."""
         return self.store.arriving()
 
-    async def add(self, arrival: Arrival, candidate: Candidate, report: _Report | None = None) -> Image:
-        """Publish an image whose blobs *arrival* brought: unpacked first, visible last."""
-        return await self.store.add(arrival, candidate, report or (lambda _: None), tagged=False)
+    async def add(self, arrival: Arrival, candidate: Candidate, top: Laid | None = None) -> Image:
+        """Publish an image whose blobs *arrival* brought: unpacked first, visible last.
+
+        *top* is the tree in work that its topmost layer lies in already; it is sealed.
+        """
+        if top is None:
+            return await self.store.add(arrival, candidate, lambda _: None, tagged=False)
+        plan = plan_layers(candidate.config.diff_ids(), candidate.blobs)[-1]
+        seal = Seal(chain=plan.chain, diff_id=plan.diff, size=top.size_bytes)
+        layer = Layer(chain=plan.chain, diff=plan.diff, size_bytes=top.size_bytes, tar_bytes=top.tar_bytes)
+        async with self.store.counting_on(arrival, [plan.chain]):
+            await to_the_end(in_thread(self.store.snapshots.sealing.seal, top.key, seal))
+            return await self.store.add(arrival, candidate, lambda _: None, tagged=False, known={plan.chain: layer})
 
     async def sweep(self) -> int:
         """Remove blobs and layers that neither an image, a container nor work in progress needs; the bytes freed."""
@@ -144,7 +154,7 @@ class Images:
             if owner is not None and owner.id != image.id:
                 report(Renamed(name, owner.id))
             report(Loaded(image.id, name))
-        if not owners:
+        if not owners and not self.store.catalogue.is_covered(image):
             report(Loaded(image.id, None))
 
     async def _save(self, wanted: tuple[Wanted, ...]) -> AsyncIterator[bytes]:

@@ -39,12 +39,14 @@ class Image:
     """An image whose layers are unpacked and whose config and manifest are kept as they came.
 
     *references* are its names in full, sorted by text; *layers* go from the lowest up; *parent* is the id of
-    the image that this one was committed on, or empty.
+    the image that this one was committed on, or empty; *index* lists the manifest beside those of other platforms,
+    if the image came that way.
     """
 
     id: str
     config: ImageConfig
     manifest: Descriptor
+    index: Descriptor | None = None
     layers: tuple[Layer, ...]
     references: tuple[Reference, ...]
     parent: str

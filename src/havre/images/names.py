@@ -19,10 +19,11 @@ from havre.oci.descriptor import Descriptor
 from havre.oci.digest import Digest
 from havre.oci.reference import Reference
 
-SCHEMA_VERSION = 1
+SCHEMA_VERSION = 2
 _Row = TypeVar("_Row")
 _log = logging.getLogger(__name__)
-_SCHEMA = """
+_SCHEMAS = (
+    """
 CREATE TABLE images (
     id TEXT PRIMARY KEY,
     manifest_digest TEXT NOT NULL,
@@ -42,7 +43,17 @@ CREATE TABLE layers (
     size_bytes INTEGER NOT NULL,
     tar_bytes INTEGER NOT NULL
 ) WITHOUT ROWID;
-"""
+""",
+    """
+CREATE TABLE indexes (
+    image_id TEXT PRIMARY KEY REFERENCES images (id) ON DELETE CASCADE,
+    digest TEXT NOT NULL,
+    type TEXT NOT NULL,
+    size INTEGER NOT NULL
+) WITHOUT ROWID;
+""",
+)
+"""What leads from each version to the next."""
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)
@@ -51,6 +62,7 @@ class ImageRow:
 
     id: str
     manifest: Descriptor
+    index: Descriptor | None = None
     parent: str
     last_tagged_ns: int
 
@@ -86,7 +98,8 @@ class Names:
         """Everything that can be understood; a damaged row is passed over with a line in the log."""
         with self._lock:
             images = self._connection.execute(
-                "SELECT id, manifest_type, manifest_digest, manifest_size, parent, last_tagged_ns FROM images"
+                "SELECT id, manifest_type, manifest_digest, manifest_size, parent, last_tagged_ns,"
+                " type, digest, size FROM images LEFT JOIN indexes ON image_id = id"
             ).fetchall()
             names = self._connection.execute("SELECT name, image_id FROM names").fetchall()
             layers = self._connection.execute("SELECT chain, diff, size_bytes, tar_bytes FROM layers").fetchall()
@@ -109,12 +122,18 @@ class Names:
                     image.last_tagged_ns,
                 ),
             )
+            _put_index(cursor, image)
             cursor.executemany(
                 "INSERT INTO layers VALUES (?, ?, ?, ?) ON CONFLICT (chain) DO UPDATE SET"
                 " size_bytes = excluded.size_bytes, tar_bytes = max(tar_bytes, excluded.tar_bytes)",
                 [(str(one.chain), str(one.diff), one.size_bytes, one.tar_bytes) for one in layers],
             )
             _name(cursor, image.id, names)
+
+    def forget_index(self, image_id: str) -> None:
+        """Let an image have no index."""
+        with self._transaction() as cursor:
+            cursor.execute("DELETE FROM indexes WHERE image_id = ?", (image_id,))
 
     def tag(self, image_id: str, names: Iterable[Reference], at_ns: int) -> None:
         """Give *names* to *image_id*, whoever had them."""
@@ -139,8 +158,9 @@ class Names:
                 f"{self._path} has schema version {version}, and this havre knows up to {SCHEMA_VERSION}:"
                 " it was written by a newer havre"
             )
-        if version == 0:
-            self._connection.executescript(f"BEGIN;{_SCHEMA}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
+        if version < SCHEMA_VERSION:
+            steps = "".join(_SCHEMAS[version:])
+            self._connection.executescript(f"BEGIN;{steps}PRAGMA user_version = {SCHEMA_VERSION};COMMIT;")
         self._connection.execute("PRAGMA foreign_keys = ON")
 
     @contextmanager
@@ -166,6 +186,13 @@ def _name(cursor: sqlite3.Cursor, image_id: str, names: Iterable[Reference]) -> 
     cursor.executemany("INSERT OR REPLACE INTO names VALUES (?, ?)", [(str(name), image_id) for name in names])
 
 
+def _put_index(cursor: sqlite3.Cursor, image: ImageRow) -> None:
+    cursor.execute("DELETE FROM indexes WHERE image_id = ?", (image.id,))
+    if (index := image.index) is not None:
+        row = (image.id, index.digest, index.media_type, index.size)
+        cursor.execute("INSERT INTO indexes (image_id, digest, type, size) VALUES (?, ?, ?, ?)", row)
+
+
 def _sound(rows: Iterable[tuple[object, ...]], read: Callable[[tuple[object, ...]], _Row]) -> Iterator[_Row]:
     for row in rows:
         try:
@@ -175,15 +202,20 @@ def _sound(rows: Iterable[tuple[object, ...]], read: Callable[[tuple[object, ...
 
 
 def _image(row: tuple[object, ...]) -> ImageRow:
-    image_id, media_type, digest, size, parent, last_tagged_ns = row
-    manifest = Descriptor(media_type=_text(media_type), digest=_text(digest), size=_count(size))
-    manifest.parsed_digest()
+    image_id, media_type, digest, size, parent, last_tagged_ns, *index = row
     return ImageRow(
         id=str(Digest.parse(_text(image_id))),
-        manifest=manifest,
+        manifest=_descriptor(media_type, digest, size),
+        index=None if index[0] is None else _descriptor(*index),
         parent=_text(parent),
         last_tagged_ns=_count(last_tagged_ns),
     )
+
+
+def _descriptor(media_type: object, digest: object, size: object) -> Descriptor:
+    found = Descriptor(media_type=_text(media_type), digest=_text(digest), size=_count(size))
+    found.parsed_digest()
+    return found
 
 
 def _named(row: tuple[object, ...]) -> tuple[Reference, str]:

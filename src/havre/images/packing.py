@@ -37,11 +37,13 @@ async def packed(store: ImageStore, image: Image, arrival: Arrival) -> Packed:
     """*image* ready to be pushed; its blobs stay while *arrival* lasts.
 
     Layers that lie here uncompressed (loaded, committed, built) are compressed once: the image has the new manifest
-    from then on, so that its digest is the same here and there. Raises DamagedStore.
+    from then on, so that its digest is the same here and there. What a registry or an index knows by its digest stays
+    as it is. Raises DamagedStore.
     """
     content = store.content
     known = await in_thread(read_manifest, content, image)
-    plain = {layer.digest for layer in known.layers if layer.media_type in PLAIN_LAYERS}
+    is_known = image.index is not None or bool(image.repo_digests)
+    plain = {layer.digest for layer in known.layers if layer.media_type in PLAIN_LAYERS and not is_known}
     for blob in (*known.layers, known.config, image.manifest):
         if not await in_thread(arrival.has, blob.parsed_digest()):
             raise DamagedStore(f"blob {blob.digest} of image {image.id} is missing; pull or load the image again")

@@ -79,7 +79,7 @@ class Pulls:
         image_id = str(Digest.of(resolved.config_bytes))
         known = self._store.catalogue.get(image_id)
         fresh = known is None or known.manifest.digest != str(resolved.document.digest)
-        if fresh or not await self._store.is_whole(image_id):
+        if fresh or not _has_index(known, resolved) or not await self._store.is_whole(image_id):
             async with self._store.arriving() as arrival:
                 await _Pull(self, resolved, repository, arrival, tell).run(names)
         elif known is not None and not set(names) <= set(known.references):
@@ -119,6 +119,8 @@ class _Pull:
             config_bytes=resolved.config_bytes,
             manifest_bytes=resolved.document.data,
             manifest_type=resolved.document.descriptor.media_type,
+            index_bytes=resolved.index.data if resolved.index is not None else b"",
+            index_type=resolved.index.descriptor.media_type if resolved.index is not None else "",
             blobs=blobs,
             names=names,
             genuine=True,
@@ -179,6 +181,11 @@ class _Extracting:
     def __call__(self, progress: LayerProgress) -> None:
         layer = self.ids.get(progress.layer, progress.layer)
         self.tell(LayerBytes(layer, "Extracting", progress.current, progress.total))
+
+
+def _has_index(known: Image | None, resolved: Resolved) -> bool:
+    index = known.index if known is not None else None
+    return resolved.index is None or (index is not None and index.digest == str(Digest.of(resolved.index.data)))
 
 
 async def _names(wishes: PullWishes, repository: Repository) -> list[Reference]:

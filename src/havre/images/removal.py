@@ -4,7 +4,7 @@ Names go before images, images before layers. Without *force* a container holds 
 names in several repositories is not removed by its id; a running container and a child image hold it always.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from havre.base.ids import short
@@ -91,7 +91,7 @@ class _Planner:
 
     def _name(self, image: Image, wish: Wish) -> bool:
         """Take the name away; True when the image has no other."""
-        users = self._in_use(image.id)
+        users = self._users(image)
         if not wish.force and users and _is_single(image.references):
             raise ImageInUse(
                 f'conflict: unable to remove repository reference "{wish.text}" (must force) - container '
@@ -128,9 +128,9 @@ class _Planner:
         self._gone.append(image.id)
         if not self._in_use(image.id):  # a container that was forced out of its name keeps its layers
             self._layers(image)
-        parent = self._catalogue.get(image.parent) if image.parent and prune else None
-        if parent is not None:
-            self._image(parent, force=False, prune=True, quiet=True)
+        if prune:
+            for other in self._left_over(image):
+                self._image(other, force=False, prune=True, quiet=True)
 
     def _take_all_names(self, image: Image) -> None:
         for name in tuple(self._names.of(image)):
@@ -145,11 +145,25 @@ class _Planner:
             self._chains.append(layer.chain)
             self._answer.append(Deleted(str(layer.chain), image=False, size_bytes=layer.size_bytes))
 
+    def _left_over(self, image: Image) -> Iterator[Image]:
+        """The parent of an image that went, and what came for other platforms with it, if no name holds them."""
+        platforms = self._catalogue.platforms(image)[1:]
+        if not any(self._names.of(other) for other in platforms):
+            yield from (other for other in platforms if other.id not in self._gone)
+        parent = self._catalogue.get(image.parent) if image.parent else None
+        if parent is not None:
+            yield parent
+
     def _children(self, image: Image) -> frozenset[str]:
         return self._catalogue.children(image.id) - {*self._gone}
 
+    def _users(self, image: Image) -> list[ContainerUse]:
+        """The containers that hold *image*; with a name it stands for all platforms of its index."""
+        meant = self._catalogue.platforms(image) if self._names.of(image) else (image,)
+        return [user for one in meant for user in self._in_use(one.id)]
+
     def _obstacle(self, image: Image, *, stopped: bool, names: bool) -> _Obstacle | None:
-        users = self._in_use(image.id)
+        users = self._users(image)
         running = next((one for one in users if one.running), None)
         idle = next((one for one in users if not one.running), None)
         if self._children(image):

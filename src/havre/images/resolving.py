@@ -7,7 +7,7 @@ from havre.base.errors import InvalidInput, NotFound, NotSupported
 from havre.images.checks import check_config
 from havre.images.platforms import choose, format_platform, is_attestation
 from havre.oci import image_config, manifest
-from havre.oci.descriptor import DOCKER_CONFIG, LAYER_TYPES, OCI_CONFIG, OCI_MANIFEST, Descriptor, Platform
+from havre.oci.descriptor import DOCKER_CONFIG, LAYER_TYPES, OCI_CONFIG, OCI_INDEX, OCI_MANIFEST, Descriptor, Platform
 from havre.oci.digest import Digest
 from havre.oci.image_config import ImageConfig
 from havre.oci.manifest import Index, Manifest
@@ -22,9 +22,10 @@ _PLUGIN: Final = "application/vnd.docker.plugin.v1+json"
 
 @dataclass(frozen=True, slots=True, kw_only=True)
 class Resolved:
-    """An image in a registry: *top* is what its name means there, *document* its manifest."""
+    """An image in a registry: *top* is what its name means there, *document* its manifest, *index* what lists it."""
 
     top: Digest
+    index: Document | None
     document: Document
     layers: tuple[Descriptor, ...]
     config: ImageConfig
@@ -56,7 +57,8 @@ async def resolve(repository: Repository, tag_or_digest: str, wanted: Platform) 
         )
     return Resolved(
         top=top.digest,
-        document=_typed(document, parsed.media_type),
+        index=_listing(top, document),
+        document=_typed(document, parsed.media_type or OCI_MANIFEST),
         layers=tuple(parsed.layers),
         config=config,
         config_bytes=config_bytes,
@@ -65,6 +67,14 @@ async def resolve(repository: Repository, tag_or_digest: str, wanted: Platform) 
 
 def _decoded(document: Document, promised: str = "") -> Manifest | Index:
     return manifest.decode(document.data, document.descriptor.media_type or promised)
+
+
+def _listing(top: Document, document: Document) -> Document | None:
+    """*top*, if it is an index that names *document* itself, not by another index."""
+    parsed = _decoded(top)
+    if not isinstance(parsed, Index) or all(one.digest != str(document.digest) for one in parsed.manifests):
+        return None
+    return _typed(top, parsed.media_type or OCI_INDEX)
 
 
 def _chosen(index: Index, wanted: Platform) -> Descriptor:
@@ -93,7 +103,7 @@ def _check_manifest(document: Manifest, where: Document) -> None:
 
 
 def _typed(document: Document, own_type: str) -> Document:
-    """With the type that the manifest says itself, where the registry told none."""
+    """Of *own_type*, where the registry told none."""
     known = document.descriptor
-    media_type = known.media_type or own_type or OCI_MANIFEST
+    media_type = known.media_type or own_type
     return Document(Descriptor(media_type=media_type, digest=known.digest, size=known.size), document.data)

@@ -12,13 +12,14 @@ from contextlib import asynccontextmanager, suppress
 from dataclasses import dataclass, replace
 
 from havre.base.clock import now_ns
-from havre.base.errors import HavreError, ResourceExhausted
+from havre.base.errors import HavreError
 from havre.base.tasks import in_thread
 from havre.content.errors import DamagedBlob, NoSuchBlob
 from havre.content.store import Content
 from havre.images.candidate import Arrival, Candidate
 from havre.images.catalogue import Catalogue
 from havre.images.history import created_ns
+from havre.images.layout import show, show_what_differs
 from havre.images.model import DamagedStore, Image, Layer, Removed
 from havre.images.names import ImageRow, Names, Record
 from havre.images.removal import Removal
@@ -32,8 +33,6 @@ from havre.snapshots.contract import LayerInUse
 from havre.snapshots.overlay import Overlay
 from havre.snapshots.verifying import used_chains
 
-_REF_NAME = "org.opencontainers.image.ref.name"
-_FULL_NAME = "io.containerd.image.name"
 _log = logging.getLogger(__name__)
 Known = Mapping[Digest, Layer]
 _NOTHING_KNOWN: Known = {}
@@ -75,8 +74,7 @@ class ImageStore:
         for kept in await in_thread(self._read_all, record):
             self.catalogue.put(kept.image)
             self._layers.update((layer.chain, layer) for layer in kept.image.layers)
-        if await in_thread(self._read_index) != self._index():
-            await self._write_index()
+        await show_what_differs(self.catalogue.all(), self.content.index)
 
     async def close(self) -> None:
         """Wait for the change that goes on, and close the record."""
@@ -130,12 +128,6 @@ class ImageStore:
             arrival.flush()
         self.snapshots.sealing.flush()
 
-    def repositories_with(self, blob: Digest, near: Reference) -> list[str]:
-        """Other repositories of the registry of *near* that are known to hold *blob*."""
-        holders = [image for image in self.catalogue.all() if blob in self._contents.get(image.id, ())]
-        names = {name for image in holders for name in image.references if name.digest}
-        return sorted({one.path for one in names if one.domain == near.domain and one.path != near.path})
-
     async def tag(self, image_id: str, names: tuple[Reference, ...], at_ns: int | None = None) -> None:
         """Give *names* to an image, now or as of *at_ns*. Raises KeyError when it is gone."""
         async with self._changing:
@@ -171,6 +163,13 @@ class ImageStore:
             gone = Removal((), image.references, (image.id,), tuple(chains - others - set(+self._arriving)))
             await to_the_end(self._forget(gone))
 
+    async def forget_index(self, image: Image) -> None:
+        """Let *image* stand alone: its index is damaged."""
+        async with self._changing:
+            await in_thread(self._names.forget_index, image.id)
+            self.catalogue.put(replace(image, index=None))
+            self._contents[image.id] -= _blob_of(image.index)
+
     # -- checking
 
     def blobs_of(self, image_id: str) -> frozenset[Digest]:
@@ -204,36 +203,39 @@ class ImageStore:
     async def _publish(self, candidate: Candidate, layers: tuple[Layer, ...], tagged_ns: int) -> Image:
         known = self.catalogue.get(candidate.id)
         manifest_of, contents = candidate.manifest, candidate.contents
-        stale: frozenset[Digest] = frozenset()
-        if known is not None and candidate.genuine:
-            stale = self._contents[known.id] - contents
-        elif known is not None and await in_thread(self._is_whole, known):
+        if known is not None and not candidate.genuine and await in_thread(self._is_whole, known):
             manifest_of, contents = known.manifest, self._contents[known.id]
+        index = _index_of(manifest_of, candidate, known)
+        contents |= _blob_of(index)
+        stale = self._contents[known.id] - contents if known is not None else frozenset()
         layers = tuple(self._merged(layer) for layer in layers)
         parent = self._true_parent(candidate) or (known.parent if known is not None else "")
         image = Image(
             id=candidate.id,
             config=candidate.config,
             manifest=manifest_of,
+            index=index,
             layers=layers,
             references=tuple(sorted(candidate.names, key=str)),
             parent=parent,
             created_ns=created_ns(candidate.config.created),
             last_tagged_ns=max(tagged_ns, known.last_tagged_ns if known is not None else 0),
         )
-        row = ImageRow(id=image.id, manifest=manifest_of, parent=image.parent, last_tagged_ns=image.last_tagged_ns)
+        row = ImageRow(
+            id=image.id, manifest=manifest_of, index=index, parent=parent, last_tagged_ns=image.last_tagged_ns
+        )
         await in_thread(self._names.add, row, layers, candidate.names)
         self.catalogue.put(image)
         self._contents[image.id] = contents
         self._layers.update((layer.chain, layer) for layer in layers)
-        await self._write_index()
+        await show(self.catalogue.all(), self.content.index)
         await in_thread(self._delete, (), stale - self._needed_blobs())
         return self.catalogue.get(image.id) or image
 
     async def _tag(self, image_id: str, names: tuple[Reference, ...], at_ns: int) -> None:
         await in_thread(self._names.tag, image_id, names, at_ns)
         self.catalogue.tag(image_id, names, at_ns)
-        await self._write_index()
+        await show(self.catalogue.all(), self.content.index)
 
     async def _forget(self, removal: Removal) -> None:
         await in_thread(self._names.remove, removal.names, removal.images, removal.chains)
@@ -244,7 +246,7 @@ class ImageStore:
             candidates |= self._contents.pop(image_id, frozenset())
         for chain in removal.chains:
             self._layers.pop(chain, None)
-        await self._write_index()
+        await show(self.catalogue.all(), self.content.index)
         await in_thread(self._delete, removal.chains, candidates - self._needed_blobs())
 
     async def _discard(self, arrival: Arrival) -> None:
@@ -307,35 +309,6 @@ class ImageStore:
         known = self._layers.get(layer.chain)
         return replace(layer, tar_bytes=max(layer.tar_bytes, known.tar_bytes)) if known is not None else layer
 
-    async def _write_index(self) -> None:
-        """`index.json` is for other tools; the record is what counts, so a full disk is no failure here."""
-        try:
-            await in_thread(self.content.index.write, self._index())
-        except (ResourceExhausted, OSError):
-            _log.warning("index.json of the image layout is behind", exc_info=True)
-
-    def _read_index(self) -> list[Descriptor] | None:
-        try:
-            return list(self.content.index.read())
-        except (DamagedBlob, OSError):
-            return None
-
-    def _index(self) -> list[Descriptor]:
-        entries: list[Descriptor] = []
-        for image in self.catalogue.all():
-            platform = image.config.platform
-            entries.extend(
-                Descriptor(
-                    media_type=image.manifest.media_type,
-                    digest=image.manifest.digest,
-                    size=image.manifest.size,
-                    platform=platform,
-                    annotations={_FULL_NAME: str(name), _REF_NAME: name.familiar} if name else {},
-                )
-                for name in (image.references or (None,))
-            )
-        return entries
-
     # -- at the start
 
     def _read_all(self, record: Record) -> list[_Kept]:
@@ -362,7 +335,8 @@ class ImageStore:
         if not isinstance(document, manifest.Manifest):
             raise DamagedStore(f"manifest {row.manifest.digest} of image {row.id} is an index")
         blobs = tuple(layer.parsed_digest() for layer in document.layers)
-        contents = frozenset((*blobs, Digest.parse(row.id), row.manifest.parsed_digest()))
+        index = row.index if row.index is not None and self.content.has(row.index.parsed_digest()) else None
+        contents = frozenset((*blobs, Digest.parse(row.id), row.manifest.parsed_digest())) | _blob_of(index)
         self._contents[row.id] = contents
         diffs = config.diff_ids()
         if len(diffs) != len(blobs):
@@ -382,6 +356,7 @@ class ImageStore:
             id=row.id,
             config=config,
             manifest=row.manifest,
+            index=index,
             layers=tuple(layers),
             references=tuple(sorted(names, key=str)),
             parent=row.parent,
@@ -397,3 +372,14 @@ class ImageStore:
             with suppress(NoSuchBlob):
                 self.content.set_aside(digest)
             raise
+
+
+def _index_of(chosen: Descriptor, candidate: Candidate, known: Image | None) -> Descriptor | None:
+    """The index that lists the manifest *chosen*."""
+    if candidate.index is not None and candidate.manifest.digest == chosen.digest:
+        return candidate.index
+    return known.index if known is not None and known.manifest.digest == chosen.digest else None
+
+
+def _blob_of(index: Descriptor | None) -> frozenset[Digest]:
+    return frozenset() if index is None else frozenset({index.parsed_digest()})

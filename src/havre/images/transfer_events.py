@@ -4,6 +4,8 @@ from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from typing import TypeAlias
 
+from havre.oci.descriptor import Descriptor
+
 
 @dataclass(frozen=True, slots=True)
 class LayerState:
@@ -40,7 +42,15 @@ class TagPushed:
     size: int
 
 
-TransferEvent: TypeAlias = LayerState | LayerBytes | Note | TagPushed
+@dataclass(frozen=True, slots=True)
+class PushedAlone:
+    """Of the image's *index* only one *manifest* was pushed: what else it lists is neither here nor there."""
+
+    index: Descriptor
+    manifest: Descriptor
+
+
+TransferEvent: TypeAlias = LayerState | LayerBytes | Note | TagPushed | PushedAlone
 Tell: TypeAlias = Callable[[TransferEvent], None]
 
 

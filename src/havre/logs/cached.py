@@ -22,6 +22,11 @@ class CachedWriter:
         return self._remote.peer.lost_bytes + (self._cache.lost_bytes if self._cache else 0)
 
     @property
+    def waiting(self) -> bool:
+        """See sink.Writer."""
+        return self._remote.peer.waiting
+
+    @property
     def behind(self) -> int:
         """See sink.Writer."""
         return self._remote.peer.behind

@@ -19,10 +19,10 @@ def field_name(name: str) -> str:
 class JournaldWriter:
     """Sends each line with the container's *fields*; see Peer for a journal that is slow or gone."""
 
-    def __init__(self, fields: "dict[str, str]", place: str = SOCKET, limit: int = 0) -> None:
+    def __init__(self, fields: "dict[str, str]", place: str = SOCKET, limit: int = 0, *, eager: bool = True) -> None:
         self._common = b"".join(_field(name.encode(), value.encode()) for name, value in fields.items())
         self._lines = [Lines() for _ in _PRIORITIES]
-        self.peer = Peer(Address("unixgram", place), limit)
+        self.peer = Peer(Address("unixgram", place), limit, eager=eager)
 
     def write(self, stream: int, data: bytes, time_ns: int = 0) -> None:
         """Take *data* that *stream* said."""

@@ -98,6 +98,9 @@ class JSONFileWriter:
     *attrs* go into each line.
     """
 
+    waiting = False  # a file takes what it is given, or it is lost
+    behind = -1
+
     def __init__(self, path: StrPath, limits: Limits = NO_LIMITS, attrs: Mapping[str, str] | None = None) -> None:
         extra = ",".join(f"{quoted(k.encode())}:{quoted(v.encode())}" for k, v in sorted((attrs or {}).items()))
         attributes = f',"attrs":{{{extra}}}' if extra else ""
@@ -163,11 +166,6 @@ class JSONFileWriter:
             moment = self._time(self._partial_since[stream] or time_ns or time.time_ns())
             self._file.append(f'{{"log":{quoted(rest)}{self._middles[stream]}{moment}"}}\n'.encode())
         self._partial_since[stream] = 0
-
-    @property
-    def behind(self) -> int:
-        """See sink.Writer: a file takes what it is given, or it is lost."""
-        return -1
 
     def catch_up(self) -> None:
         """There is nothing to catch up with."""

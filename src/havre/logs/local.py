@@ -72,6 +72,7 @@ class _Entries:
 class LocalWriter:
     """Appends what a container says to *path*, whose folder is made; see RotatingFile for its end and its troubles."""
 
+    waiting = False
     behind = -1
 
     def __init__(self, path: StrPath, limits: Limits) -> None:

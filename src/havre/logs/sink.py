@@ -19,14 +19,18 @@ class Writer(Protocol):
         """How many bytes could not be written."""
 
     @property
+    def waiting(self) -> bool:
+        """Whether something waits to be taken on: where nothing may be lost, no more is to be given."""
+
+    @property
     def behind(self) -> int:
-        """The descriptor that must take more before more is given, or -1."""
+        """The descriptor that it waits for, or -1: for none, or for somebody who is gone and is tried again."""
 
     def write(self, stream: int, data: bytes, time_ns: int = 0) -> None:
         """Take *data* that *stream* (1 or 2) said at *time_ns* (0: now)."""
 
     def catch_up(self) -> None:
-        """The descriptor takes more."""
+        """Pass on what waits, as far as it goes: the descriptor takes more, or a second has gone by."""
 
     def end(self, stream: int, time_ns: int = 0) -> None:
         """*stream* has ended: what it said after its last newline is a line too."""
@@ -40,6 +44,10 @@ class Queue(Protocol):
 
     lost_lines: int
     lost_bytes: int
+
+    @property
+    def waiting(self) -> bool:
+        """See Writer."""
 
     @property
     def behind(self) -> int:

@@ -43,14 +43,14 @@ def parse_address(text: str) -> "Address | None":
 class SyslogWriter:
     """Sends each line with its priority and *tag*; see Peer for a daemon that is slow or gone."""
 
-    def __init__(self, options: "dict[str, str]", tag: str, limit: int = 0) -> None:
+    def __init__(self, options: "dict[str, str]", tag: str, limit: int = 0, *, eager: bool = True) -> None:
         self._facility = facility(options.get("syslog-facility", ""))
         self._form = options.get("syslog-format", "")
         self._tag = tag
         self._host = os.uname().nodename
         self._lines = [Lines() for _ in _SEVERITIES]
         address = parse_address(options.get("syslog-address", "")) or _own_hosts()
-        self.peer = Peer(address, limit)
+        self.peer = Peer(address, limit, eager=eager)
 
     def write(self, stream: int, data: bytes, time_ns: int = 0) -> None:
         """Take *data* that *stream* said."""

@@ -46,6 +46,8 @@ class BridgePlan:
 class Bridge:
     """One bridge in our namespace and the cables in it; for one thread at a time."""
 
+    numbered = True
+
     def __init__(self, netlink: Netlink, proc: Proc, plan: BridgePlan) -> None:
         self._netlink = netlink
         self._proc = proc

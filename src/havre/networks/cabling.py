@@ -4,9 +4,10 @@ import ipaddress
 from collections.abc import Callable, Iterable, Iterator, Sequence
 from contextlib import ExitStack, contextmanager
 from functools import partial
+from ipaddress import IPv4Address
 from pathlib import Path
 
-from havre.kernel.netlink.links import mac_bytes
+from havre.kernel.netlink.links import mac_bytes, mac_of
 from havre.kernel.netns import pin_netns, unpin_netns
 from havre.networks import inside
 from havre.networks.bridge_rules import Guard
@@ -24,6 +25,7 @@ class Cabling:
 
     def __init__(self, plant: Plant) -> None:
         self._plant = plant
+        self._misled: set[tuple[str, str]] = set()
 
     def found(self, attachment: Attachment, undo: ExitStack) -> None:
         """Give a sandbox its namespace with everything in it."""
@@ -40,7 +42,7 @@ class Cabling:
             inside.lead(sandbox, choose_gateways(attachment.endpoints), placed)
             undo.callback(self.unforward, attachment)
             self.forward(attachment)
-            inside.announce(sandbox, placed)
+            self._announce(sandbox, placed)
 
     def join(self, before: Attachment, after: Attachment, endpoint: Endpoint, undo: ExitStack) -> None:
         """Lay one cable more into a sandbox that lives, and turn its way to the world if that changes."""
@@ -50,7 +52,7 @@ class Cabling:
             undo.callback(self.unforward, after)
             self.forward(after)
             self._reflect(after)
-            inside.announce(sandbox, placed)
+            self._announce(sandbox, placed)
 
     def leave(self, before: Attachment, after: Attachment, endpoint: Endpoint) -> None:
         """Take the link of one endpoint out of a sandbox that lives, and turn its way to the world."""
@@ -66,7 +68,7 @@ class Cabling:
         with _opened(attachment) as sandbox, ExitStack() as undo:
             placed = self._lay(attachment, endpoints, sandbox, undo)
             inside.align(sandbox, choose_gateways(attachment.endpoints), attachment.endpoints)
-            inside.announce(sandbox, placed)
+            self._announce(sandbox, placed)
             undo.pop_all()
 
     def settle(self, attachment: Attachment) -> None:
@@ -79,7 +81,7 @@ class Cabling:
                 self._plant.media.get(endpoint.network_id).unplug(endpoint)
             placed = self._lay(attachment, unfit, sandbox, undo)
             inside.align(sandbox, choose_gateways(attachment.endpoints), linked)
-            inside.announce(sandbox, placed)
+            self._announce(sandbox, placed)
             undo.pop_all()
 
     def serve(self, attachment: Attachment) -> None:
@@ -90,6 +92,8 @@ class Cabling:
 
     def cut(self, endpoint: Endpoint) -> None:
         """Let no frame of an endpoint pass any more."""
+        if not _is_own_mac(endpoint):
+            self._misled.add((endpoint.network_id, endpoint.ip_address))
         if (medium := self._plant.media.find(endpoint.network_id)) is not None:
             medium.silence(endpoint)
 
@@ -138,8 +142,10 @@ class Cabling:
         if self._plant.firewall is not None and self._plant.settings.spoof_guard:
             self._plant.firewall.guard(list(guards_of(attachment, endpoints)))
         requests = []
-        for at, endpoint in enumerate(endpoints):
-            medium = self._plant.media.get(endpoint.network_id)
+        media = [self._plant.media.get(endpoint.network_id) for endpoint in endpoints]
+        if not all(medium.numbered for medium in media):
+            first_index = 0
+        for at, (endpoint, medium) in enumerate(zip(endpoints, media, strict=True)):
             reflecting = self._plant.publisher.reflecting(attachment, endpoint)
             plug = Plug(
                 attachment.sandbox_id, sandbox.netns_fd, first_index and first_index + at, reflecting=reflecting
@@ -156,9 +162,21 @@ class Cabling:
         indexes = range(first_index, first_index + len(endpoints))
         placed = list(zip(endpoints, indexes, strict=True)) if first_index else inside.place(sandbox, endpoints)
         inside.address(sandbox, placed)
-        for endpoint in endpoints:
-            self._plant.media.get(endpoint.network_id).settle(endpoint)
+        for endpoint, medium in zip(endpoints, media, strict=True):
+            medium.settle(endpoint)
         return placed
+
+    def _announce(self, sandbox: Sandbox, placed: Sequence[tuple[Endpoint, int]]) -> None:
+        """Tell neighbours of addresses that they may know under another MAC address, and of those alone.
+
+        A frame for everybody costs the kernel time for each port of the bridge; hundreds may have one.
+        """
+        told = [(each, index) for each, index in placed if not _is_own_mac(each) or self._is_misled(each)]
+        inside.announce(sandbox, told)
+        self._misled.difference_update((each.network_id, each.ip_address) for each, _ in told)
+
+    def _is_misled(self, endpoint: Endpoint) -> bool:
+        return (endpoint.network_id, endpoint.ip_address) in self._misled
 
     def _serve_at(self, attachment: Attachment, doors: Doors | None) -> None:
         if doors is not None:
@@ -180,6 +198,16 @@ def _opened(attachment: Attachment) -> Iterator[Sandbox]:
         yield sandbox
     finally:
         sandbox.close()
+
+
+def _is_own_mac(endpoint: Endpoint) -> bool:
+    """Whether all that ever had the addresses of *endpoint* have its MAC address, unless they asked for another.
+
+    On the link of a parent others than we give addresses too.
+    """
+    if endpoint.driver != "bridge" or endpoint.ipv6_address or not endpoint.ip_address:
+        return False
+    return endpoint.mac_address == mac_of(IPv4Address(endpoint.ip_address))
 
 
 def guards_of(attachment: Attachment, endpoints: Iterable[Endpoint]) -> Iterator[Guard]:

@@ -77,7 +77,8 @@ def address(sandbox: Sandbox, placed: Iterable[tuple[Endpoint, int]]) -> None:
 def announce(sandbox: Sandbox, placed: Iterable[tuple[Endpoint, int]]) -> None:
     """Let each link tell its neighbours whose its address is now, so that none asks an old owner. Raises KernelError.
 
-    That goes to every port of a bridge, so it is said once, when frames pass: not already when the link goes up.
+    That goes to every port of a bridge, so it is said once, when frames pass: not already when the link goes up. What
+    is said of IPv6 addresses, the link's settings say (ndisc_notify).
     """
     requests: list[Request] = []
     for each, index in placed:
@@ -203,15 +204,15 @@ def _bound() -> tuple[socket.socket, socket.socket]:
 
 
 def _settle(proc: Proc, endpoint: Endpoint) -> None:
-    """IPv6 only where the network has it, and no router believed."""
+    """IPv6 only where the network has it; there no router is believed, and neighbours are told of a new MAC address.
+
+    Each name costs a walk past the entries that the kernel keeps for the other namespaces.
+    """
     ipv6 = any(each.version == 6 for each in endpoint.interfaces)
-    values = [
-        (f"net/ipv6/conf/{endpoint.link}/disable_ipv6", "0" if ipv6 else "1"),
-        (f"net/ipv6/conf/{endpoint.link}/accept_ra", "0"),
-    ]
-    for name, value in values:
+    values = {"disable_ipv6": "0", "accept_ra": "0", "ndisc_notify": "1"} if ipv6 else {"disable_ipv6": "1"}
+    for name, value in values.items():
         try:
-            proc.write_sysctl(name, value)
+            proc.write_sysctl(f"net/ipv6/conf/{endpoint.link}/{name}", value)
         except KernelError as error:
             if error.errno != errno.ENOENT:  # a kernel without IPv6 has nothing to switch off
                 raise

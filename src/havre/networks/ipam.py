@@ -55,9 +55,13 @@ def check_range(subnet: IPv4Network, ip_range: IPv4Network | None) -> IPv4Networ
 
 
 def choose_address(
-    subnet: AnyNetwork, ip_range: AnyNetwork, taken: Collection[AnyAddress], wanted: AnyAddress | None = None
+    subnet: AnyNetwork,
+    ip_range: AnyNetwork,
+    taken: Collection[AnyAddress],
+    wanted: AnyAddress | None = None,
+    since: int = 0,
 ) -> AnyAddress:
-    """*wanted*, or the lowest address of *ip_range* that is free.
+    """*wanted*, or the lowest address of *ip_range* that is free; the caller knows that none before *since* is.
 
     *taken* holds the gateway too. Raises NoFreeAddress, AddressTaken, or InvalidInput for a wish outside.
     """
@@ -70,14 +74,12 @@ def choose_address(
         if wanted in taken:
             raise AddressTaken("Address already in use")
         return wanted
-    for number in range(int(ip_range.network_address), int(ip_range.broadcast_address) + 1):
+    first, last = _span(ip_range)
+    for number in range(max(first, since), last + 1):
         address = type(subnet.network_address)(number)
         if address not in taken and address not in edges:
             return address
-    family = subnet.version
-    raise NoFreeAddress(
-        f"no available IPv{family} addresses on this network's address pools: {subnet} (range {ip_range})"
-    )
+    raise NoFreeAddress(f"no address of {ip_range} is free")
 
 
 def _edges(subnet: AnyNetwork) -> tuple[AnyAddress, ...]:
@@ -90,10 +92,14 @@ def _edges(subnet: AnyNetwork) -> tuple[AnyAddress, ...]:
 
 
 class Leases:
-    """The addresses that are out, by network; in memory, in step with the store."""
+    """The addresses that are out, by network; in memory, in step with the store.
+
+    What was found to be out is not looked at again: the next address of a full network costs what the first one does.
+    """
 
     def __init__(self) -> None:
         self._used: dict[str, set[AnyAddress]] = {}
+        self._full_below: dict[str, dict[AnyNetwork, int]] = {}
 
     def choose(self, network: Network, version: int, wanted: AnyAddress | None = None) -> tuple[AnyAddress, Subnet]:
         """A free address of *network*, and the subnet that it is of.
@@ -103,15 +109,15 @@ class Leases:
         subnets = [each for each in network.active if each.network.version == version]
         if wanted is not None:
             subnets = [each for each in subnets if wanted in each.network]
-        refusal: NoFreeAddress | None = None
         for each in subnets:
-            part = ipaddress.ip_network(each.ip_range) if each.ip_range else each.network
             try:
-                return choose_address(each.network, part, self._taken(network, each), wanted), each
-            except NoFreeAddress as full:
-                refusal = full
-        if refusal is not None:
-            raise refusal
+                return self._choose(network, each, wanted), each
+            except NoFreeAddress:
+                continue
+        if subnets:
+            raise NoFreeAddress(
+                f"no available IPv{version} addresses on this network's address pools: {network.name} ({network.id})"
+            )
         raise InvalidInput(
             f"invalid address {wanted}: it does not belong to any of this network's subnets"
             if wanted is not None
@@ -125,8 +131,22 @@ class Leases:
     def give_back(self, network_id: str, addresses: Iterable[str]) -> None:
         """Note that these are free; what was free already is no error."""
         used = self._used.get(network_id)
-        if used is not None:
-            used.difference_update(_parsed(addresses))
+        if used is None:
+            return
+        freed = set(_parsed(addresses))
+        used.difference_update(freed)
+        full_below = self._full_below.get(network_id, {})
+        for part, below in full_below.items():
+            full_below[part] = min([below, *(int(each) for each in freed if each in part)])
+
+    def _choose(self, network: Network, subnet: Subnet, wanted: AnyAddress | None) -> AnyAddress:
+        part = ipaddress.ip_network(subnet.ip_range) if subnet.ip_range else subnet.network
+        full_below = self._full_below.setdefault(network.id, {})
+        taken = self._taken(network, subnet)
+        chosen = choose_address(subnet.network, part, taken, wanted, full_below.get(part, 0))
+        if wanted is None:
+            full_below[part] = int(chosen)
+        return chosen
 
     def _taken(self, network: Network, subnet: Subnet) -> set[AnyAddress]:
         used = self._used.setdefault(network.id, set())

@@ -27,6 +27,8 @@ class Medium(Protocol):
     """
 
     index: int
+    numbered: bool
+    """Whether a link gets the number that its plug asks for."""
 
     def ensure(self) -> None:
         """Make it what the network is to be; it changes nothing that is so already. Raises HavreError, OSError."""

@@ -3,10 +3,11 @@
 import ipaddress
 from collections.abc import Collection, Iterable
 from dataclasses import dataclass
+from ipaddress import IPv4Address
 
 from havre.base.errors import Forbidden, InvalidInput
 from havre.base.ids import new_id
-from havre.kernel.netlink.links import mac_bytes, random_mac
+from havre.kernel.netlink.links import mac_bytes, mac_of, random_mac
 from havre.networks.ipam import AnyAddress, Leases
 from havre.networks.model import BRIDGE, Endpoint, Join, Network, host_link_name
 from havre.networks.options import parse_endpoint, parse_options, parse_parent
@@ -56,7 +57,7 @@ def plan_endpoint(network: Network, join: Join, leases: Leases, links: Collectio
         endpoint_id=endpoint_id,
         link=name,
         host_link=host_link_name(endpoint_id) if network.driver == "bridge" else "",
-        mac_address=_mac(join.mac_address) if network.driver != "ipvlan" else "",
+        mac_address=_mac(join.mac_address, address4) if network.driver != "ipvlan" else "",
         ip_address=str(address4 or ""),
         ip_prefix_len=subnet4.network.prefixlen if subnet4 is not None else 0,
         gateway=subnet4.gateway if subnet4 is not None and _leads_on(network, 4) else "",
@@ -138,9 +139,10 @@ def _link_local(text: str) -> str:
     return f"{address}/{16 if address.version == 4 else 64}"
 
 
-def _mac(text: str) -> str:
+def _mac(text: str, address: AnyAddress | None) -> str:
+    """The one that is wished; else the address's own, so that nobody who knows an address knows a wrong MAC to it."""
     if not text:
-        return random_mac()
+        return mac_of(address) if isinstance(address, IPv4Address) else random_mac()
     try:
         raw = mac_bytes(text.replace("-", ":"))
     except ValueError:

@@ -7,6 +7,7 @@ import queue
 import threading
 from collections import deque
 from collections.abc import Callable
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 
@@ -17,6 +18,7 @@ from havre.kernel.netns import make_netns, open_netns, run_in_netns, unpin_netns
 
 _log = logging.getLogger(__name__)
 _LOOPBACK_INDEX = 1
+_SETTINGS = (Path("/proc/sys/net/ipv4/ip_forward"), Path("/proc/sys/net/ipv6/conf/lo"))
 _GIVE_WAY_S = 0.02
 _RETRY_S = 1.0
 _GATHER_S = 0.03
@@ -53,6 +55,7 @@ def open_sandbox(path: Path) -> Sandbox:
 
 
 def _prepare() -> Netlink:
+    _look_for_settings()
     inside = Netlink()
     try:
         inside.send([links.change_link(_LOOPBACK_INDEX, links.LinkChange(up=True))])
@@ -60,6 +63,16 @@ def _prepare() -> Netlink:
         inside.close()
         raise
     return inside
+
+
+def _look_for_settings() -> None:
+    """Have the kernel find this namespace's settings now, when nobody waits: the start of a container writes some.
+
+    It looks among the entries of all namespaces, the oldest last: what was looked for lately is found at once.
+    """
+    for each in _SETTINGS:
+        with suppress(OSError):  # a kernel without IPv6
+            each.stat()
 
 
 class WarmPool:

@@ -1,6 +1,7 @@
 """Networks on a link of the host: each sandbox has a macvlan or ipvlan of its own on it."""
 
 import errno
+import secrets
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Final
@@ -17,6 +18,7 @@ from havre.networks.options import parse_parent
 
 _STAND_IN: Final = "dm-"
 """Begins the name of the link of our own that stands in for a parent, as Docker names it."""
+_FAR: Final = 1 << 28
 _MODES: Final[Mapping[str, Mapping[str, int]]] = {
     "macvlan": {"private": 1, "vepa": 2, "bridge": 4, "passthru": 8},
     "ipvlan": {"l2": 0, "l3": 1, "l3s": 2},
@@ -36,6 +38,7 @@ class SublinkMedium:
     network: Network
     mtu: int = 0
     index: int = 0
+    numbered: bool = False
 
     def ensure(self) -> None:
         """Find the parent, or make the link that stands in for it. Raises NoSuchParent, KernelError."""
@@ -64,14 +67,18 @@ class SublinkMedium:
             self.netlink.send([links.delete_link(f"{_STAND_IN}{self.network.id[:12]}")])
 
     def lay(self, endpoint: Endpoint, plug: Plug) -> list[Request]:
-        """The link is born in the namespace of its sandbox."""
+        """The link is born in the namespace of its sandbox.
+
+        Older kernels (6.1 does) look for its number, or without one its name, among the links of our own namespace,
+        and may find it taken there: eth0 often is, and so are small numbers.
+        """
         driver = self.network.driver
         _, mode = parse_parent(driver, self.network.options)
         made = SubLink(
             kind=driver,
             name=endpoint.link,
             netns_fd=plug.netns_fd,
-            index=plug.index,
+            index=_FAR + secrets.randbelow(_FAR),
             parent=self.index,
             mode=_MODES[driver][mode],
             mac=endpoint.mac_address if driver == "macvlan" else "",

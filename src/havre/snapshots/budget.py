@@ -48,9 +48,14 @@ class Metered:
 
     def drain(self) -> None:
         """Read, count and hash to the end."""
-        while self.read(_PIECE_BYTES):
-            pass
+        drain(self)
 
     def digest(self) -> Digest:
         """The sha256 digest of what was read."""
         return Digest("sha256", self._hash.hexdigest())
+
+
+def drain(source: Readable) -> None:
+    """Read to the end: what stands behind an archive's end mark."""
+    while source.read(_PIECE_BYTES):
+        pass

@@ -8,7 +8,7 @@ used through their mounts, and discarded; sealed ones come from `unpack` and go 
 from contextlib import AbstractContextManager
 from dataclasses import dataclass
 from enum import Enum
-from typing import Protocol
+from typing import NamedTuple, Protocol
 
 from havre.base.errors import Conflict, NotFound
 from havre.content.reader import Readable
@@ -66,11 +66,18 @@ class Layer:
     opaque: bool
 
 
+class Unpacked(NamedTuple):
+    """What `unpack` made, and the length of the uncompressed archive: 0 when it was sealed already."""
+
+    layer: Layer
+    tar_bytes: int
+
+
 class Snapshots(Protocol):
     """A store of layered file trees; every call blocks and may come from any thread."""
 
-    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Layer:
-        """Seal the uncompressed tar archive *stream* as the layer that makes *chain* of *parent*.
+    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Unpacked:
+        """Seal the tar archive *stream*, compressed or not, as the layer that makes *chain* of *parent*.
 
         Layers of one stack may be unpacked at the same time. On the disk the layer is after `Sealing.flush`.
         Unpacking what is sealed already answers at once and reads nothing. Raises InvalidInput for an archive

@@ -15,7 +15,7 @@ from havre.content.space import Reserve
 from havre.kernel.files import make_node
 from havre.oci.digest import Digest
 from havre.snapshots.below import copy_attributes, copy_entry, find_folder
-from havre.snapshots.budget import BadArchive, Budget, Metered
+from havre.snapshots.budget import BadArchive, Budget, Metered, drain
 from havre.snapshots.tar import Kind, Member, TarReader
 from havre.snapshots.tree import (
     STAGED_FOLDER_MODE,
@@ -54,10 +54,20 @@ _ARCHIVE_FAULTS = frozenset(
 
 
 @dataclass(frozen=True, slots=True)
+class LaidOut:
+    """What came of an archive: the sum of its sizes, and what only its record can say of the root."""
+
+    size: int
+    own_root: bool
+    opaque: bool
+
+
+@dataclass(frozen=True, slots=True)
 class Applied:
-    """What came of a layer: digest and sum of sizes of its archive, and what only its record can say of the root."""
+    """What came of a layer: digest and length of its archive, sum of its files' sizes, and how its root folder is."""
 
     diff_id: Digest
+    tar_bytes: int
     size: int
     own_root: bool
     opaque: bool
@@ -73,15 +83,21 @@ def apply_layer(stream: Readable, root: int, below: Callable[[], int] | None, bu
     """
     budget = budget or Budget()
     metered = Metered(stream, budget.stream_bytes)
+    laid = lay_out(metered, root, below, budget)
+    return Applied(metered.digest(), metered.count, laid.size, laid.own_root, laid.opaque)
+
+
+def lay_out(stream: Readable, root: int, below: Callable[[], int] | None, budget: Budget) -> LaidOut:
+    """As `apply_layer`, for a *stream* that somebody else hashes and bounds."""
     tree = Tree(root, STAGED_FOLDER_MODE)
     try:
-        layer = _Layer(tree, TarReader(metered, budget), below)
+        layer = _Layer(tree, TarReader(stream, budget), below)
         layer.apply()
-        metered.drain()
+        drain(stream)
         layer.finish()
     finally:
         tree.close()
-    return Applied(metered.digest(), layer.size, layer.own_root, layer.opaque)
+    return LaidOut(layer.size, layer.own_root, layer.opaque)
 
 
 class _Layer:

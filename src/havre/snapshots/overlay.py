@@ -28,12 +28,22 @@ from havre.kernel.removing import remove_tree
 from havre.oci.digest import Digest
 from havre.oci.runtime_spec import Mount
 from havre.snapshots import records
-from havre.snapshots.contract import KeyTaken, Layer, LayerInUse, NoSuchKey, NoSuchLayer, ParentMissing, View
-from havre.snapshots.layer import Applied, apply_layer
+from havre.snapshots.contract import (
+    KeyTaken,
+    Layer,
+    LayerInUse,
+    NoSuchKey,
+    NoSuchLayer,
+    ParentMissing,
+    Unpacked,
+    View,
+)
+from havre.snapshots.layer import Applied
 from havre.snapshots.lowers import Lowers, private_mount
 from havre.snapshots.removal import Bin
 from havre.snapshots.sealing import Sealing, Shelves
 from havre.snapshots.walk import tree_size
+from havre.snapshots.workers import Workers
 
 _log = logging.getLogger(__name__)
 _KEY = frozenset("abcdefghijklmnopqrstuvwxyzABCDEFGHIJKLMNOPQRSTUVWXYZ0123456789_.-")
@@ -60,6 +70,7 @@ class Overlay:
         self._unpacking: dict[Digest, threading.Event] = {}
         self._keys: dict[str, Digest | None] = {}
         self._released: set[str] = set()
+        self._workers = Workers()
         with exhaustion(f"opening the snapshots in {root}"):
             root.mkdir(mode=0o710, parents=True, exist_ok=True)
             for name in _OWN_FOLDERS:
@@ -71,6 +82,7 @@ class Overlay:
 
     def close(self) -> None:
         """Wait until discarded trees are gone."""
+        self._workers.close()
         self._bin.close()
 
     def sweep(self) -> None:
@@ -86,12 +98,12 @@ class Overlay:
 
     # -- sealed layers
 
-    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Layer:
+    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Unpacked:
         """See `contract.Snapshots.unpack`."""
         while True:
             with self._lock:
                 if (known := self.layers.find(chain)) is not None:
-                    return known
+                    return Unpacked(known, 0)
                 running = self._unpacking.get(chain)
                 if running is None:
                     self._unpacking[chain] = threading.Event()
@@ -266,7 +278,7 @@ class Overlay:
             chain = self._keys[key]
             return self.layers.paths(chain)
 
-    def _unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Layer:
+    def _unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Unpacked:
         staged = self.root / "staging" / os.urandom(16).hex()
         with ExitStack() as undo:
             staged.mkdir(mode=0o700)
@@ -275,11 +287,11 @@ class Overlay:
             with ExitStack() as handles:
                 tree = os.open(staged / "diff", _FOLDER)
                 handles.callback(os.close, tree)
-                applied = apply_layer(stream, tree, self._below(parent, handles))
+                applied = self._workers.apply(stream, tree, self._below(parent, handles))
                 _expect(chain, parent, applied)
             layer = self._seal(staged, chain, parent, applied)
             undo.pop_all()
-        return layer
+        return Unpacked(layer, applied.tar_bytes)
 
     def _seal(self, staged: Path, chain: Digest, parent: Digest | None, applied: Applied) -> Layer:
         layer = Layer(

@@ -9,13 +9,12 @@ from havre.base.errors import InvalidInput
 from havre.content.reader import Readable
 from havre.content.space import Reserve
 from havre.kernel.inroot import open_in_root
-from havre.snapshots.budget import BadArchive, Budget
+from havre.snapshots.budget import BadArchive, Budget, drain
 from havre.snapshots.tar import Kind, Member, TarReader
 from havre.snapshots.tree import Tree, open_folder, set_folder_attributes, split
 
 _MADE_MODE = 0o755
 _INODE_BYTES = 4096
-_PIECE_BYTES = 1 << 20
 _FAULTS = frozenset({errno.ENOENT, errno.ENOTDIR, errno.EISDIR, errno.ELOOP, errno.EEXIST, errno.ENAMETOOLONG})
 
 
@@ -45,8 +44,7 @@ def put_in(root: int, path: str, stream: Readable, wishes: PutWishes) -> int:
     try:
         extraction = _Extraction(tree, TarReader(stream, Budget()), path, here, wishes)
         extraction.apply()
-        while stream.read(_PIECE_BYTES):
-            pass  # what stands behind the end mark
+        drain(stream)
         extraction.finish()
     finally:
         tree.close()

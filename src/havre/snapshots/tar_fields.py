@@ -97,7 +97,7 @@ def _block(kind: bytes, prefix: bytes, name: bytes, numbers: Numbers, link: byte
         b"%07o" % minor,
         prefix,
     )
-    return raw[:148] + b"%06o\0 " % sum(raw) + raw[156:]
+    return b"%b%06o\0 %b" % (raw[:148], sum(raw.replace(b"\0", b"")), raw[156:])
 
 
 def _decimal(time_ns: int) -> bytes:

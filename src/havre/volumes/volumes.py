@@ -30,7 +30,7 @@ from havre.volumes.model import (
     parse_options,
     parse_size,
 )
-from havre.volumes.plugins import Plugins
+from havre.volumes.plugins import NoSuchDriver, Plugins
 from havre.volumes.store import Store
 
 _T = TypeVar("_T")
@@ -96,6 +96,8 @@ class Volumes:
             )
             try:
                 await to_the_end(self._add(made))
+            except NoSuchDriver as missing:
+                raise NoSuchDriver(f"create {made.name}: {missing.message}") from None
             except asyncio.CancelledError:
                 if made.name in self._volumes:  # whoever is told nothing keeps nothing
                     await to_the_end(self._drop(made))

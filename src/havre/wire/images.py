@@ -46,11 +46,51 @@ class ImageMetadata(TypedDict, total=False):
     LastTagTime: str | None
 
 
+class ManifestSize(TypedDict, total=False):
+    """Bytes: of the blobs, and of all that belongs to a manifest."""
+
+    Content: int | None
+    Total: int | None
+
+
+class UnpackedSize(TypedDict, total=False):
+    """Bytes of unpacked layers."""
+
+    Unpacked: int | None
+
+
+class ManifestImage(TypedDict, total=False):
+    """A manifest that is an image."""
+
+    Platform: Platform | None
+    Containers: list[str] | None
+    Size: UnpackedSize | None
+
+
+class ManifestAttestation(TypedDict, total=False):
+    """A manifest that states something about another."""
+
+    For: str | None
+
+
+class ImageManifestSummary(TypedDict, total=False):
+    """One manifest of an image of several platforms."""
+
+    ID: str | None
+    Descriptor: Descriptor | None
+    Available: bool | None
+    Size: ManifestSize | None
+    Kind: str | None
+    ImageData: ManifestImage | None
+    AttestationData: ManifestAttestation | None
+
+
 class ImageInspect(TypedDict, total=False):
     """What GET /images/{name}/json answers."""
 
     Id: str | None
     Descriptor: Descriptor | None
+    Manifests: list[ImageManifestSummary] | None
     RepoTags: list[str] | None
     RepoDigests: list[str] | None
     Parent: str | None
@@ -85,6 +125,7 @@ class ImageSummary(TypedDict, total=False):
     Labels: dict[str, str] | None
     Containers: int | None
     Descriptor: Descriptor | None
+    Manifests: list[ImageManifestSummary] | None
 
 
 class HistoryItem(TypedDict, total=False):

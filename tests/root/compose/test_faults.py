@@ -158,20 +158,36 @@ def test_the_end_of_one_container_ends_all(app: App) -> None:
     assert process.returncode == 0, said
 
 
-@pytest.mark.parametrize("after_s", [0.05, 0.2, 0.4, 0.7])
-def test_killed_at_any_moment_the_next_up_converges(app: App, after_s: float) -> None:
+@pytest.mark.parametrize(
+    ("verb", "phase", "running"),
+    [
+        (("up", "-d"), "Volume", False),
+        (("up", "-d"), "Creating", False),
+        (("up", "-d"), "Starting", False),
+        (("up", "-d"), "Recreate", True),
+        (("up", "-d"), "Recreated", True),
+        (("down",), "Stopping", True),
+        (("down",), "Removing", True),
+    ],
+)
+def test_killed_in_any_phase_the_next_up_converges_and_down_removes_all(
+    app: App, verb: tuple[str, ...], phase: str, *, running: bool
+) -> None:
     services = "\n".join(
         f"  s{i}: {{image: busybox, network_mode: none, command: sleep 1000, stop_grace_period: 0s, "
         f"environment: {{V: '${{V:-1}}'}}, volumes: ['d:/d']}}"
         for i in range(6)
     )
     app.write(f"services:\n{services}\nvolumes: {{d: null}}\n")
-    if after_s > 0.3:
-        app.compose("up", "-d")
-    process = app.start("up", "-d")
-    time.sleep(after_s)  # the moment of the kill is what varies; nothing below depends on it
+    if running:
+        app.compose("up", "-d", V="0")
+    process = app.start(*verb)
+    assert process.stdout is not None
+    until(phase.encode(), process.stdout)
     process.kill()
     process.communicate(timeout=30)
     app.compose("up", "-d", V="2")
     assert list(app.ids()) == [f"{app.name}-s{i}-1" for i in range(6)]
     assert len(app.out("ps", "-q").splitlines()) == 6
+    app.compose("down", "-v")
+    assert not any(app.left().values())

@@ -7,6 +7,7 @@ import json
 import pytest
 
 from tests.root.compose.conftest import App
+from tests.support.images import busybox_tar
 
 pytestmark = [pytest.mark.root, pytest.mark.reference]
 
@@ -47,6 +48,9 @@ def test_up_twice_and_down(app: App) -> None:
     assert app.ids() == first
     rows = [json.loads(line) for line in app.out("ps", "--format", "json").splitlines()]
     assert [(row["Service"], row["State"]) for row in rows] == [("db", "running"), ("web", "running")]
+    assert [(row["ExitCode"], row["Publishers"], row["LocalVolumes"]) for row in rows] == [(0, [], "0"), (0, [], "2")]
+    ended = json.loads(app.out("ps", "--all", "--status", "exited", "--format", "json"))
+    assert (ended["Service"], ended["ExitCode"], ended["CreatedAt"][10]) == ("job", 0, " ")
     app.compose("down", "-v")
     assert not any(app.left().values())
 
@@ -106,6 +110,18 @@ def test_run_and_exec(app: App) -> None:
     assert app.compose("exec", "-T", "db", "sh", "-c", "exit 7", check=False).returncode == 7
     failed = app.compose("exec", "-T", "web", "true", check=False)
     assert (failed.returncode, failed.stderr) == (1, b'service "web" is not running\n')
+
+
+def test_a_variable_without_a_value_takes_that_of_the_image_away(app: App) -> None:
+    image = f"{app.name}-image"
+    app.engine.docker("import", "-c", "ENV TAKEN=image", "-c", "ENV KEPT=image", "-", image, stdin=busybox_tar())
+    app.write(f"services: {{web: {{image: {image}, environment: [TAKEN, GIVEN], command: env}}}}")
+    try:
+        shown = app.out("run", "--rm", "-T", "web", GIVEN="here").splitlines()
+    finally:
+        app.engine.out("rmi", "-f", image)
+    assert {"KEPT=image", "GIVEN=here"} <= set(shown)
+    assert not [line for line in shown if line.startswith("TAKEN")]
 
 
 def test_logs_have_aligned_prefixes(app: App) -> None:

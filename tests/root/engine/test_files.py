@@ -3,9 +3,6 @@
 from __future__ import annotations
 
 import io
-import os
-import signal
-import subprocess
 import tarfile
 import time
 from pathlib import Path
@@ -134,29 +131,6 @@ def test_our_own_command_line_keeps_dockers_rules(havre: Havre, tmp_path: Path) 
     havre.havre("export", "-o", str(tmp_path / "x.tar"), "own", check=True)
     with tarfile.open(tmp_path / "x.tar") as archive:
         assert "d/e/x" in archive.getnames()
-
-
-def test_a_kill_in_mid_commit_leaves_no_image_and_nobody_frozen(havre: Havre) -> None:
-    started(havre, "victim", "dd if=/dev/urandom of=/big bs=1M count=200 2>/dev/null")
-    until_ready(havre, "victim")
-    images = havre.out("images", "-aq", "--no-trunc")
-    line = ["docker", "commit", "victim", "half:made"]
-    commit = subprocess.Popen(line, env=havre.environment(), stdout=subprocess.DEVNULL, stderr=subprocess.DEVNULL)
-    mark = havre.data_root / "containers" / havre.out("inspect", "-f", "{{.Id}}", "victim") / "frozen-for-commit"
-    deadline = time.monotonic() + 30
-    while not mark.exists() and commit.poll() is None:
-        assert time.monotonic() < deadline
-    assert commit.poll() is None, "the commit was faster than the test"
-    os.kill(havre.pid, signal.SIGKILL)
-    havre.kill()
-    commit.wait(30)
-    havre.start()
-    assert havre.out("inspect", "-f", "{{.State.Status}}", "victim") == "running"
-    assert not mark.exists()
-    assert havre.out("exec", "victim", "echo", "alive") == "alive"
-    assert havre.out("images", "-aq", "--no-trunc") == images
-    havre.out("commit", "victim", "whole:made")
-    havre.out("rmi", "-f", "whole:made")
 
 
 def until_ready(havre: Havre, name: str) -> None:

@@ -182,5 +182,44 @@ def test_commit(havre: Havre, monkeypatch: pytest.MonkeyPatch, step: str) -> Non
     assert havre.out("run", "--rm", "made", "ls", "/new") == "/new"
 
 
+@pytest.mark.parametrize("alive", [True, False])
+@pytest.mark.parametrize("step", steps("put"))
+def test_copy_in(havre: Havre, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: str, *, alive: bool) -> None:
+    source = tmp_path / "source"
+    source.mkdir()
+    for number in range(20):
+        (source / str(number)).write_bytes(b"x" * 100_000)
+    run(havre)
+    if not alive:
+        havre.docker("stop", "one", check=True)
+    armed(havre, monkeypatch, step)
+    assert havre.docker("cp", str(source), "one:/copied").returncode != 0
+    fallen(havre)
+    havre.start()
+    assert state(havre) == (("running", 0) if alive else ("exited", 4))
+    if step == "put.begun":
+        assert "/copied" not in havre.out("diff", "one")
+        havre.docker("cp", str(source), "one:/copied", check=True)
+    back = tmp_path / "back"
+    havre.docker("cp", "one:/copied", str(back), check=True)
+    assert {path.name: path.read_bytes() for path in back.iterdir()} == {
+        path.name: path.read_bytes() for path in source.iterdir()
+    }
+
+
+@pytest.mark.parametrize("step", steps("take"))
+def test_copy_out(havre: Havre, monkeypatch: pytest.MonkeyPatch, tmp_path: Path, step: str) -> None:
+    run(havre)
+    havre.docker("exec", "one", "sh", "-c", "dd if=/dev/zero of=/big bs=1M count=8 2>/dev/null", check=True)
+    armed(havre, monkeypatch, step)
+    assert havre.docker("cp", "one:/big", str(tmp_path / "half")).returncode != 0
+    fallen(havre)
+    havre.start()
+    assert state(havre) == ("running", 0)
+    havre.docker("cp", "one:/big", str(tmp_path / "whole"), check=True)
+    assert (tmp_path / "whole").stat().st_size == 8 << 20
+
+
 def test_every_step_has_its_test() -> None:
-    assert {step.partition(".")[0] for step in STEPS} == {"create", "start", "stop", "remove", "commit"}
+    tested = {"create", "start", "stop", "remove", "commit", "put", "take"}
+    assert {step.partition(".")[0] for step in STEPS} == tested

@@ -145,6 +145,18 @@ def test_a_mount_made_inside_reaches_the_host_only_where_that_was_asked_for(eith
         os.system(f"umount -l {folder}")  # noqa: S605
 
 
+@pytest.mark.reference
+@pytest.mark.parametrize(("mode", "kind"), [("shared", "a shared"), ("rslave", "a shared or slave")])
+def test_a_mount_that_passes_nothing_on_is_refused(either: Engine, folder: Path, mode: str, kind: str) -> None:
+    os.system(f"mount --bind {folder} {folder} && mount --make-private {folder}")  # noqa: S605  a folder of the test
+    try:
+        done = either.docker("run", "--rm", "-v", f"{folder}:/b:{mode}", "busybox", "true")
+        assert done.returncode == 125
+        assert f"path {folder} is mounted on {folder} but it is not {kind} mount" in done.stderr.decode()
+    finally:
+        os.system(f"umount -l {folder}")  # noqa: S605
+
+
 def test_tmpfs_size_mode_and_access(havre: Havre) -> None:
     mount = "type=tmpfs,dst=/t,tmpfs-size=1m,tmpfs-mode=1700"
     fill = "dd if=/dev/zero of=/t/x bs=64k count=32 2>&1 | grep -o 'No space'"

@@ -7,6 +7,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Iterator
+from contextlib import contextmanager
 from pathlib import Path
 
 import pytest
@@ -15,7 +16,7 @@ from tests.fakes.certificates import Authority
 from tests.support.debian_registry import Registry
 from tests.support.debian_registry import running as serving
 from tests.support.engines import PYTHON, Havre, running
-from tests.support.hosts import Host
+from tests.support.hosts import Host, wait_listening
 from tests.support.http import UnixConnection
 from tests.support.registries import HavreRegistry, htpasswd
 
@@ -88,6 +89,45 @@ def test_plain_only_where_it_is_allowed(engine: WithFolder, host: Host, tmp_path
         engine.extra = ["--insecure-registry", "10.99.0.0/16"]
         engine.start()
         assert "digest: sha256:" in said(engine, "push", name)
+
+
+@contextmanager
+def forwarding(host: Host, log: Path) -> Iterator[None]:
+    """A proxy on port 3128 of *host* that finds every name at ADDRESS."""
+    line = host.enter(PYTHON, "-m", "tests.support.forward_proxy", "3128", ADDRESS, str(log))
+    process = subprocess.Popen(line, cwd=Path(__file__).parents[3])
+    try:
+        wait_listening(host, 3128)
+        yield
+    finally:
+        process.kill()
+        process.wait(30)
+
+
+def test_registries_behind_a_proxy(engine: WithFolder, host: Host, tmp_path: Path) -> None:
+    """Their names are known to the proxy alone; one speaks TLS, the other does not."""
+    authority = Authority(tmp_path / "ca")
+    certificate, key = authority.issue("secret.test", client=False)
+    tls = {"certificate": str(certificate), "key": str(key)}
+    folder, log = engine.certificates / "secret.test:5443", tmp_path / "log"
+    folder.mkdir(parents=True)
+    shutil.copy(authority.certificate, folder / "ca.crt")
+    engine.stop()
+    proxies = ["--http-proxy", "http://127.0.0.1:3128", "--https-proxy", "http://127.0.0.1:3128"]
+    engine.extra = [*proxies, "--insecure-registry", "plain.test:5000"]
+    engine.start()
+    plain = Registry(host, tmp_path / "plain", 5000, {"http": {"addr": f"{ADDRESS}:5000"}})
+    secret = Registry(host, tmp_path / "secret", 5443, {"http": {"addr": f"{ADDRESS}:5443", "tls": tls}})
+    plain.address = secret.address = ADDRESS
+    with serving(plain), serving(secret), forwarding(host, log):
+        for name in ("plain.test:5000/x:1", "secret.test:5443/x:1"):
+            engine.docker("tag", "busybox", name, check=True)
+            assert "digest: sha256:" in said(engine, "push", name)
+            engine.docker("rmi", name, check=True)
+            assert "Status: " in said(engine, "pull", name)
+    asked = log.read_text()
+    assert "GET http://plain.test:5000/v2/x/manifests/1 HTTP/1.1" in asked
+    assert "CONNECT secret.test:5443 HTTP/1.1" in asked
 
 
 def test_tokens_of_our_own_server(engine: WithFolder, host: Host, tmp_path: Path) -> None:

@@ -12,6 +12,7 @@ from havre.images.checking import Checks, Problem
 from havre.images.model import Image
 from tests.support.archives import DockerArchive, digest, tar
 from tests.support.image_world import World, opened
+from tests.support.oci_images import image, index, write_layout
 
 pytestmark = pytest.mark.root
 
@@ -43,6 +44,10 @@ def make_folder(path: Path) -> None:
     path.mkdir()
 
 
+def folder_tar(folder: Path) -> bytes:
+    return tar({str(path.relative_to(folder)): path.read_bytes() for path in folder.rglob("*") if path.is_file()})
+
+
 Damage = Callable[[World, Image], object]
 DAMAGES: dict[str, tuple[Damage, str]] = {
     "a bit of a layer's blob": (lambda world, _: flip(blob(world, digest(LAYERS[0]))), "blob"),
@@ -63,6 +68,22 @@ DAMAGES: dict[str, tuple[Damage, str]] = {
 
 async def problems(world: World, *, repair: bool = False) -> list[Problem]:
     return [one async for one in Checks(world.store, lambda _: False).run(repair=repair)]
+
+
+async def test_an_image_outlives_its_index(tmp_path: Path) -> None:
+    parts = [image(1, architecture=one) for one in ("amd64", "arm64")]
+    listing = index(*parts)
+    listing.blobs = [data for one in parts for data in (one.manifest, *one.blobs)]
+    archive = folder_tar(write_layout(tmp_path / "layout", listing, "localhost/x:1"))
+    async with opened(tmp_path / "world") as world:
+        await world.load(archive)
+        assert await problems(world) == []
+        blob(world, listing.digest).unlink()
+        assert {one.kind for one in await problems(world, repair=True)} == {"image"}
+        assert await problems(world) == []
+        assert len(world.images.list()) == 2
+        await world.load(archive)
+        assert [one.index.digest for one in world.images.list() if one.index] == [listing.digest] * 2
 
 
 async def test_a_sound_store(tmp_path: Path) -> None:

@@ -33,8 +33,7 @@ from havre.images.model import (
 )
 from havre.oci.digest import Digest
 from havre.oci.reference import Reference
-from havre.snapshots.contract import Layer as SealedLayer
-from havre.snapshots.contract import ParentMissing
+from havre.snapshots.contract import ParentMissing, Unpacked
 from tests.support.archives import DockerArchive, OciArchive, body, config, digest, named, tar
 from tests.support.image_world import World, opened
 
@@ -399,7 +398,7 @@ async def test_a_layer_that_links_to_the_layer_below(world: World, monkeypatch: 
     real = world.snapshots.unpack
     early = 1
 
-    def too_early(chain: Digest, parent: Digest | None, stream: Readable) -> SealedLayer:
+    def too_early(chain: Digest, parent: Digest | None, stream: Readable) -> Unpacked:
         nonlocal early
         if parent is not None and early:
             early -= 1

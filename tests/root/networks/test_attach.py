@@ -155,12 +155,27 @@ async def test_a_neighbour_finds_the_new_owner_of_an_address_at_once(
 ) -> None:
     networks = await open_networks()
     _, neighbour = await join(networks)
-    for _ in range(3):
-        attachment, place = await join(networks, wish(ip_address="172.17.0.9"))
+    for mac in ("", "02:00:00:00:00:09", "", "02:00:00:00:00:0a"):
+        attachment, place = await join(networks, wish(ip_address="172.17.0.9", mac_address=mac))
         place.serve(80)
         assert neighbour.reaches("172.17.0.9", 80)
         assert here.reaches("172.17.0.9", 80)
         await networks.detach(attachment.sandbox_id)
+
+
+async def test_nobody_is_told_of_an_address_that_is_known_already(open_networks: Open, join: Join) -> None:
+    """A frame for all wakes every neighbour: that a sandbox comes must cost the same with hundreds of them."""
+    networks = await open_networks()
+    _, neighbour = await join(networks)
+    for wishes, told in ((wish(), 0), (wish(mac_address="02:00:00:00:00:09"), 1)):
+        before = _frames(neighbour)
+        attachment, _ = await join(networks, wishes)
+        await until(lambda before=before, told=told: _frames(neighbour) == before + told)  # type: ignore[misc]
+        await networks.detach(attachment.sandbox_id)
+
+
+def _frames(place: Place) -> int:
+    return int(json.loads(place.sh("ip", "-s", "-j", "link", "show", "eth0"))[0]["stats64"]["rx"]["packets"])
 
 
 async def test_networks_are_found_by_name_id_and_prefix(open_networks: Open) -> None:
@@ -207,7 +222,7 @@ async def test_the_bridge_as_told(open_networks: Open, join: Join, here: Place) 
 
 
 async def test_forwarding_is_switched_on(open_networks: Open) -> None:
-    assert sysctl("ipv4/ip_forward") == "0"
+    sysctl("ipv4/ip_forward", "0")  # a fresh namespace has what the machine has
     networks = await open_networks(Settings(ip_forward=False))
     assert sysctl("ipv4/ip_forward") == "0"
     await networks.close()

@@ -90,6 +90,18 @@ async def test_an_isolated_network_has_no_host_on_it(open_networks: Open, join: 
     assert "default" not in one.sh("ip", "route")
 
 
+async def test_a_neighbour_finds_the_new_owner_of_an_ipv6_address(open_networks: Open, join: JoinOne) -> None:
+    networks = await open_networks()
+    subnets = (SubnetWish("10.82.0.0/24"), SubnetWish("fd00:82::/64"))
+    await networks.create(NetworkWish("mine", ipv6=True, subnets=subnets))
+    _, neighbour = await join(networks, wish("mine"))
+    for last in (11, 12, 13):
+        wishes = wish("mine", ip_address=f"10.82.0.{last}", ipv6_address="fd00:82::9")
+        attachment, place = await join(networks, wishes)
+        assert await source_at(serve6(place, 81), neighbour, "fd00:82::9", 81, 3)
+        await networks.detach(attachment.sandbox_id)
+
+
 @pytest.mark.parametrize("mode", ["nat", "routed", "nat-unprotected"])
 async def test_ports_over_ipv6(open_networks: Open, join: JoinOne, here: Place, near6: Place, mode: str) -> None:
     """As over IPv4; and a client keeps its address."""

@@ -13,6 +13,7 @@ from typing import Any, ClassVar
 from tests.root.registry.conftest import Serve
 from tests.support.oci_images import digest, image
 from tests.support.pushing import push
+from tests.support.registries import HavreRegistry
 
 
 class Hook(BaseHTTPRequestHandler):
@@ -53,10 +54,19 @@ def hook(refusals: int = 0) -> Iterator[tuple[str, type[Hook]]]:
 
 
 def events(handler: type[Hook], count: int) -> list[dict[str, Any]]:
-    deadline = time.monotonic() + 20
+    deadline = time.monotonic() + 60
     while len(handler.taken) < count and time.monotonic() < deadline:
         time.sleep(0.01)
     return [event for _, body in handler.taken for event in body["events"]]
+
+
+def wait_delivered(registry: HavreRegistry, count: int) -> None:
+    """Wait until the registry knows that *count* notices were taken."""
+    deadline = time.monotonic() + 60
+    line = f"havre_registry_webhook_delivered_total {count}\n"
+    while line not in registry.request("GET", "/metrics").body.decode():
+        assert time.monotonic() < deadline
+        time.sleep(0.01)
 
 
 def test_every_push_is_told_in_dockers_envelope(serve: Serve) -> None:
@@ -91,6 +101,36 @@ def test_an_endpoint_that_fails_is_tried_again_in_order(serve: Serve) -> None:
             push(registry, "a/b", image(1), tag)
         assert [event["target"]["tag"] for event in events(handler, 3)] == ["one", "two", "three"]
         assert "havre_registry_webhook_failed_total 4" in registry.request("GET", "/metrics").body.decode()
+
+
+def test_what_waits_outlives_a_crash(serve: Serve) -> None:
+    with hook(refusals=1_000_000) as (url, handler):
+        endpoint = {"url": url, "backoff": "50ms", "ignoredmediatypes": ["application/octet-stream"]}
+        registry = serve(config={"notifications": {"endpoints": [endpoint]}})
+        for number in range(4):
+            push(registry, "a/b", image(1), f"v{number}")
+        registry.kill()
+        registry.start()
+        push(registry, "a/b", image(1), "v4")
+        handler.refusals = 0
+        assert [event["target"]["tag"] for event in events(handler, 5)] == ["v0", "v1", "v2", "v3", "v4"]
+        wait_delivered(registry, 5)
+        registry.stop()
+        registry.start()
+        push(registry, "a/b", image(1), "v5")
+        assert events(handler, 6)[-1]["target"]["tag"] == "v5", "what was taken does not come again"
+
+
+def test_what_waits_for_an_endpoint_that_is_no_more_is_forgotten(serve: Serve) -> None:
+    with hook() as (url, handler):
+        registry = serve(config={"notifications": {"endpoints": [{"url": "http://127.0.0.1:1/", "name": "old"}]}})
+        push(registry, "a/b", image(1), "v1")
+        registry.kill()
+        registry.config = {"notifications": {"endpoints": [{"url": url, "name": "new"}]}}
+        registry.start()
+        registry.request("GET", "/v2/a/b/manifests/v1")
+        assert [event["action"] for event in events(handler, 1)] == ["pull"]
+        assert "havre_registry_webhook_waiting 0" in registry.request("GET", "/metrics").body.decode()
 
 
 def test_an_endpoint_that_is_away_holds_nothing_up(serve: Serve) -> None:

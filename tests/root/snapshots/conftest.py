@@ -35,7 +35,7 @@ class Store:
     root: Path
 
     def layer(self, data: bytes, parent: Digest | None = None) -> Layer:
-        made = self.overlay.unpack(chain_of(parent, data), parent, io.BytesIO(data))
+        made, _ = self.overlay.unpack(chain_of(parent, data), parent, io.BytesIO(data))
         self.overlay.sealing.flush()
         return made
 

@@ -267,7 +267,7 @@ def test_files_then_records(store: Store, monkeypatch: pytest.MonkeyPatch) -> No
     monkeypatch.setattr(sealing, "syncfs", syncfs)
     monkeypatch.setattr(os, "rename", rename)
     monkeypatch.setattr(os, "urandom", lambda count: b"\xaa" * count)
-    made = store.overlay.unpack(chain_of(None, BASE), None, io.BytesIO(BASE))
+    made, _ = store.overlay.unpack(chain_of(None, BASE), None, io.BytesIO(BASE))
     assert (
         calls
         == [

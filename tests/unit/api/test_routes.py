@@ -597,6 +597,28 @@ def test_ready_bytes_are_not_copied_into_json() -> None:
     assert asyncio.iscoroutinefunction(fakes.FakeContainers(Asked()).list)
 
 
+@pytest.mark.parametrize(
+    ("target", "told"),
+    [
+        ("/v1.46/images/json?manifests=1", False),
+        ("/v1.47/images/json?manifests=1", True),
+        ("/v1.47/images/json", False),
+        ("/v1.47/images/x/json?manifests=1", False),
+        ("/v1.48/images/x/json?manifests=1", True),
+    ],
+)
+def test_manifests_are_told_to_who_knows_them(world: World, target: str, told: bool) -> None:  # noqa: FBT001
+    answer = json.loads(world.ask("GET", target).body)
+    row = answer[0] if isinstance(answer, list) else answer
+    assert ("Manifests" in row) == told
+    assert ("manifests", "sha256:1") in world.asked.calls or not told
+
+
+def test_manifests_of_one_platform_are_refused(world: World) -> None:
+    query = "manifests=1&platform=%7B%22os%22%3A%22linux%22%7D"
+    assert world.ask("GET", f"/v1.50/images/x/json?{query}").status == 400
+
+
 def test_older_clients_see_an_image_as_they_know_it(world: World) -> None:
     newer, older = (json.loads(world.ask("GET", f"/v1.{minor}/images/bb/json").body) for minor in (44, 43))
     assert set(older) - set(newer) == {"VirtualSize"}

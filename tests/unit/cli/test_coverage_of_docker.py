@@ -19,7 +19,6 @@ NOT_YET = frozenset(
     ]
 )  # fmt: skip
 FLAGS_NOT_YET = {
-    "image ls": {"tree"},
     "volume create": {  # of cluster volumes, which need a swarm
         *("availability", "group", "limit-bytes", "required-bytes", "scope", "secret", "sharing", "type"),
         *("topology-preferred", "topology-required"),

@@ -8,6 +8,7 @@ from hypothesis import strategies as st
 
 from havre.cli.gotemplate.errors import ExecError, ParseError
 from havre.cli.gotemplate.template import Template
+from havre.cli.listing import Row
 
 DATA = {
     "Name": "/box",
@@ -90,3 +91,8 @@ def test_any_text_is_a_template_or_told_not_to_be(source: str) -> None:
         Template(source).render(DATA)
     except (ParseError, ExecError):
         return
+
+
+def test_a_row_as_json_has_all_its_placeholders() -> None:
+    row = Row({"Name": "box", "Pid": lambda: 3, "Label": lambda: "called by templates only"}, "formatter.Any")
+    assert Template("{{json .}}").render(row) == '{"Name":"box","Pid":3}'

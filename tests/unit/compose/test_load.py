@@ -59,7 +59,7 @@ services:
     environment: [A=own, D, E]
 """
     found = read(tmp_path, text, {"C": "c", "D": "d"}).project.services["web"].environment
-    assert found == {"A": "own", "B": "'2'", "C": "c", "R": "1", "D": "d"}
+    assert found == {"A": "own", "B": "'2'", "C": "c", "R": "1", "D": "d", "E": None}
     with pytest.raises(NoFile, match=r"env file .*missing not found"):
         read(tmp_path, "services: {web: {image: x, env_file: missing}}")
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+import re
 from collections.abc import Iterator, Mapping
 from pathlib import Path
 from typing import Any
@@ -63,3 +64,34 @@ def _service_keys(document: object) -> Iterator[str]:
     services = document.get("services") if isinstance(document, Mapping) else None
     for service in (services or {}).values():
         yield from service
+
+
+def test_each_path_of_every_attribute_is_in_a_golden_file() -> None:
+    """All that the list of features tells, at every depth, in what is given or in what it resolves to."""
+    assert SPEC is not None
+    listed = (SPEC.parent / "compose-features.md").read_text()
+    named: set[str] = set()
+    for case in CASES:
+        if "error" not in case.stem:
+            for part in case.read_text().split("---\n"):
+                for section, entries in plain(read_yaml(part, "f")).items():  # type: ignore[attr-defined]
+                    for entry in entries.values() if isinstance(entries, Mapping) else ():
+                        named |= set(_paths(entry, section))
+    missing = []
+    for title, table in re.findall(r"^## All paths: (\w+)\S*\n(.*?)(?=^## |\Z)", listed, re.MULTILINE | re.DOTALL):
+        wanted = re.findall(r"^\| `([^`]+)` \|", table, re.MULTILINE)
+        assert wanted
+        missing += [f"{title}.{one}" for one in wanted if f"{title}.{re.sub('<[^>]+>', '*', one)}" not in named]
+    assert missing == []
+
+
+def _paths(value: object, so_far: str) -> Iterator[str]:
+    """The dotted paths in *value*: `[]` for an entry of a list, and for each key also `*`."""
+    yield so_far
+    if isinstance(value, Mapping):
+        for key, one in value.items():
+            yield from _paths(one, f"{so_far}.{key}")
+            yield from _paths(one, f"{so_far}.*")
+    elif isinstance(value, list | tuple):
+        for one in value:
+            yield from _paths(one, f"{so_far}[]")

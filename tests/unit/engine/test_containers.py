@@ -7,7 +7,7 @@ import errno
 import json
 import socket
 import threading
-from collections.abc import AsyncIterator
+from collections.abc import AsyncIterator, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any, cast
@@ -26,6 +26,7 @@ from havre.images.model import NoSuchImage
 from havre.oci.digest import Digest
 from havre.oci.image_config import Empty, ProcessConfig
 from havre.oci.runtime_spec import Mount
+from havre.runtime.bundle import AttachWishes, Bundle
 from havre.runtime.errors import StartFailed
 from havre.volumes.model import VolumeInUse
 from havre.volumes.store import Store
@@ -420,6 +421,34 @@ async def test_restarting(bench: Bench) -> None:
     assert bench.told()[-1] == "container restart"
     await bench.lives.stop("web", 0, None)
     await bench.lives.restart("web", None, None)
+
+
+@pytest.mark.parametrize("verb", ["stop", "kill"])
+async def test_what_comes_in_the_middle_of_a_restart_ends_it_all_the_same(
+    bench: Bench, monkeypatch: pytest.MonkeyPatch, verb: str
+) -> None:
+    identifier = await bench.started("web", {"RestartPolicy": {"Name": "always"}})
+    runtime = bench.rooms.runtime
+    launch, launching, go_on = runtime.launch, asyncio.Event(), asyncio.Event()
+
+    async def slow(bundle: Bundle, attachments: Sequence[tuple[socket.socket, AttachWishes]] = ()) -> FakeShim:
+        launching.set()
+        await go_on.wait()
+        return await launch(bundle, attachments)
+
+    monkeypatch.setattr(runtime, "launch", slow)
+    bench.shim(identifier).end(1)
+    async with asyncio.timeout(20):
+        await launching.wait()
+        ending = asyncio.create_task(
+            bench.lives.stop("web", 5, None) if verb == "stop" else bench.lives.kill("web", "9")
+        )
+        for _ in range(20):  # it says what it wants while the start is under way
+            await asyncio.sleep(0)
+        go_on.set()
+        await ending
+        async with bench.rooms.parts.roster.get(identifier).lock:  # the start is over, if it went on at all
+            assert (await bench.state("web"))["Status"] == "exited"
 
 
 async def test_starting_twice(bench: Bench) -> None:

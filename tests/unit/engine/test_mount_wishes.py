@@ -99,7 +99,7 @@ REFUSALS: list[tuple[dict[str, object], str]] = [
     ({"Tmpfs": {"rel": ""}}, "invalid mount path: 'rel' mount path must be absolute"),
     ({"Tmpfs": {"/": ""}}, "invalid specification: destination can't be '/'"),
     ({"Tmpfs": {"/x": "zz"}}, 'invalid tmpfs option ["zz"]'),
-    ({"Tmpfs": {"/x": "size="}}, 'invalid tmpfs option ["size="]'),
+    ({"Tmpfs": {"/x": "size="}}, 'invalid tmpfs option ["size" ""]'),
 ]
 
 

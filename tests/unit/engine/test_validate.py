@@ -256,10 +256,17 @@ def test_what_the_user_left_open_is_filled_in() -> None:
 
 
 def test_open_paths() -> None:
-    assert settled(Privileged=True).masked_paths == []
-    assert settled(SecurityOpt=["systempaths=unconfined"]).readonly_paths == []
+    assert settled(Privileged=True).masked_paths is None
+    assert settled(SecurityOpt=["systempaths=unconfined"]).readonly_paths is None
     assert settled(MaskedPaths=["/x"], Privileged=True).masked_paths == ["/x"]
     assert settled(Privileged=True).cgroupns_mode == "host"  # on cgroup v1, as Docker
+
+
+@pytest.mark.parametrize("wish", [{"Privileged": True}, {"PidMode": "host"}, {"IpcMode": "host"}])
+def test_who_sees_the_host_has_no_label(wish: dict[str, object]) -> None:
+    assert settled(**wish).security_opt == ["label=disable"]
+    assert settled(**wish, SecurityOpt=["no-new-privileges"]).security_opt == ["no-new-privileges"]
+    assert settled(UTSMode="host").security_opt is None
 
 
 HOSTILE: list[object] = [

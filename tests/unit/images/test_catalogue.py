@@ -1,11 +1,13 @@
 from __future__ import annotations
 
+from dataclasses import replace
+
 import pytest
 
 from havre.base.errors import InvalidInput
 from havre.images.catalogue import Catalogue, is_id_or_prefix, is_whole_id
 from havre.images.model import Image, NoSuchImage
-from havre.oci.descriptor import OCI_MANIFEST, Descriptor
+from havre.oci.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
 from havre.oci.image_config import ImageConfig, RootFS
 from havre.oci.reference import Reference
 
@@ -140,3 +142,23 @@ def test_ids_and_their_beginnings() -> None:
     assert is_whole_id("sha256:" + "a" * 64)
     assert not is_whole_id("a" * 63)
     assert not is_whole_id("sha256:" + "g" * 64)
+
+
+def test_images_of_one_index_belong_together() -> None:
+    index = Descriptor(media_type=OCI_INDEX, digest="sha256:" + "d" * 64, size=1)
+    made = Catalogue()
+    alone, first, second = image("a", "x:1"), replace(image("b"), index=index), replace(image("c", "y:1"), index=index)
+    for one in (alone, first, second):
+        made.put(one)
+    assert made.platforms(alone) == (alone,)
+    assert made.platforms(second) == (second, first)
+    assert [made.is_covered(one) for one in (alone, first, second)] == [False, True, False]
+    made.untag([Reference.parse("y:1")])
+    assert not made.is_covered(first)
+    made.put(replace(first, index=None))
+    assert made.platforms(second) == (second,)
+    made.drop(second.id)
+    assert made.with_manifest(first.manifest.digest) is not None
+    made.drop(first.id)
+    made.drop(alone.id)
+    assert made.with_manifest(first.manifest.digest) is None

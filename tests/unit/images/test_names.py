@@ -1,6 +1,7 @@
 from __future__ import annotations
 
 import sqlite3
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -8,11 +9,12 @@ import pytest
 from havre.base.errors import InternalError, ResourceExhausted
 from havre.images.model import Layer
 from havre.images.names import SCHEMA_VERSION, ImageRow, Names
-from havre.oci.descriptor import OCI_MANIFEST, Descriptor
+from havre.oci.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
 from havre.oci.digest import Digest
 from havre.oci.reference import Reference
 
 A, B = (str(Digest.of(name)) for name in (b"a", b"b"))
+INDEX = Descriptor(media_type=OCI_INDEX, digest=str(Digest.of(b"i")), size=4)
 LAYER = Layer(chain=Digest.of(b"c"), diff=Digest.of(b"d"), size_bytes=5, tar_bytes=10)
 
 
@@ -33,6 +35,33 @@ def test_what_was_added_is_read_again_from_the_file(tmp_path: Path) -> None:
     assert record.images == (row(A, tagged=7),)
     assert dict(record.names) == {ref("x:1"): A, ref("host:5000/y:2"): A}
     assert record.layers == (LAYER,)
+
+
+def test_an_index_is_kept_until_it_is_forgotten(tmp_path: Path) -> None:
+    names, indexed = Names(tmp_path / "images.db"), replace(row(A), index=INDEX)
+    names.add(indexed, [], [])
+    assert names.read().images == (indexed,)
+    names.forget_index(A)
+    assert names.read().images == (row(A),)
+    names.add(indexed, [], [])
+    names.remove([], [A], [])
+    names.add(row(A), [], [])
+    assert names.read().images == (row(A),)
+
+
+def test_a_record_without_indexes_is_brought_up_to_date(tmp_path: Path) -> None:
+    path = tmp_path / "images.db"
+    names = Names(path)
+    names.add(row(A), [LAYER], [ref("x:1")])
+    names.close()
+    with sqlite3.connect(path) as connection:
+        connection.execute("DROP TABLE indexes")
+        connection.execute("PRAGMA user_version = 1")
+    connection.close()
+    names = Names(path)
+    assert names.read().images == (row(A),)
+    names.add(replace(row(A), index=INDEX), [], [])
+    assert names.read().images == (replace(row(A), index=INDEX),)
 
 
 def test_a_name_has_one_owner(tmp_path: Path) -> None:

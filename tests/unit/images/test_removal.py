@@ -3,13 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import replace
 
 import pytest
 
 from havre.images.catalogue import Catalogue
 from havre.images.model import ContainerUse, Deleted, Image, ImageInUse, Layer, NoSuchImage, Untagged
 from havre.images.removal import InUse, Removal, Wish, plan_removal
-from havre.oci.descriptor import OCI_MANIFEST, Descriptor
+from havre.oci.descriptor import OCI_INDEX, OCI_MANIFEST, Descriptor
 from havre.oci.digest import Digest
 from havre.oci.image_config import ImageConfig, RootFS
 from havre.oci.reference import Reference
@@ -206,3 +207,30 @@ def test_a_named_parent_stays() -> None:
 def test_an_unknown_image() -> None:
     with pytest.raises(NoSuchImage, match="No such image: x:latest"):
         plan(of(), "x")
+
+
+INDEX = Descriptor(media_type=OCI_INDEX, digest="sha256:" + "d" * 64, size=1)
+
+
+def of_one_index(*images: Image) -> Catalogue:
+    return of(*(replace(one, index=INDEX) for one in images))
+
+
+def test_platforms_without_a_name_go_with_the_last_name_of_their_index() -> None:
+    removal = plan(of_one_index(image("a", "x:1", layers="a"), image("b", layers="b"), image("c")), "x:1")
+    assert removal.images == (image_id("a"), image_id("b"), image_id("c"))
+    assert len(removal.chains) == 2
+
+
+@pytest.mark.parametrize("other", ["y:1", "x:2"])
+def test_platforms_stay_while_a_name_means_their_index(other: str) -> None:
+    removal = plan(of_one_index(image("a", "x:1"), image("b", other), image("c")), "x:1")
+    assert removal.images == (image_id("a"),)
+
+
+def test_a_container_of_any_platform_holds_the_name() -> None:
+    catalogue, in_use = of_one_index(image("a", "x:1"), image("b")), used("b", ("c", False))
+    for text in ("x:1", image_id("a")):
+        with pytest.raises(ImageInUse, match=r"must be forced|must force"):
+            plan(catalogue, text, in_use)
+    assert plan(catalogue, "x:1", in_use, force=True).images == (image_id("a"),)

@@ -7,8 +7,8 @@ from hypothesis import given
 from hypothesis import strategies as some
 
 from havre.base.errors import InvalidInput
-from havre.networks.ipam import AnyAddress, check_range, choose_address, choose_subnet, first_host
-from havre.networks.model import DEFAULT_POOLS, AddressPool, AddressTaken, NoFreeAddress
+from havre.networks.ipam import AnyAddress, Leases, check_range, choose_address, choose_subnet, first_host
+from havre.networks.model import DEFAULT_POOLS, AddressPool, AddressTaken, Network, NoFreeAddress, Subnet
 
 _NET = IPv4Network("10.1.2.0/29")
 
@@ -93,3 +93,18 @@ def test_a_range_elsewhere_is_refused() -> None:
     assert check_range(_NET, None) == _NET
     with pytest.raises(InvalidInput, match="fixed-cidr"):
         check_range(_NET, IPv4Network("10.1.3.0/30"))
+
+
+def test_what_is_given_back_goes_out_first() -> None:
+    leases = Leases()
+    network = Network("n", "n", "bridge", 0, (Subnet("10.1.2.0/24"), Subnet("fd00::/64")), ipv6=True)
+    for version, prefix in ((4, "10.1.2."), (6, "fd00::")):
+        for last in range(1, 9):
+            address, _ = leases.choose(network, version)
+            assert str(address) == f"{prefix}{last}"
+            leases.take("n", [str(address)])
+    for last in (7, 3):
+        leases.give_back("n", [f"10.1.2.{last}", f"fd00::{last}"])
+        assert [str(leases.choose(network, version)[0]) for version in (4, 6)] == [f"10.1.2.{last}", f"fd00::{last}"]
+    leases.choose(network, 4, IPv4Address("10.1.2.200"))
+    assert str(leases.choose(network, 4)[0]) == "10.1.2.3"

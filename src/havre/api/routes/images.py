@@ -19,6 +19,7 @@ from havre.wire.images import (
     DeleteItem,
     HistoryItem,
     ImageInspect,
+    ImageManifestSummary,
     ImageSummary,
     Platform,
     PruneImagesReport,
@@ -26,6 +27,8 @@ from havre.wire.images import (
 from havre.wire.progress import ProgressLine
 
 _VIRTUAL_SIZE_UNTIL = (1, 44)
+_MANIFESTS_LISTED_SINCE = (1, 47)
+_DESCRIPTOR_SINCE = (1, 48)
 
 
 @dataclass(frozen=True, slots=True)
@@ -61,6 +64,9 @@ class Images(Protocol):
 
     async def inspect(self, ref: str, platform: str) -> ImageInspect:
         """One image by name, digest, id or the beginning of its id, if it serves *platform*; empty for any."""
+
+    async def manifests(self, image_id: str) -> list[ImageManifestSummary]:
+        """What the index of an image lists, or its one manifest."""
 
     async def history(self, ref: str, platform: str) -> list[HistoryItem]:
         """How an image came to be, the newest step first."""
@@ -108,14 +114,19 @@ def routes(images: Images) -> list[Route]:
         query = request.query
         filters = parse_filters(query.text("filters"))
         rows = await images.list(filters, every=query.flag("all"), shared_size=query.flag("shared-size"))
-        for row in rows if request.version < _VIRTUAL_SIZE_UNTIL else ():
-            row["VirtualSize"] = row.get("Size")
+        manifests = query.flag("manifests") and request.version >= _MANIFESTS_LISTED_SINCE
+        for row in rows:
+            await _fit(images, request, row, manifests=manifests)
+            if manifests:
+                row["Size"] = sum((one.get("Size") or {}).get("Total") or 0 for one in row.get("Manifests") or ())
         return as_json(rows)
 
     async def inspect(request: Request) -> Answer:
-        shown = await images.inspect(request.parameters["name"], _platform(request))
-        if request.version < _VIRTUAL_SIZE_UNTIL:
-            shown["VirtualSize"] = shown.get("Size")
+        platform, manifests = _platform(request), request.query.flag("manifests")
+        if platform and manifests:
+            raise InvalidInput("conflicting options: manifests and platform options cannot both be set")
+        shown = await images.inspect(request.parameters["name"], platform)
+        await _fit(images, request, shown, manifests=manifests and request.version >= _DESCRIPTOR_SINCE)
         # Gone since 1.45, but docker-compose 1.29, which asks in the newest version, recreates nothing without it.
         shown["ContainerConfig"] = shown.get("Config")
         return as_json(shown)
@@ -143,6 +154,16 @@ def routes(images: Images) -> list[Route]:
         Route("POST", "/images/{name:*}/tag", tag),
         Route("DELETE", "/images/{name:*}", remove),
     ]
+
+
+async def _fit(images: Images, request: Request, row: ImageInspect | ImageSummary, *, manifests: bool) -> None:
+    """Let *row* have what the version of *request* knows, and the manifests if they are wanted."""
+    if request.version < _VIRTUAL_SIZE_UNTIL:
+        row["VirtualSize"] = row.get("Size")
+    if request.version < _DESCRIPTOR_SINCE:
+        row.pop("Descriptor", None)
+    if manifests:
+        row["Manifests"] = await images.manifests(row.get("Id") or "")
 
 
 class Collections(Protocol):

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 import json
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from havre.cli.compose.building import ContextBuilder
 from havre.cli.compose.command import Verb

@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import json
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from havre.cli.compose.command import Verb
 from havre.cli.compose.session import Session, with_dependencies
@@ -116,7 +117,7 @@ def _hashes(wanted: str, project: Project, session: Session) -> int:
     for name in names:
         if name not in project.services:
             raise ComposeError(f"no such service: {name}")
-        session.screen.line(f"{name} {service_hash(project.services[name], project)}")
+        session.screen.line(f"{name} {service_hash(project.services[name])}")
     return 0
 
 

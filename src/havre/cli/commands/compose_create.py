@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
+from msgspec.structs import replace
 
 from havre.cli.compose.command import Verb
 from havre.cli.compose.converge import converge

@@ -4,13 +4,13 @@ from __future__ import annotations
 
 import json
 
+from havre.cli.commands.container_ls import container_columns
 from havre.cli.compose.command import Verb
 from havre.cli.compose.session import Session
 from havre.cli.flags import Given, UsageError, many, switch, text
 from havre.cli.listing import Listing, Row
-from havre.cli.ports import ports_column
 from havre.cli.tables import ellipsis
-from havre.cli.units import show_age
+from havre.compose.model.names import PROJECT
 from havre.compose.present import Container
 
 _STATES = ("paused", "restarting", "removing", "running", "dead", "created", "exited")
@@ -19,7 +19,8 @@ _LISTING = Listing(
         "Name": "NAME", "Image": "IMAGE", "Command": "COMMAND", "Service": "SERVICE", "RunningFor": "CREATED",
         "Status": "STATUS", "Ports": "PORTS", "ID": "CONTAINER ID", "State": "STATE", "Project": "PROJECT",
         "Names": "NAMES", "Labels": "LABELS", "CreatedAt": "CREATED AT", "ExitCode": "EXIT CODE", "Health": "HEALTH",
-        "Publishers": "PUBLISHERS",
+        "Publishers": "PUBLISHERS", "Mounts": "MOUNTS", "LocalVolumes": "LOCAL VOLUMES", "Networks": "NETWORKS",
+        "Size": "SIZE",
     },
     ("Name", "Image", "Command", "Service", "RunningFor", "Status", "Ports"),
     "api.ContainerSummary",
@@ -66,31 +67,21 @@ def _states(given: Given) -> set[str]:
 def _row(one: Container, *, whole: bool) -> Row:
     summary = one.summary
     command = summary.get("Command") or ""
-    shown = json.dumps(command if whole else ellipsis(command, 20), ensure_ascii=False)
-    ports = ports_column(summary.get("Ports") or [])
     health = next((word for word in ("unhealthy", "healthy", "starting") if word in one.status), "")
-    code = one.status.partition("(")[2].partition(")")[0] if one.state == "exited" else "0"
-    return Row(
-        {
-            "ID": one.id if whole else one.id[:12],
-            "Name": one.name,
-            "Names": one.name,
-            "Image": summary.get("Image") or "",
-            "Command": shown,
-            "Service": one.service,
-            "Project": one.labels.get("com.docker.compose.project", ""),
-            "RunningFor": show_age(summary.get("Created") or 0),
-            "CreatedAt": str(summary.get("Created") or ""),
-            "State": one.state,
-            "Status": one.status,
-            "Health": health,
-            "ExitCode": code,
-            "Ports": ports,
-            "Publishers": lambda: _publishers(one),
-            "Labels": ",".join(f"{key}={value}" for key, value in sorted(one.labels.items())),
-        },
-        "api.ContainerSummary",
-    )
+    code = one.status.partition("(")[2].partition(")")[0] if one.state == "exited" else ""
+    columns = container_columns(summary, trim=not whole)
+    columns |= {
+        "Name": one.name,
+        "Names": one.name,
+        "Image": summary.get("Image") or "",
+        "Command": json.dumps(command if whole else ellipsis(command, 20), ensure_ascii=False),
+        "Service": one.service,
+        "Project": one.labels.get(PROJECT, ""),
+        "Health": health,
+        "ExitCode": lambda: int(code) if code.isdecimal() else 0,
+        "Publishers": lambda: _publishers(one),
+    }
+    return Row(columns, "api.ContainerSummary")
 
 
 def _publishers(one: Container) -> list[dict[str, object]]:

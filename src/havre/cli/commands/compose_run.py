@@ -6,7 +6,8 @@ import contextlib
 import os
 import secrets
 import shlex
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from havre.cli.compose.command import Verb
 from havre.cli.compose.converge import Wishes, converge

@@ -54,9 +54,14 @@ def run(given: Given, client: Client, screen: Screen) -> int:
 
 
 def container_row(row: ContainerSummary, *, trim: bool) -> Row:
+    """One container of the list."""
+    return Row(container_columns(row, trim=trim), "*formatter.ContainerContext")
+
+
+def container_columns(row: ContainerSummary, *, trim: bool) -> dict[str, Callable[[], object] | str]:
     """The placeholders of one container."""
     labels = row.get("Labels") or {}
-    columns: dict[str, Callable[[], object] | str] = {
+    return {
         "ID": _id(row, trim=trim),
         "Names": lambda: ",".join(
             name.removeprefix("/") for name in row.get("Names") or () if not trim or name.count("/") < 2
@@ -75,7 +80,6 @@ def container_row(row: ContainerSummary, *, trim: bool) -> Row:
         "LocalVolumes": lambda: str(sum(1 for mount in row.get("Mounts") or () if mount.get("Driver") == "local")),
         "Networks": lambda: ",".join((row.get("NetworkSettings") or {}).get("Networks") or {}),
     }
-    return Row(columns, "*formatter.ContainerContext")
 
 
 def show_ports(ports: list[Port]) -> str:

@@ -11,6 +11,7 @@ from havre.cli.listing import Listing, Row
 from havre.cli.screen import Screen
 from havre.cli.units import show_age, show_moment, show_size
 from havre.client.client import Client
+from havre.client.errors import ClientError
 from havre.wire.images import ImageSummary
 
 _HEADERS = {
@@ -28,6 +29,8 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     if given.args:
         entries.append(f"reference={given.args[0]}")
     query: dict[str, str | int | None] = {"all": given.switch("all"), "filters": filters_query(entries)}
+    if given.switch("tree"):
+        return _tree(given, client, screen, query)
     images = client.get("/images/json", list[ImageSummary], query)
     trim, form = not given.switch("no-trunc"), given.text("format")
     digests = given.switch("digests") or "{{.Digest}}" in form
@@ -39,6 +42,19 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     default = ["Repository", "Tag", *(["Digest"] if digests else []), "ID", "CreatedSince", "Size"]
     rows = (_row(image, name, trim=trim) for image in images for name in _names(image, digests=digests))
     Listing(_HEADERS, default, _TYPE).print(rows, form, screen)
+    return 0
+
+
+def _tree(given: Given, client: Client, screen: Screen, query: dict[str, str | int | None]) -> int:
+    for flag in ("no-trunc", "quiet", "digests"):
+        if given.switch(flag):
+            raise ClientError(f"--{flag} cannot be used with --tree")
+    if given.text("format"):
+        raise ClientError("--format cannot be used with --tree")
+    from havre.cli.image_tree import tree_lines
+
+    for line in tree_lines(client.get("/images/json", list[ImageSummary], {**query, "manifests": True})):
+        screen.line(line)
     return 0
 
 
@@ -100,6 +116,7 @@ COMMAND = Command(
         text("format", "Format output using a custom template: table, 'table TEMPLATE', json or TEMPLATE"),
         switch("no-trunc", "Don't truncate output"),
         switch("quiet", "Only show image IDs", short="q"),
+        switch("tree", "List multi-platform images as a tree"),
     ),
     at_most=1,
     run=run,

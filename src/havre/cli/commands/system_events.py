@@ -8,7 +8,7 @@ import time
 from havre.cli.command import Command
 from havre.cli.filters import filters_query
 from havre.cli.flags import Given, many, text
-from havre.cli.listing import rendered, unescaped
+from havre.cli.listing import Row, rendered, unescaped
 from havre.cli.moments import moment
 from havre.cli.screen import Screen
 from havre.cli.tables import clean
@@ -29,7 +29,7 @@ def run(given: Given, client: Client, screen: Screen) -> int:
         if form == "json":
             screen.line(line.decode())
         elif form:
-            screen.line(rendered(form, [_fields(event)])[0])
+            screen.line(rendered(form, [_Event(event)])[0])
         else:
             screen.line(clean(show_event(event)))
     return 0
@@ -47,19 +47,20 @@ def show_event(event: EventMessage) -> str:
     return f"{head} ({shown})" if attributes else head
 
 
-def _fields(event: EventMessage) -> dict[str, object]:
-    """The names that Go's templates know."""
-    return {
-        "Type": event.get("Type"),
-        "Action": event.get("Action"),
-        "Actor": event.get("Actor"),
-        "Scope": event.get("scope"),
-        "Time": event.get("time"),
-        "TimeNano": event.get("timeNano"),
-        "Status": event.get("status"),
-        "ID": event.get("id"),
-        "From": event.get("from"),
-    }
+class _Event(Row):
+    """An event by the names that Go's templates know; as JSON it has those of the API."""
+
+    __slots__ = ("_event",)
+
+    def __init__(self, event: EventMessage) -> None:
+        names = ("Type", "Action", "Actor", "scope", "time", "timeNano", "status", "from")
+        columns = {name[0].upper() + name[1:]: lambda name=name: event.get(name) for name in names}
+        super().__init__({**columns, "ID": lambda: event.get("id")}, "events.Message")
+        self._event = event
+
+    def as_json(self) -> dict[str, object]:
+        """The event as the API has it."""
+        return dict(self._event)
 
 
 COMMAND = Command(

@@ -7,7 +7,9 @@ import json
 import queue
 import threading
 from collections.abc import Callable
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from havre.cli.compose.converge import Wishes, carry_out, converge, doer_for
 from havre.cli.compose.following import Speaker, attach, follow
@@ -23,8 +25,7 @@ from havre.compose.present import Container, Present, find_containers
 from havre.wire.containers import ContainerInspect
 
 
-@dataclass(frozen=True, slots=True)
-class Ending:
+class Ending(Struct, frozen=True):
     """What ends everything: any container's end, a failing one's, and whose exit code counts."""
 
     on_exit: bool = False
@@ -33,8 +34,7 @@ class Ending:
     timeout_s: int | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class _Event:
+class _Event(Struct, frozen=True):
     action: str
     id: str
     name: str

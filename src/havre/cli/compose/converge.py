@@ -4,7 +4,9 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from havre.cli.compose.building import ContextBuilder
 from havre.cli.compose.session import Session
@@ -13,7 +15,6 @@ from havre.compose.carry_out.doer import Doer, Settings
 from havre.compose.carry_out.images import Images
 from havre.compose.carry_out.run import run_steps
 from havre.compose.errors import ComposeError
-from havre.compose.hashes import service_hash
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
 from havre.compose.plan.images import ImageWishes
@@ -24,8 +25,7 @@ from havre.compose.present import Present, observe
 Watcher = Callable[[str, str], None]
 
 
-@dataclass(frozen=True, slots=True)
-class Wishes:
+class Wishes(Struct, frozen=True):
     """What a verb wants: which services (with what they need), and how their containers are made.
 
     *keep_surplus* leaves containers beyond the scale alone; *before_start* is told the id and name of each container
@@ -52,14 +52,12 @@ def converge(session: Session, project: Project, wishes: Wishes) -> Doer:
     refuse_unsupported(services)
     images = Images(project, session.clients, session.progress, ContextBuilder(session, project))
     image_ids = {} if session.dry else images.ensure(services, wishes.images)
-    hashes = {service.name: service_hash(service, project) for service in services}
     present = observe(session.client, project.name)
     tell_orphans(session, project, present, removed=wishes.remove_orphans)
     steps = plan_up(
         project,
         present,
         UpOptions(
-            hashes=hashes,
             images=image_ids,
             services=tuple(service.name for service in services),
             named=wishes.named,
@@ -72,7 +70,7 @@ def converge(session: Session, project: Project, wishes: Wishes) -> Doer:
         ),
     )
     doer = Doer(project, present, session.clients, session.progress)
-    doer.settings = Settings(hashes, image_ids, wishes.timeout_s, wishes.renew_volumes, wishes.before_start)
+    doer.settings = Settings(image_ids, wishes.timeout_s, wishes.renew_volumes, wishes.before_start)
     carry_out(session, doer, steps)
     return doer
 

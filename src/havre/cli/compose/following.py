@@ -5,7 +5,8 @@ from __future__ import annotations
 import contextlib
 import threading
 from collections.abc import Callable, Iterable, Iterator
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from havre.cli.compose.printer import Printer
 from havre.cli.screen import STDERR, STDOUT
@@ -16,8 +17,7 @@ from havre.wire.stream import HEADER_BYTES, parse_header
 from havre.wire.stream import STDERR as STDERR_FRAMES
 
 
-@dataclass(frozen=True, slots=True)
-class Speaker:
+class Speaker(Struct, frozen=True):
     """A container, the name that its lines stand behind, and whether it has a terminal (its stream has no frames)."""
 
     id: str

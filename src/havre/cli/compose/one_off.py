@@ -2,20 +2,19 @@
 
 from __future__ import annotations
 
-from dataclasses import dataclass, replace
+from msgspec import Struct
+from msgspec.structs import replace
 
 from havre.cli.compose.converge import Wishes, converge, refuse_unsupported
 from havre.cli.compose.session import Session
 from havre.compose.body.around import OneOff
 from havre.compose.body.container import create_body
-from havre.compose.hashes import service_hash
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
 from havre.compose.plan.images import ImageWishes
 
 
-@dataclass(frozen=True, slots=True)
-class Made:
+class Made(Struct, frozen=True):
     """The container, not started."""
 
     id: str
@@ -42,7 +41,6 @@ def make_one_off(
     around = replace(
         doer.around,
         project=changed,
-        config_hash=service_hash(service, changed),
         image_id=doer.settings.images.get(service.name, ""),
         containers=doer.first_ids(),
         oneoff=oneoff,

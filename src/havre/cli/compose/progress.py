@@ -5,7 +5,8 @@ from __future__ import annotations
 import json
 import threading
 import time
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.cli.screen import STDERR, Screen, write_all
 from havre.cli.tables import clean
@@ -67,8 +68,7 @@ class Plain:
             write_all(STDERR, text.encode(errors="replace") + b"\n")
 
 
-@dataclass(slots=True)
-class _Row:
+class _Row(Struct):
     status: str
     began: float = field(default_factory=time.monotonic)
     ended: float = 0.0

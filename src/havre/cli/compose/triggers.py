@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from havre.base.errors import HavreError
 from havre.build.dockerfile.ignore import Ignore
@@ -15,8 +16,7 @@ from havre.compose.model.service import Service
 _ALWAYS_IGNORED = ("**/.git", "**/*~", "**/.*.sw?", "**/4913")
 
 
-@dataclass(frozen=True, slots=True)
-class Watched:
+class Watched(Struct, frozen=True):
     """One trigger of one service, its patterns read."""
 
     service: Service

@@ -16,7 +16,13 @@ def is_true(value: object) -> bool:
 
 
 def _json(value: object) -> str:
-    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=dict)
+    return json.dumps(value, separators=(",", ":"), ensure_ascii=False, default=_document)
+
+
+def _document(value: object) -> object:
+    """What a value with placeholders is as JSON; others are mappings of a kind."""
+    as_json = getattr(value, "as_json", None)
+    return dict(value) if as_json is None else as_json()  # type: ignore[call-overload]  # a TypeError tells what it is
 
 
 def _sequence(value: object) -> Sequence[object]:

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.body.versions import ApiVersion
 from havre.compose.model.project import Project
 
 
-@dataclass(frozen=True, slots=True)
-class OneOff:
+class OneOff(Struct, frozen=True):
     """A container beside the service's own, for `run`; *removed* when it ends, *aliased* on its networks."""
 
     slug: str
@@ -18,8 +18,7 @@ class OneOff:
     aliased: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Surroundings:
+class Surroundings(Struct, frozen=True):
     """The application, the engine, and what was there before.
 
     *containers* are ids by service, for shared namespaces and links; *inherited* volume names by the place where the
@@ -29,7 +28,6 @@ class Surroundings:
     project: Project
     api: ApiVersion
     image_id: str = ""
-    config_hash: str = ""
     containers: Mapping[str, str] = field(default_factory=dict)
     inherited: Mapping[str, str] = field(default_factory=dict)
     replaces: str = ""

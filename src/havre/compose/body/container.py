@@ -7,10 +7,12 @@ from havre.compose.body.endpoints import Endpoints, endpoints
 from havre.compose.body.host_config import host_config
 from havre.compose.body.storage import storage
 from havre.compose.body.versions import ENDPOINT_MAC, ApiVersion
+from havre.compose.hashes import contents_mark, service_hash
 from havre.compose.model.names import (
     COMPOSE_VERSION,
     CONFIG_FILES,
     CONFIG_HASH,
+    CONTENTS,
     DEPENDS_ON,
     ENVIRONMENT_FILE,
     IMAGE,
@@ -50,7 +52,7 @@ def create_body(service: Service, number: int, around: Surroundings) -> tuple[Cr
         "AttachStdin": service.stdin_open and around.oneoff is not None,
         "AttachStdout": True,
         "AttachStderr": True,
-        "Env": [f"{key}={value}" for key, value in service.environment.items() if value is not None],
+        "Env": [key if value is None else f"{key}={value}" for key, value in service.environment.items()],
         "Image": around.project.image_of(service),
         "WorkingDir": service.working_dir,
         "Labels": {**service.labels, **labels(service, number, around)},
@@ -86,7 +88,7 @@ def labels(service: Service, number: int, around: Surroundings) -> dict[str, str
         PROJECT: project.name,
         SERVICE: service.name,
         ONEOFF: "True" if around.oneoff else "False",
-        CONFIG_HASH: around.config_hash,
+        CONFIG_HASH: service_hash(service, around.containers),
         WORKING_DIR: project.working_dir,
         CONFIG_FILES: ",".join(project.files),
         IMAGE: around.image_id,
@@ -102,6 +104,8 @@ def labels(service: Service, number: int, around: Surroundings) -> dict[str, str
         made[NUMBER] = str(number)
     if project.env_files:
         made[ENVIRONMENT_FILE] = ",".join(project.env_files)
+    if service.secrets or service.configs:
+        made[CONTENTS] = contents_mark(service, project)
     if around.replaces:
         made[REPLACE] = around.replaces
     return made

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.body.around import Surroundings
 from havre.compose.body.versions import ENDPOINT_MAC, SEVERAL_ENDPOINTS, ApiVersion
@@ -12,8 +13,7 @@ from havre.compose.model.service import Service
 from havre.wire.networks import EndpointSettings
 
 
-@dataclass(frozen=True, slots=True)
-class Endpoints:
+class Endpoints(Struct, frozen=True):
     """The network mode, the networks of the create request, those joined after it, and links of the old bridge."""
 
     mode: str

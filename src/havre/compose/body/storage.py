@@ -3,10 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from havre.compose.errors import ComposeError
-from havre.compose.model.grants import Grant
+from havre.compose.model.grants import Grant, place
 from havre.compose.model.mounts import Mount as Wish
 from havre.compose.model.project import Project
 from havre.compose.model.resources import FileObject
@@ -16,8 +17,7 @@ from havre.wire.container_config import BindOptions, Mount, TmpfsOptions, Volume
 _DOCKER_SOCKET = "/var/run/docker.sock"
 
 
-@dataclass(frozen=True, slots=True)
-class Storage:
+class Storage(Struct, frozen=True):
     """Short forms, long forms, and anonymous volumes."""
 
     binds: list[str]
@@ -39,7 +39,7 @@ def storage(service: Service, project: Project, inherited: Mapping[str, str], so
             _check_grant(kind, grant, known[grant.source])
             if mounted_file(grant, known[grant.source]):
                 made.mounts.append(
-                    {"Type": "bind", "Source": known[grant.source].file, "Target": grant.target, "ReadOnly": True}
+                    {"Type": "bind", "Source": known[grant.source].file, "Target": place(kind, grant), "ReadOnly": True}
                 )
     if service.use_api_socket:
         if not socket:

@@ -3,7 +3,9 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from havre.client.client import Client
 from havre.client.errors import ApiError, ClientError
@@ -27,14 +29,12 @@ from havre.compose.present import Container, Present
 from havre.wire.containers import CreateContainer, CreateResponse
 
 
-@dataclass(frozen=True, slots=True)
-class Settings:
+class Settings(Struct, frozen=True):
     """How steps are performed: seconds that a stop may take (None: the container's own), anonymous volumes renewed.
 
     *before_start* is told the id and name of each container that is about to start.
     """
 
-    hashes: Mapping[str, str] = field(default_factory=dict)
     images: Mapping[str, str] = field(default_factory=dict)
     timeout_s: int | None = None
     renew_volumes: bool = False
@@ -99,7 +99,6 @@ class Doer:
         around = replace(
             self.around,
             image_id=self.settings.images.get(service.name, ""),
-            config_hash=self.settings.hashes.get(service.name, ""),
             containers=self.first_ids(),
             inherited=dict(old.volumes) if old and not self.settings.renew_volumes else {},
             replaces=name if old else "",

@@ -3,14 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from functools import partial
 
 from havre.client.client import Client
+from havre.compose.carry_out.changes import Changes
 from havre.compose.carry_out.run import Cancel
 from havre.compose.errors import Failed
 from havre.compose.model.parts import COMPLETED, HEALTHY
 from havre.wire.containers import ContainerInspect, ContainerState
 
-_FIRST_STEP_S, _LAST_STEP_S = 0.01, 0.25
+_FIRST_STEP_S, _LAST_STEP_S = 0.01, 0.25  # beside the engine's events, which an engine may be slow to begin with
 RUNNING_OR_HEALTHY = "running_or_healthy"
 
 
@@ -24,11 +26,12 @@ def wait_ready(client: Client, containers: Sequence[tuple[str, str]], condition:
     Raises NeverReady when one of them can no longer meet it, Cancelled when the plan is given up.
     """
     said = ""
-    for container, name in containers:
-        step_s = _FIRST_STEP_S
-        while not (said := verdict(_state(client, container), name, condition)):
-            cancel.pause(step_s)
-            step_s = min(step_s * 1.5, _LAST_STEP_S)
+    with Changes(client, [container for container, _ in containers], cancel) as changes:
+        for container, name in containers:
+            step_s, seen = _FIRST_STEP_S, changes.count
+            while not (said := verdict(_state(client, container), name, condition)):
+                cancel.pause(step_s, partial(changes.is_beyond, seen))
+                step_s, seen = min(step_s * 1.5, _LAST_STEP_S), changes.count
     return said
 
 

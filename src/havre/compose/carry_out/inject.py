@@ -7,7 +7,7 @@ import time
 from havre.client.client import Client
 from havre.compose.body.storage import mounted_file
 from havre.compose.errors import ComposeError, InvalidFile
-from havre.compose.model.grants import Grant
+from havre.compose.model.grants import Grant, place
 from havre.compose.model.project import Project
 from havre.compose.model.resources import FileObject
 from havre.compose.model.service import Service
@@ -26,7 +26,7 @@ def inject(client: Client, container: str, service: Service, project: Project) -
             source = known[grant.source]
             if not mounted_file(grant, source):
                 content = _content(kind, grant, source, project)
-                archive = tar_of_one(grant.target, content, _mode(grant), (_owner(grant.uid), _owner(grant.gid)))
+                archive = tar_of_one(place(kind, grant), content, _mode(grant), (_owner(grant.uid), _owner(grant.gid)))
                 response = client.send("PUT", f"/containers/{container}/archive", {"path": "/"}, stream=[archive])
                 response.read()
 

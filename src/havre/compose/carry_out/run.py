@@ -21,20 +21,24 @@ class Cancel:
     """The sign that a plan is given up: a step failed, or the user wants no more."""
 
     def __init__(self) -> None:
-        self._event = threading.Event()
+        self._changed = threading.Condition()
+        self.given_up = False
 
     def give_up(self) -> None:
         """From now on nothing new begins."""
-        self._event.set()
+        self.given_up = True
+        self.wake()
 
-    @property
-    def given_up(self) -> bool:
-        """Whether it was."""
-        return self._event.is_set()
+    def wake(self) -> None:
+        """Let all that pause ask again whether what they wait for is so."""
+        with self._changed:
+            self._changed.notify_all()
 
-    def pause(self, seconds: float) -> None:
-        """Wait, and raise Cancelled when given up meanwhile."""
-        if self._event.wait(seconds):
+    def pause(self, seconds: float, until: Callable[[], bool] = lambda: False) -> None:
+        """Wait *seconds*, or *until* something is so; raise Cancelled when given up meanwhile."""
+        with self._changed:
+            self._changed.wait_for(lambda: self.given_up or until(), seconds)
+        if self.given_up:
             raise Cancelled
 
 

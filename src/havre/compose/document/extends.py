@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from havre.compose.document.merge import merge, settled
 from havre.compose.document.nodes import Node, Scalar, Table, fault
@@ -14,8 +15,7 @@ ReadFile = Callable[[str], Table]
 _MAX_DEPTH = 100
 
 
-@dataclass(frozen=True, slots=True)
-class _Origin:
+class _Origin(Struct, frozen=True):
     """The tree that a service stands in, its file and the folder of its paths."""
 
     tree: Table

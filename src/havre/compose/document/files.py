@@ -5,7 +5,8 @@ from __future__ import annotations
 import os
 import sys
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.interpolate import interpolate
 from havre.compose.document.nodes import Table
@@ -19,8 +20,7 @@ _OVERRIDES = (
 STDIN = "-"
 
 
-@dataclass(frozen=True, slots=True)
-class Scope:
+class Scope(Struct, frozen=True):
     """What variables mean in a set of files; *interpolated* off keeps them as they are."""
 
     values: Mapping[str, str]

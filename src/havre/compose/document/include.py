@@ -4,15 +4,15 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from havre.compose.document.nodes import Items, Node, Scalar, Table, fault
 
 SECTIONS = ("services", "networks", "volumes", "secrets", "configs", "models")
 
 
-@dataclass(frozen=True, slots=True)
-class Inclusion:
+class Inclusion(Struct, frozen=True):
     """One entry: the files that are merged, the folder of their paths, and their files of variables."""
 
     files: tuple[str, ...]

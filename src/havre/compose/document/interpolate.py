@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from havre.compose.document.nodes import Items, Node, Path, Scalar, Table, fault
 from havre.compose.document.templates import Template, TemplateError, Variable, parse, substitute, variables

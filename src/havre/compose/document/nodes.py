@@ -3,15 +3,16 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from havre.compose.errors import InvalidFile
 
 Path = tuple[str, ...]
 
 
-@dataclass(frozen=True, slots=True)
-class Place:
+class Place(Struct, frozen=True):
     """Where a node begins; the first line is 1."""
 
     file: str
@@ -21,8 +22,7 @@ class Place:
         return f"{self.file}:{self.line}"
 
 
-@dataclass(frozen=True, slots=True)
-class Scalar:
+class Scalar(Struct, frozen=True):
     """A text, number, truth value or nothing. *tag* is `!reset`, `!override` or empty."""
 
     value: str | int | float | bool | None
@@ -30,8 +30,7 @@ class Scalar:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Items:
+class Items(Struct, frozen=True):
     """A list."""
 
     items: tuple[Node, ...]
@@ -39,8 +38,7 @@ class Items:
     tag: str = ""
 
 
-@dataclass(frozen=True, slots=True)
-class Table:
+class Table(Struct, frozen=True):
     """A mapping. *keys* tells where each key stands."""
 
     entries: Mapping[str, Node]

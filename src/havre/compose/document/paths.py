@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import os
 from collections.abc import Callable, Mapping
-from dataclasses import replace
+
+from msgspec.structs import replace
 
 from havre.compose.document.nodes import Items, Node, Path, Scalar, Table
 from havre.compose.document.shapes import canonical

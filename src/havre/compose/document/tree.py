@@ -5,7 +5,9 @@ from __future__ import annotations
 import os
 from collections import ChainMap
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass, replace
+
+from msgspec import Struct
+from msgspec.structs import replace
 
 from havre.compose.document.dotenv import parse_dotenv
 from havre.compose.document.extends import resolve_extends
@@ -18,8 +20,7 @@ from havre.compose.document.paths import absolute_paths
 _MAX_INCLUDES = 200
 
 
-@dataclass(frozen=True, slots=True)
-class Wish:
+class Wish(Struct, frozen=True):
     """How a set of files is read: relative paths start at *folder*; *absolute* makes them so."""
 
     folder: str

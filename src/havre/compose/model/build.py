@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, Scalar
 from havre.compose.model import readers as read
@@ -13,8 +14,7 @@ from havre.compose.model.limits import Ulimit, ulimits
 from havre.compose.model.values import NO_SIZE, Size
 
 
-@dataclass(frozen=True, slots=True)
-class Build:
+class Build(Struct, frozen=True):
     """The attribute `build`."""
 
     context: str = ""

@@ -3,15 +3,15 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.model import readers as read
 from havre.compose.model.devices import DeviceRequest, requests
 from havre.compose.model.values import NO_SIZE, NO_TIME, Duration, Size
 
 
-@dataclass(frozen=True, slots=True)
-class Discrete:
+class Discrete(Struct, frozen=True):
     """Some number of a kind of resource."""
 
     kind: str = ""
@@ -19,16 +19,14 @@ class Discrete:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class GenericResource:
+class GenericResource(Struct, frozen=True):
     """A resource that only its owner understands."""
 
     discrete_resource_spec: Discrete | None = None
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Limits:
+class Limits(Struct, frozen=True):
     """The most that a container gets."""
 
     cpus: float = 0
@@ -37,8 +35,7 @@ class Limits:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Reservations:
+class Reservations(Struct, frozen=True):
     """The least that a container gets."""
 
     cpus: float = 0
@@ -48,8 +45,7 @@ class Reservations:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Resources:
+class Resources(Struct, frozen=True):
     """Limits and reservations."""
 
     limits: Limits | None = None
@@ -57,8 +53,7 @@ class Resources:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class UpdateConfig:
+class UpdateConfig(Struct, frozen=True):
     """How a cluster replaces containers; on one host only the *order* and *parallelism* could mean something."""
 
     parallelism: int | None = None
@@ -70,27 +65,24 @@ class UpdateConfig:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class RestartPolicy:
+class RestartPolicy(Struct, frozen=True):
     """When a container is started again."""
 
     condition: str = ""
-    delay: Duration = NO_TIME
+    delay: Duration | None = None
     max_attempts: int | None = None
-    window: Duration = NO_TIME
+    window: Duration | None = None
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Preference:
+class Preference(Struct, frozen=True):
     """A cluster's wish to spread."""
 
     spread: str = ""
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Placement:
+class Placement(Struct, frozen=True):
     """On which node of a cluster."""
 
     constraints: tuple[str, ...] = ()
@@ -99,8 +91,7 @@ class Placement:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Deploy:
+class Deploy(Struct, frozen=True):
     """The attribute `deploy`."""
 
     mode: str = ""

@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, Scalar, Table, fault
 from havre.compose.model import readers as read
 
 
-@dataclass(frozen=True, slots=True)
-class Device:
+class Device(Struct, frozen=True):
     """A device node of the host; a CDI name has no target."""
 
     source: str
@@ -19,8 +19,7 @@ class Device:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceRequest:
+class DeviceRequest(Struct, frozen=True):
     """Devices asked for by ability; *count* -1 is all."""
 
     capabilities: tuple[str, ...] = ()

@@ -2,16 +2,17 @@
 
 from __future__ import annotations
 
+import os
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, Table
 from havre.compose.model import readers as read
 from havre.compose.model.values import Mode
 
 
-@dataclass(frozen=True, slots=True)
-class Grant:
+class Grant(Struct, frozen=True):
     """The name at top level, and the file in the container with its owner and mode."""
 
     source: str
@@ -20,6 +21,11 @@ class Grant:
     gid: str = ""
     mode: Mode | None = None
     extensions: Mapping[str, object] = field(default_factory=dict)
+
+
+def place(kind: str, grant: Grant) -> str:
+    """The path in the container: of a `secret` below `/run/secrets`, of a `config` below `/`, unless it is absolute."""
+    return os.path.join("/run/secrets" if kind == "secret" else "/", grant.target or grant.source)
 
 
 def grants(node: Node, path: Path) -> tuple[Grant, ...]:

@@ -3,24 +3,24 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, Table
 from havre.compose.model import readers as read
 from havre.compose.model.values import Size
 
 
-@dataclass(frozen=True, slots=True)
-class Ulimit:
-    """A limit of setrlimit(2)."""
+class Ulimit(Struct, frozen=True):
+    """A limit of setrlimit(2); *single* when one number was given for both."""
 
     soft: int
     hard: int
+    single: bool = False
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Throttle:
+class Throttle(Struct, frozen=True):
     """A rate for one block device: bytes or operations a second."""
 
     path: str
@@ -28,8 +28,7 @@ class Throttle:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class DeviceWeight:
+class DeviceWeight(Struct, frozen=True):
     """A share of one block device."""
 
     path: str
@@ -37,8 +36,7 @@ class DeviceWeight:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class BlkioConfig:
+class BlkioConfig(Struct, frozen=True):
     """The attribute `blkio_config`."""
 
     weight: int = 0
@@ -59,7 +57,7 @@ def _ulimit(node: Node, path: Path) -> Ulimit:
     if isinstance(node, Table):
         return _both(node, path)
     limit = read.integer(node, path)
-    return Ulimit(limit, limit)
+    return Ulimit(limit, limit, single=True)
 
 
 _both = read.record(Ulimit, {"soft": read.integer, "hard": read.integer}, "soft", "hard")

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, Table, fault
 from havre.compose.model import readers as read
@@ -13,8 +14,7 @@ _PROPAGATIONS = frozenset({"private", "rprivate", "shared", "rshared", "slave", 
 _CONSISTENCIES = frozenset({"consistent", "cached", "delegated", "default"})
 
 
-@dataclass(frozen=True, slots=True)
-class BindWishes:
+class BindWishes(Struct, frozen=True):
     """How a folder of the host is mounted."""
 
     propagation: str = ""
@@ -24,8 +24,7 @@ class BindWishes:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class VolumeWishes:
+class VolumeWishes(Struct, frozen=True):
     """How a volume is mounted."""
 
     labels: Mapping[str, str] = field(default_factory=dict)
@@ -34,8 +33,7 @@ class VolumeWishes:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class TmpfsWishes:
+class TmpfsWishes(Struct, frozen=True):
     """How big a file system in memory may grow, and the mode of its root."""
 
     size: Size = NO_SIZE
@@ -43,16 +41,14 @@ class TmpfsWishes:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class ImageWishes:
+class ImageWishes(Struct, frozen=True):
     """Which part of an image is mounted."""
 
     subpath: str = ""
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Mount:
+class Mount(Struct, frozen=True):
     """One mount; a volume without *source* is anonymous."""
 
     type: str

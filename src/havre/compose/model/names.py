@@ -24,6 +24,7 @@ REPLACE: Final = f"{PREFIX}replace"
 NETWORK: Final = f"{PREFIX}network"
 VOLUME: Final = f"{PREFIX}volume"
 VERSION: Final = f"{PREFIX}version"
+CONTENTS: Final = "org.havre.compose.contents"
 
 COMPOSE_VERSION: Final = "2.40.3"
 

@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import shlex
 from collections.abc import Mapping
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Items, Node, Path, Scalar, Table, fault
 from havre.compose.model import readers as read
@@ -16,8 +17,7 @@ HEALTHY: Final = "service_healthy"
 COMPLETED: Final = "service_completed_successfully"
 
 
-@dataclass(frozen=True, slots=True)
-class Dependency:
+class Dependency(Struct, frozen=True):
     """What must be true of another service before this one starts."""
 
     condition: str = STARTED
@@ -26,8 +26,7 @@ class Dependency:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Healthcheck:
+class Healthcheck(Struct, frozen=True):
     """How health is probed; what is not given comes from the image."""
 
     test: tuple[str, ...] = ()
@@ -40,8 +39,7 @@ class Healthcheck:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Attachment:
+class Attachment(Struct, frozen=True):
     """How a service is on one network."""
 
     aliases: tuple[str, ...] = ()
@@ -56,8 +54,7 @@ class Attachment:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class EnvFile:
+class EnvFile(Struct, frozen=True):
     """A file of variables."""
 
     path: str
@@ -66,8 +63,7 @@ class EnvFile:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Logging:
+class Logging(Struct, frozen=True):
     """Where the output goes."""
 
     driver: str = ""
@@ -75,8 +71,7 @@ class Logging:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Hook:
+class Hook(Struct, frozen=True):
     """A command that runs in the container after its start or before its end."""
 
     command: tuple[str, ...]
@@ -87,8 +82,7 @@ class Hook:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Trigger:
+class Trigger(Struct, frozen=True):
     """What happens when files under *path* change."""
 
     path: str
@@ -101,16 +95,14 @@ class Trigger:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Develop:
+class Develop(Struct, frozen=True):
     """The attribute `develop`."""
 
     watch: tuple[Trigger, ...] = ()
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class CredentialSpec:
+class CredentialSpec(Struct, frozen=True):
     """A Windows credential; read and refused when a container is made."""
 
     config: str = ""
@@ -119,8 +111,7 @@ class CredentialSpec:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Extends:
+class Extends(Struct, frozen=True):
     """The service that this one was built on."""
 
     service: str

@@ -3,8 +3,9 @@
 from __future__ import annotations
 
 import ipaddress
-from dataclasses import dataclass, field
 from typing import Final
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, Table, fault
 from havre.compose.model import readers as read
@@ -12,8 +13,7 @@ from havre.compose.model import readers as read
 _PROTOCOLS: Final = ("tcp", "udp", "sctp")
 
 
-@dataclass(frozen=True, slots=True)
-class Port:
+class Port(Struct, frozen=True):
     """One container port, and where it is published: *published* may be a range of which one is taken."""
 
     target: int

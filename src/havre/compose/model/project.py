@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.model.resources import FileObject, Network, Volume
 from havre.compose.model.service import Service
 
 
-@dataclass(frozen=True, slots=True)
-class Project:
+class Project(Struct, frozen=True):
     """A named set of services and what they share.
 
     *services* are those that the active profiles turn on; *disabled* the others. *environment* is what variables

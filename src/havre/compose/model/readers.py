@@ -204,7 +204,7 @@ def extension(node: Node, _: Path) -> object:
 
 def record(make: Callable[..., T], readers: Mapping[str, Reader[object]], *required: str) -> Reader[T]:
     """A mapping with known keys; `x-` keys go to the field *extensions* where *make* has one."""
-    keeps = "extensions" in getattr(make, "__dataclass_fields__", {})
+    keeps = "extensions" in getattr(make, "__annotations__", {})
 
     def read(node: Node, path: Path) -> T:
         if not isinstance(node, Table):

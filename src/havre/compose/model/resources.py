@@ -3,14 +3,14 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, Scalar, Table, fault
 from havre.compose.model import readers as read
 
 
-@dataclass(frozen=True, slots=True)
-class Subnet:
+class Subnet(Struct, frozen=True):
     """One subnet of a network."""
 
     subnet: str = ""
@@ -20,8 +20,7 @@ class Subnet:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Ipam:
+class Ipam(Struct, frozen=True):
     """How a network hands out addresses."""
 
     driver: str = ""
@@ -30,8 +29,7 @@ class Ipam:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Network:
+class Network(Struct, frozen=True):
     """A network of the application, or one that is there already (*external*)."""
 
     name: str = ""
@@ -47,8 +45,7 @@ class Network:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class Volume:
+class Volume(Struct, frozen=True):
     """A volume of the application, or one that is there already (*external*)."""
 
     name: str = ""
@@ -59,8 +56,7 @@ class Volume:
     extensions: Mapping[str, object] = field(default_factory=dict)
 
 
-@dataclass(frozen=True, slots=True)
-class FileObject:
+class FileObject(Struct, frozen=True):
     """A secret or config: content from a file, a variable or the compose file itself."""
 
     name: str = ""
@@ -154,7 +150,6 @@ def _fields(readers: Mapping[str, read.Reader[object]]) -> read.Reader[Mapping[s
     return lambda node, path: plain(node, path).values
 
 
-@dataclass(frozen=True, slots=True, init=False)
 class _Given:
     """Fields by name, extensions among them."""
 
@@ -162,7 +157,7 @@ class _Given:
     extensions: Mapping[str, object]
 
     def __init__(self, **values: object) -> None:
-        object.__setattr__(self, "values", values)
+        self.values = values
 
 
 _read_network, _read_volume = _fields(_NETWORK), _fields(_VOLUME)

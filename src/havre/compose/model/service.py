@@ -4,7 +4,8 @@ from __future__ import annotations
 
 import re
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.document.nodes import Node, Path, fault
 from havre.compose.model import parts
@@ -23,8 +24,7 @@ _RESTART = re.compile(r"(no|always|unless-stopped|on-failure(:[0-9]{1,9})?)\Z")
 _PULL_POLICY = re.compile(r"(always|never|missing|if_not_present|build|refresh|daily|weekly|every_\S+)\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class Service:
+class Service(Struct, frozen=True):
     """What one service's containers are made of. None and empty mean that the attribute was not given."""
 
     name: str = ""

@@ -3,9 +3,11 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import MISSING, fields, is_dataclass
 from typing import Final
 
+from msgspec import Struct
+
+from havre.compose.model.defaults import defaults
 from havre.compose.model.limits import Ulimit
 from havre.compose.model.parts import Dependency
 from havre.compose.model.ports import Port
@@ -44,9 +46,9 @@ def shown_service(service: Service) -> dict[str, object]:
 
 def shown(value: object) -> object:
     """Dataclasses as mappings of what was given, tuples as lists, durations and sizes as their texts."""
-    if isinstance(value, Ulimit) and value.soft == value.hard:
+    if isinstance(value, Ulimit) and value.single:
         return value.soft
-    if is_dataclass(value) and not isinstance(value, type):
+    if isinstance(value, Struct):
         return _record(value)
     match value:
         case Duration() | Size() | Mode():
@@ -61,24 +63,17 @@ def shown(value: object) -> object:
             return value
 
 
-def _record(value: object) -> dict[str, object]:
+def _record(value: Struct) -> dict[str, object]:
     kind = type(value)
     always, never = _ALWAYS.get(kind, frozenset()), _NEVER.get(kind, frozenset())
     made: dict[str, object] = {}
-    for field in fields(value):  # type: ignore[arg-type]  # a dataclass, as the caller saw
-        held = getattr(value, field.name)
-        if field.name == "extensions" or field.name in never:
-            continue
-        default = field.default if field.default is not MISSING else _made(field.default_factory)
-        if held != default or field.name in always:
-            made[field.name] = _hosts(held) if field.name == "extra_hosts" else shown(held)
+    for name, default in defaults(kind).items():
+        held = getattr(value, name)
+        if name != "extensions" and name not in never and (held != default or name in always):
+            made[name] = _hosts(held) if name == "extra_hosts" else shown(held)
     extensions: Mapping[str, object] = getattr(value, "extensions", {})
     return {**made, **extensions}
 
 
 def _hosts(given: Mapping[str, tuple[str, ...]]) -> list[str]:
     return [f"{name}={address}" for name, addresses in given.items() for address in addresses]
-
-
-def _made(factory: object) -> object:
-    return factory() if callable(factory) else MISSING

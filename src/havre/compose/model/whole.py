@@ -3,8 +3,10 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field, replace
 from typing import TypeVar
+
+from msgspec import Struct, field
+from msgspec.structs import replace
 
 from havre.compose.document.nodes import Node, Path, Scalar, Table, fault, kind_of
 from havre.compose.model import readers as read
@@ -15,8 +17,7 @@ from havre.compose.model.service import Service, service
 T = TypeVar("T")
 
 
-@dataclass(frozen=True, slots=True)
-class Sections:
+class Sections(Struct, frozen=True):
     """Everything at top level."""
 
     name: str = ""

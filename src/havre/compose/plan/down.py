@@ -4,8 +4,9 @@ from __future__ import annotations
 
 import re
 from collections.abc import Collection, Iterable, Mapping
-from dataclasses import dataclass
 from typing import Final
+
+from msgspec import Struct
 
 from havre.compose.plan import steps as act
 from havre.compose.plan.steps import Step, Steps
@@ -14,8 +15,7 @@ from havre.compose.present import Container, Present
 _ANONYMOUS: Final = re.compile(r"[0-9a-f]{64}\Z")
 
 
-@dataclass(frozen=True, slots=True)
-class DownOptions:
+class DownOptions(Struct, frozen=True):
     """What goes besides the containers of *services* (all of the application when empty)."""
 
     services: frozenset[str] = frozenset()

@@ -3,7 +3,8 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.errors import Failed
 from havre.compose.model.project import Project
@@ -13,8 +14,7 @@ from havre.compose.model.values import Duration
 _EVERY = {"daily": "24h", "weekly": "168h"}
 
 
-@dataclass(frozen=True, slots=True)
-class ImageWishes:
+class ImageWishes(Struct, frozen=True):
     """What is asked for besides the services' own policies.
 
     *pull* is `policy`, `always`, `missing`, `never` or `build`; *build* builds whatever can be built, *no_build*
@@ -28,8 +28,7 @@ class ImageWishes:
     quiet_build: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Local:
+class Local(Struct, frozen=True):
     """An image that the engine has, and how long ago it was tagged here."""
 
     id: str

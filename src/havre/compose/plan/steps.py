@@ -3,48 +3,43 @@
 from __future__ import annotations
 
 from collections.abc import Iterable
-from dataclasses import dataclass
+
+from msgspec import Struct
 
 from havre.compose.present import Container, Shared
 
 
-@dataclass(frozen=True, slots=True)
-class CreateNetwork:
+class CreateNetwork(Struct, frozen=True):
     """Make the network *key* of the application."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveNetwork:
+class RemoveNetwork(Struct, frozen=True):
     """Remove a network; containers that are still on it are taken off first."""
 
     network: Shared
 
 
-@dataclass(frozen=True, slots=True)
-class CreateVolume:
+class CreateVolume(Struct, frozen=True):
     """Make the volume *key* of the application."""
 
     key: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveVolume:
+class RemoveVolume(Struct, frozen=True):
     """Remove a volume."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class RemoveImage:
+class RemoveImage(Struct, frozen=True):
     """Remove an image by its name."""
 
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Create:
+class Create(Struct, frozen=True):
     """Make container *number* of *service*; in place of *old* with its anonymous volumes when there is one."""
 
     service: str
@@ -52,16 +47,14 @@ class Create:
     old: Container | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Rename:
+class Rename(Struct, frozen=True):
     """Finish a replacement that was cut: give the new container the name that it was made for."""
 
     container: Container
     name: str
 
 
-@dataclass(frozen=True, slots=True)
-class Start:
+class Start(Struct, frozen=True):
     """Start container *number* of *service*; *container* is the one that is there already."""
 
     service: str
@@ -69,15 +62,13 @@ class Start:
     container: Container | None = None
 
 
-@dataclass(frozen=True, slots=True)
-class Stop:
+class Stop(Struct, frozen=True):
     """Stop a container."""
 
     container: Container
 
 
-@dataclass(frozen=True, slots=True)
-class Remove:
+class Remove(Struct, frozen=True):
     """Remove a container that was stopped (or force it); *volumes* with its anonymous ones."""
 
     container: Container
@@ -85,8 +76,7 @@ class Remove:
     force: bool = False
 
 
-@dataclass(frozen=True, slots=True)
-class Wait:
+class Wait(Struct, frozen=True):
     """Wait until every container of *service* meets *condition*; when not *required*, a failure is only told."""
 
     service: str
@@ -99,8 +89,7 @@ ContainerAct = Create | Rename | Start | Stop | Remove | Wait
 Act = SharedAct | ContainerAct
 
 
-@dataclass(frozen=True, slots=True)
-class Step:
+class Step(Struct, frozen=True):
     """One act and the keys of those that must have been done before."""
 
     key: str

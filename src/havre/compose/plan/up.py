@@ -3,11 +3,13 @@
 from __future__ import annotations
 
 from collections.abc import Mapping
-from dataclasses import dataclass, field
+
+from msgspec import Struct, field
 
 from havre.compose.check import sharing
 from havre.compose.errors import ComposeError
-from havre.compose.hashes import resource_hash
+from havre.compose.hashes import has_contents, is_made_of, resource_hash
+from havre.compose.model.names import CONTENTS
 from havre.compose.model.parts import STARTED
 from havre.compose.model.project import Project
 from havre.compose.model.service import Service
@@ -18,16 +20,14 @@ from havre.compose.present import Container, Present
 DIVERGED, ALWAYS, NEVER = "diverged", "always", "never"
 
 
-@dataclass(frozen=True, slots=True)
-class UpOptions:
+class UpOptions(Struct, frozen=True):
     """How far the plan goes.
 
     *services* are those to be converged (all that are on when empty), *recreate* which of their containers are made
-    anew, *recreate_dependencies* the same for those that are not *named*; *hashes* and *images* are what each
-    service's containers must have been made of; *keep_surplus* leaves containers beyond the scale alone.
+    anew, *recreate_dependencies* the same for those that are not *named*; *images* are what each service's
+    containers must have been made of; *keep_surplus* leaves containers beyond the scale alone.
     """
 
-    hashes: Mapping[str, str]
     images: Mapping[str, str]
     services: tuple[str, ...] = ()
     named: frozenset[str] = frozenset()
@@ -159,12 +159,18 @@ class _Up:
         return (
             policy == ALWAYS
             or shares_renewed
-            or one.config_hash != options.hashes[service.name]
+            or self._is_changed(service, one)
             or bool(image and one.image_id and image != one.image_id)
             or bool(self._renewed_networks & one.networks.keys())
             or one.state in ("dead", "removing")
             or self._lost_a_network(service, one)
         )
+
+    def _is_changed(self, service: Service, one: Container) -> bool:
+        if not is_made_of(service, self._present.first_ids(), one.config_hash):
+            return True
+        mark = one.labels.get(CONTENTS)
+        return mark is not None and not has_contents(service, self._project, mark)
 
     def _lost_a_network(self, service: Service, one: Container) -> bool:
         """Whether it is not on a network that it should be on, or on a former one of that name."""

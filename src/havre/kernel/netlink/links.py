@@ -7,6 +7,7 @@ import struct
 from collections.abc import Iterable
 from dataclasses import dataclass
 from enum import IntFlag
+from ipaddress import IPv4Address
 
 from havre.kernel.netlink.codec import (
     NLM_F_CREATE,
@@ -290,6 +291,11 @@ def random_mac() -> str:
     """A unicast, locally administered address."""
     raw = os.urandom(6)
     return bytes((raw[0] & 0xFC | 0x02, *raw[1:])).hex(":")
+
+
+def mac_of(address: IPv4Address) -> str:
+    """The unicast, locally administered address that Docker has always made of an IPv4 address: 02:42, then that."""
+    return (b"\x02\x42" + address.packed).hex(":")
 
 
 def _link(index: int = 0, flags: int = 0, mask: int = 0, family: int = socket.AF_UNSPEC) -> bytes:

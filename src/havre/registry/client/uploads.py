@@ -1,7 +1,7 @@
 """Writing to a repository: blobs in one stream that resumes where it broke, mounts from neighbours, manifests."""
 
 import asyncio
-from collections.abc import AsyncIterator, Callable, Sequence
+from collections.abc import AsyncIterator, Callable, Mapping, Sequence
 from dataclasses import dataclass
 from typing import Final, Protocol
 from urllib.parse import quote, urlencode
@@ -9,7 +9,7 @@ from urllib.parse import quote, urlencode
 from havre.base.errors import HavreError
 from havre.oci.descriptor import Descriptor
 from havre.registry.client.bodies import Streamed
-from havre.registry.client.documents import Document
+from havre.registry.client.documents import ACCEPT, Document
 from havre.registry.client.errors import Denied, LoginNeeded, Unreachable
 from havre.registry.client.exchange import Reply, Request
 from havre.registry.client.following import target
@@ -18,6 +18,7 @@ from havre.registry.client.pauses import retry_after_s
 from havre.registry.client.ranges import received_of
 from havre.registry.client.refusals import refusal
 
+_NO_HEADERS: Final[Mapping[str, str]] = {}
 _BYTES: Final = {"Content-Type": "application/octet-stream"}
 _MAX_SOURCES: Final = 3
 
@@ -56,7 +57,7 @@ class Uploads:
 
         *progress* is told how many bytes have gone. Raises Denied, LoginNeeded, Unreachable, BadAnswer.
         """
-        if await self._has(blob.descriptor):
+        if await self._has(f"blobs/{blob.descriptor.digest}"):
             return Placed()
         location = ""
         for source in sources[:_MAX_SOURCES]:
@@ -79,8 +80,12 @@ class Uploads:
         if reply.status not in {200, 201, 202}:
             raise refusal(reply).error("")
 
-    async def _has(self, wanted: Descriptor) -> bool:
-        reply = await self._line.fetch(Request("HEAD", self._line.url(f"blobs/{wanted.digest}")), self._scope)
+    async def has_manifest(self, wanted: Descriptor) -> bool:
+        """Whether the repository has the manifest *wanted*. Raises as `place`, and InvalidInput for no digest."""
+        return await self._has(f"manifests/{wanted.parsed_digest()}", {"Accept": ACCEPT})
+
+    async def _has(self, what: str, headers: Mapping[str, str] = _NO_HEADERS) -> bool:
+        reply = await self._line.fetch(Request("HEAD", self._line.url(what), headers), self._scope)
         if reply.status == 200:
             return True
         if reply.status in {401, 403}:

@@ -27,7 +27,7 @@ def parse_range(header: str, size: int) -> Span | None:
     """The part of *size* bytes that a `Range` header asks for; None where the whole is to be sent.
 
     Several ranges, another unit and what is no range at all are passed over, as the RFC allows. Raises
-    Refusal (416) for a range that lies outside.
+    Refusal (416) for a range that lies outside or ends before it begins.
     """
     found = _RANGE.match(header.strip())
     if found is None or not (found[1] or found[2]):
@@ -37,14 +37,12 @@ def parse_range(header: str, size: int) -> Span | None:
         unsatisfiable = int(found[2]) == 0 or size == 0
     else:
         first = int(found[1])
-        if found[2] and int(found[2]) < first:
-            return None
         span = Span(first, min(int(found[2]), size - 1) if found[2] else size - 1)
-        unsatisfiable = first >= size
+        unsatisfiable = span.last < first
     if unsatisfiable:
         raise Refusal(
             Code.RANGE_INVALID,
-            f"range {header[:80]!r} lies outside of {size} bytes",
+            f"range {header[:80]!r} is not one of {size} bytes",
             headers={"Content-Range": f"bytes */{size}"},
         )
     return span

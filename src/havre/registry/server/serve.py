@@ -20,6 +20,7 @@ from havre.registry.server.auth.htpasswd import Htpasswd
 from havre.registry.server.auth.service import PATH as TOKEN_PATH
 from havre.registry.server.auth.service import TokenService
 from havre.registry.server.auth.tokens import Signer, Verifier, load_trust
+from havre.registry.server.backlog import Backlog
 from havre.registry.server.collection import Ages, collect
 from havre.registry.server.config.document import Tls
 from havre.registry.server.config.durations import parse_duration
@@ -95,7 +96,9 @@ async def build(settings: Settings, undo: AsyncExitStack) -> Parts:
     undo.callback(uploads.close)
     door, tokens = await in_thread(_door, settings)
     board = Board()
-    hooks = Webhooks(settings.webhooks, settings.public_url or str(settings.address))
+    backlog = await in_thread(Backlog, root / "webhooks.db")
+    undo.callback(backlog.close)
+    hooks = Webhooks(settings.webhooks, settings.public_url or str(settings.address), backlog)
     hooks.start()
     undo.push_async_callback(hooks.close)
     board.listen(hooks.tell)

@@ -12,6 +12,7 @@ import msgspec
 from havre.base.clock import rfc3339
 from havre.base.ids import new_id
 from havre.base.tasks import Tasks
+from havre.registry.server.backlog import Backlog
 from havre.registry.server.config.document import Endpoint
 from havre.registry.server.config.durations import parse_duration
 from havre.registry.server.notices import Notice
@@ -25,15 +26,20 @@ class Webhook:
     """One endpoint: a bounded queue, and one request at a time.
 
     An endpoint that fails is tried again after pauses that double up to its `backoff`. While it is away, the
-    oldest notices are dropped when there are more than its `queue`; what waits does not survive the server.
+    oldest notices are dropped when there are more than its `queue`. What waits is in *backlog*, and goes on after a
+    restart; a notice whose delivery was cut off may come twice, with the same id.
     """
 
-    def __init__(self, endpoint: Endpoint, source: str) -> None:
+    def __init__(self, endpoint: Endpoint, source: str, backlog: Backlog) -> None:
         self._endpoint = endpoint
         self._source = source
-        self._name = endpoint.name or endpoint.url
-        self._waiting: deque[Notice] = deque(maxlen=max(1, endpoint.queue))
+        self._name = name_of(endpoint)
+        self._limit = max(1, endpoint.queue)
+        self._backlog = backlog
+        self._waiting = deque(backlog.waiting(self._name))
         self._arrived = asyncio.Event()
+        if self._waiting:
+            self._arrived.set()
         self._backoff_s = parse_duration(endpoint.backoff, "backoff")
         self._timeout = aiohttp.ClientTimeout(total=parse_duration(endpoint.timeout, "timeout"))
         self.delivered = 0
@@ -49,9 +55,10 @@ class Webhook:
         types = (*self._endpoint.ignoredmediatypes, *ignored.get("mediatypes", ()))
         if notice.media_type in types or notice.action in ignored.get("actions", ()):
             return
-        if len(self._waiting) == self._waiting.maxlen:
+        while len(self._waiting) >= self._limit:
+            self._backlog.remove(self._waiting.popleft()[0])
             self.dropped += 1
-        self._waiting.append(notice)
+        self._waiting.append((self._backlog.add(self._name, notice), notice))
         self._arrived.set()
 
     async def deliver(self, session: aiohttp.ClientSession) -> None:
@@ -60,7 +67,9 @@ class Webhook:
             await self._arrived.wait()
             self._arrived.clear()
             while self._waiting:
-                await self._send(session, self._waiting.popleft())
+                number, notice = self._waiting.popleft()
+                await self._send(session, notice)
+                self._backlog.remove(number)
 
     async def _send(self, session: aiohttp.ClientSession, notice: Notice) -> None:
         body = msgspec.json.encode(envelope(notice, self._source))
@@ -88,8 +97,9 @@ class Webhook:
 class Webhooks:
     """All endpoints of a registry, and the tasks that serve them."""
 
-    def __init__(self, endpoints: Sequence[Endpoint], source: str) -> None:
-        self.hooks = tuple(Webhook(endpoint, source) for endpoint in endpoints)
+    def __init__(self, endpoints: Sequence[Endpoint], source: str, backlog: Backlog) -> None:
+        backlog.keep_only(name_of(endpoint) for endpoint in endpoints)
+        self.hooks = tuple(Webhook(endpoint, source, backlog) for endpoint in endpoints)
         self._tasks = Tasks()
         self._session: aiohttp.ClientSession | None = None
 
@@ -106,10 +116,15 @@ class Webhooks:
                 _ = self._tasks.start(hook.deliver(self._session), name=f"webhook {number}")
 
     async def close(self) -> None:
-        """End; what still waits is lost."""
+        """End; what still waits goes on after the next start."""
         await self._tasks.close()
         if self._session is not None:
             await self._session.close()
+
+
+def name_of(endpoint: Endpoint) -> str:
+    """What an endpoint is called in logs and in the backlog."""
+    return endpoint.name or endpoint.url
 
 
 def envelope(notice: Notice, source: str) -> dict[str, object]:

@@ -15,7 +15,7 @@ from havre.kernel.process import close_range, mark_close_on_exec, set_parent_dea
 from havre.kernel.procfs import Proc
 from havre.kernel.pty import make_controlling, resize
 from havre.oci.runtime_spec import Process
-from havre.runtime.errors import BadUser, StepFailed, exit_code_of
+from havre.runtime.errors import BadUser, StepFailed, exit_code_of, strerror
 from havre.runtime.init.devices import bind_console, open_console
 from havre.runtime.init.mounts import own_null as own_null_node
 from havre.runtime.init.mounts import told
@@ -171,7 +171,7 @@ def become_user(process: Process, privileges: Privileges, uid: int) -> None:
             os.chdir(process.cwd)
         except OSError as error:
             raise StepFailed(
-                f'chdir to cwd ("{process.cwd}") set in config.json failed: {told(error)}',
+                f'chdir to cwd ("{process.cwd}") set in config.json failed: {strerror(error.errno or 0)}',
                 exit_code_of(error.errno or 0),
             ) from error
     _check_cwd(process.cwd)

@@ -4,14 +4,12 @@ import errno
 import os
 from collections.abc import Callable
 
-from havre.kernel.libc import KernelError
 from havre.kernel.pty import resize
-from havre.logs.sink import Writer
 from havre.runtime.bundle import LogTarget, Stdio
 from havre.runtime.init.finish import Pipes, Terminal
 from havre.runtime.shim.attachment import PIECE, Attachment
 from havre.runtime.shim.loop import GONE, IN, OUT, Loop
-from havre.runtime.shim.output_log import open_log, tell_loss
+from havre.runtime.shim.output_log import OutputLog
 
 _STDOUT, _STDERR = 1, 2
 _LAST_READS = 64
@@ -24,10 +22,7 @@ class Streams:
     def __init__(self, stdio: Stdio, loop: Loop, log: LogTarget | None = None, name: str = "") -> None:
         self._stdio = stdio
         self._loop = loop
-        self._log_target = log
-        self._name = name
-        self._log: Writer | None = None
-        self._log_fd = -1
+        self._log = OutputLog(log, loop, name, self.drained)
         self._outputs: dict[int, int] = {}
         self._input = -1
         self._unsent: bytes | memoryview = b""
@@ -37,7 +32,6 @@ class Streams:
         self._theirs: list[int] = []
         self._master = -1
         self._finished = False
-        self._line_open = 0
         self.on_empty: Callable[[], None] | None = None
 
     @property
@@ -89,11 +83,11 @@ class Streams:
     @property
     def quiet(self) -> bool:
         """Whether nobody listens and nothing is half done: no client, no unsent input, no line begun in the log."""
-        return not (self._attachments or self._unsent or self._line_open or self._finished or self._log_fd >= 0)
+        return not (self._attachments or self._unsent or self._finished) and self._log.idle
 
     def remember(self) -> "tuple[dict[str, int], dict[str, int]]":
         """(descriptors to watch, descriptors to keep) for another worker's `resume`; the log is given back."""
-        self._close_log()
+        self._log.close()
         if self._master >= 0:
             return {"console": self._master}, {}
         watched = {_NAMES[stream]: fd for fd, stream in self._outputs.items()}
@@ -122,7 +116,7 @@ class Streams:
                     break
             if fd in self._outputs:
                 self._end_output(fd)
-        self._close_log()
+        self._log.close()
         self._shut_input()
 
     def finish(self) -> None:
@@ -140,7 +134,7 @@ class Streams:
         for fd in list(self._outputs):
             self._end_output(fd)
         self._shut_input()
-        self._close_log()
+        self._log.close()
 
     def take_input(self, data: bytes) -> bool:
         """See attachment.Process. What the program does not take now is kept, and no client is read meanwhile."""
@@ -214,8 +208,7 @@ class Streams:
             self._end_output(fd)
             return False
         stream = self._outputs[fd]
-        if self._log_target is not None:
-            self._write_log(stream, data)
+        self._log.write(stream, data)
         for attachment in list(self._attachments):
             if attachment.wants(stream):
                 attachment.put(stream, data)
@@ -224,64 +217,15 @@ class Streams:
             self._watch()
         return True
 
-    def _write_log(self, stream: int, data: bytes) -> None:
-        """Most containers that stand idle have said nothing: the log is opened at the first word."""
-        if self._log is None:
-            try:
-                self._log = open_log(self._log_target) if self._log_target is not None else None
-            except KernelError:
-                return  # it could be opened at the start; the container goes on
-            if self._log is None:
-                self._log_target = None
-                return
-        self._log.write(stream, data)
-        self._watch_log()
-        bit = 1 << stream
-        self._line_open = self._line_open & ~bit if data.endswith(b"\n") else self._line_open | bit
-
-    def _watch_log(self) -> None:
-        """A log that is behind is waited for; no more is read meanwhile unless it may lose lines."""
-        behind = self._log.behind if self._log is not None else -1
-        if behind == self._log_fd:
-            return
-        if self._log_fd >= 0:
-            self._loop.forget(self._log_fd)
-        self._log_fd = behind
-        if behind >= 0:
-            self._loop.watch(behind, OUT, self._log_ready)
-
-    def _log_ready(self, _events: int) -> None:
-        self._loop.forget(self._log_fd)  # it may be closed and opened anew in between
-        self._log_fd = -1
-        if self._log is not None:
-            self._log.catch_up()
-            self._watch_log()
-        self.drained()
-
     @property
     def _held_up(self) -> bool:
         """Whether somebody has not taken his share: a client, or a log that must not lose a line."""
-        target = self._log_target
-        if self._log_fd >= 0 and target is not None and not target.max_buffer_bytes:
-            return True
-        return any(attachment.pending for attachment in self._attachments)
-
-    def _close_log(self) -> None:
-        if self._log_fd >= 0:
-            self._loop.forget(self._log_fd)
-            self._log_fd = -1
-        if self._log is not None:
-            self._log.close()
-            tell_loss(self._name, self._log)
-            self._log = None
-            self._log_target = None
+        return self._log.held_up or any(attachment.pending for attachment in self._attachments)
 
     def _end_output(self, fd: int) -> None:
         stream = self._outputs.pop(fd)
-        self._line_open &= ~(1 << stream)
         self._loop.forget(fd)
-        if self._log is not None:
-            self._log.end(stream)
+        self._log.end(stream)
         if fd == self._master:
             self._master = self._input = -1
         os.close(fd)

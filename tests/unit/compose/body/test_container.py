@@ -2,10 +2,10 @@
 
 from __future__ import annotations
 
-from dataclasses import replace
 from pathlib import Path
 
 import pytest
+from msgspec.structs import replace
 
 from havre.compose.body.around import OneOff, Surroundings
 from havre.compose.body.container import create_body
@@ -20,8 +20,8 @@ def made(folder: Path, attributes: str, rest: str = "", **around: object) -> tup
     file = folder / "compose.yaml"
     file.write_text(f"name: p\nservices:\n  web: {{image: x, {attributes}}}\n{rest}")
     project = load(Wishes(files=(str(file),)), {"V": "v"}).project
-    given = Surroundings(project, (1, 50), "sha256:1", "hash", {"db": "DB"})
-    return create_body(project.services["web"], 2, replace(given, **around))  # type: ignore[arg-type]
+    given = Surroundings(project, (1, 50), "sha256:1", {"db": "DB"})
+    return create_body(project.services["web"], 2, replace(given, **around))
 
 
 def host(folder: Path, attributes: str, rest: str = "", **around: object) -> HostConfig:
@@ -39,7 +39,7 @@ def test_names_and_labels(tmp_path: Path) -> None:
         "project": "p",
         "service": "web",
         "oneoff": "False",
-        "config-hash": "hash",
+        "config-hash": labels[f"{prefix}config-hash"],
         "project.working_dir": str(tmp_path),
         "project.config_files": f"{tmp_path}/compose.yaml",
         "image": "sha256:1",

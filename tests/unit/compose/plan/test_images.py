@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import pytest
+from msgspec.structs import replace
 
 from havre.compose.errors import Failed
 from havre.compose.model.build import Build
@@ -16,7 +17,6 @@ PLAIN, BUILT = Service(name="s", image="x"), Service(name="s", build=Build(conte
 
 
 def policy(word: str, service: Service = PLAIN) -> Service:
-    from dataclasses import replace
 
     return replace(service, pull_policy=word)
 

@@ -21,7 +21,6 @@ SIZES = st.integers(0, 10**12)
         ("bytes=-30", Span(0, 9)),
         ("bytes=0-1000", Span(0, 9)),
         ("Bytes = 2-3", Span(2, 3)),
-        ("bytes=3-2", None),
         ("bytes=-", None),
         ("bytes=0-1,3-4", None),
         ("lines=1-2", None),
@@ -34,7 +33,9 @@ def test_ranges_of_ten_bytes(header: str, span: Span | None) -> None:
     assert parse_range(header, 10) == span
 
 
-@pytest.mark.parametrize(("header", "size"), [("bytes=10-", 10), ("bytes=-0", 10), ("bytes=0-0", 0), ("bytes=-1", 0)])
+@pytest.mark.parametrize(
+    ("header", "size"), [("bytes=10-", 10), ("bytes=3-2", 10), ("bytes=-0", 10), ("bytes=0-0", 0), ("bytes=-1", 0)]
+)
 def test_ranges_that_lie_outside(header: str, size: int) -> None:
     with pytest.raises(Refusal) as caught:
         parse_range(header, size)

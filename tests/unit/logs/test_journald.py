@@ -1,0 +1,69 @@
+"""Lines to the journal: its own protocol and Docker's fields."""
+
+import socket
+from collections.abc import Iterator
+from pathlib import Path
+
+import pytest
+
+from havre.logs.journald import JournaldWriter, field_name
+
+NOW = 1_700_000_000_123_456_789
+
+
+@pytest.fixture
+def journal(tmp_path: Path) -> Iterator[socket.socket]:
+    """One that keeps what it hears."""
+    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
+        made.bind(str(tmp_path / "socket"))
+        made.settimeout(30)
+        yield made
+
+
+def fields(raw: bytes) -> dict[bytes, bytes]:
+    """By https://systemd.io/JOURNAL_NATIVE_PROTOCOL: a line each, or a name, a length and a value."""
+    found: dict[bytes, bytes] = {}
+    while raw:
+        line, _, raw = raw.partition(b"\n")
+        name, equals, value = line.partition(b"=")
+        if not equals:
+            size = int.from_bytes(raw[:8], "little")
+            value, raw = raw[8 : 8 + size], raw[9 + size :]
+        found[name] = value
+    return found
+
+
+def heard(journal: socket.socket) -> dict[bytes, bytes]:
+    return fields(journal.recv(1 << 18))
+
+
+def test_a_line_has_dockers_fields(journal: socket.socket) -> None:
+    writer = JournaldWriter({"CONTAINER_NAME": "one", "ODD": "two\nlines"}, journal.getsockname())
+    writer.write(1, b"hello\n", NOW)
+    assert heard(journal) == {
+        b"MESSAGE": b"hello",
+        b"PRIORITY": b"6",
+        b"SYSLOG_TIMESTAMP": b"2023-11-14T22:13:20.123456789Z",
+        b"CONTAINER_NAME": b"one",
+        b"ODD": b"two\nlines",
+    }
+    writer.write(2, b"bad\n", NOW)
+    assert heard(journal)[b"PRIORITY"] == b"3"
+    writer.close()
+
+
+def test_pieces_of_a_long_line_are_marked(journal: socket.socket) -> None:
+    writer = JournaldWriter({}, journal.getsockname())
+    writer.write(1, b"x" * 20_000 + b"\n", NOW)
+    first, second = heard(journal), heard(journal)
+    assert (len(first[b"MESSAGE"]), first.get(b"CONTAINER_PARTIAL_MESSAGE")) == (16_384, b"true")
+    assert (len(second[b"MESSAGE"]), second.get(b"CONTAINER_PARTIAL_MESSAGE")) == (3_616, None)
+    writer.close()
+
+
+@pytest.mark.parametrize(
+    ("given", "taken"),
+    [("com.docker.x", "COM_DOCKER_X"), ("_secret", "SECRET"), ("ä1", "1"), ("___", ""), ("a-b", "A_B")],
+)
+def test_names_of_fields(given: str, taken: str) -> None:
+    assert field_name(given) == taken
