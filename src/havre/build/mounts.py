@@ -151,6 +151,8 @@ class CacheFolders:
     def _ready(self, name: str, wish: CacheWish, initial: int | None) -> Path:
         folder, half = self._root / name, self._root / f"{_HALF}{name}"
         if not folder.is_dir():
+            if half.is_dir():  # it could not be removed when it failed
+                self._remove(half.name)
             half.mkdir(mode=0o700)
             try:
                 _fill(half, initial)

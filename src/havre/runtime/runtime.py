@@ -280,6 +280,8 @@ class Runtime:
             _, fds = channel.receive()
         except BlockingIOError:
             return False
+        except ValueError:
+            fds = []  # no handle was free for the spare that came: it ends, and the next start does without
         except (ChannelClosed, OSError):
             if not ready.done():
                 ready.set_result(False)

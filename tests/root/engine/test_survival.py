@@ -74,6 +74,14 @@ def test_what_ended_meanwhile_is_known(engine: Havre) -> None:
     assert engine.out("ps", "-a", "--format", "{{.Names}}") == "ends"
 
 
+def wait_started(engine: Havre, name: str) -> None:
+    """Until its client has the answer to its start, which may come after the first output."""
+    end = time.monotonic() + 60
+    while engine.out("inspect", "-f", "{{.State.Running}}", name) != "true":
+        assert time.monotonic() < end
+    engine.out("version")  # answered after the start, for it was asked later
+
+
 def test_an_attached_session_outlives_a_kill(engine: Havre) -> None:
     line = [DOCKER, "run", "-i", "--name", "held", "busybox", "cat"]
     with subprocess.Popen(line, env=engine.environment(), stdin=subprocess.PIPE, stdout=subprocess.PIPE) as client:
@@ -82,6 +90,7 @@ def test_an_attached_session_outlives_a_kill(engine: Havre) -> None:
         client.stdin.write(b"one\n")
         client.stdin.flush()
         assert client.stdout.readline() == b"one\n"
+        wait_started(engine, "held")
         engine.kill()
         client.stdin.write(b"two\n")
         client.stdin.flush()

@@ -28,12 +28,13 @@ _SECRET_MODE = 0o400
 
 @dataclass(frozen=True, slots=True)
 class Ran:
-    """A command about to run: its tree in work, and what is mounted there besides the usual."""
+    """A command about to run: what is mounted there besides the usual; *caches* are folders by their mounts' ids."""
 
     mounts: list[Mount]
     parts: list[ImagePart]
     secrets: list[SecretFile]
     env: dict[str, str]
+    caches: dict[str, Path]
 
 
 @dataclass(frozen=True, slots=True)
@@ -56,9 +57,9 @@ class Running:
         async with AsyncExitStack() as undo:
             undo.push_async_callback(_discarded, self.workshop, key)
             await to_the_end(in_thread(trees.prepare, key, tree.chain))
-            ran = Ran([], [], [], {})
+            ran = Ran([], [], [], {}, await self._cache_folders(undo))
             for operation, place in zip(self.operation.mounts, self.places, strict=True):
-                await self._mount(operation, place, ran, undo)
+                await self._mount(operation, place, ran)
             code = await self.runner.run(self._run_wishes(key, ran), output)
             if code != 0:
                 shown = " ".join(self.operation.argv)
@@ -91,7 +92,7 @@ class Running:
             security_options=wishes.security_options,
         )
 
-    async def _mount(self, operation: MountOperation, place: Place | None, ran: Ran, undo: AsyncExitStack) -> None:
+    async def _mount(self, operation: MountOperation, place: Place | None, ran: Ran) -> None:
         wish = operation.mount
         match wish.kind:
             case MountKind.TMPFS:
@@ -101,7 +102,10 @@ class Running:
             case MountKind.BIND:
                 await self._bind(wish, place, ran)
             case MountKind.CACHE:
-                await self._cache(wish, place, ran, undo)
+                access = ["ro"] if wish.read_only else []
+                source, options = str(ran.caches[self._cache_id(wish)]), ["bind", *access, "rprivate"]
+                target = self._target(wish.target)
+                ran.mounts.append(Mount(destination=target, type="bind", source=source, options=options))
             case MountKind.SECRET:
                 self._secret(wish, ran)
             case MountKind.SSH:
@@ -122,10 +126,22 @@ class Running:
         chain = place.chain if place is not None else None
         ran.parts.append(ImagePart(chain=chain, subpath=subpath, target=target))
 
-    async def _cache(self, wish: MountWish, place: Place | None, ran: Ran, undo: AsyncExitStack) -> None:
-        target = self._target(wish.target)
+    async def _cache_folders(self, undo: AsyncExitStack) -> dict[str, Path]:
+        """Its cache folders, each taken once, and in one order whoever asks: two steps never wait for each other."""
+        wanted: dict[str, tuple[MountWish, Place | None]] = {}
+        for operation, place in zip(self.operation.mounts, self.places, strict=True):
+            wish = operation.mount
+            identifier = self._cache_id(wish)
+            if wish.kind is MountKind.CACHE and (identifier not in wanted or wish.sharing is Sharing.LOCKED):
+                wanted[identifier] = wish, place
+        return {identifier: await self._cache(identifier, *wanted[identifier], undo) for identifier in sorted(wanted)}
+
+    def _cache_id(self, wish: MountWish) -> str:
+        return wish.id or self._target(wish.target)
+
+    async def _cache(self, identifier: str, wish: MountWish, place: Place | None, undo: AsyncExitStack) -> Path:
         folder_wish = CacheWish(
-            id=wish.id or target,
+            id=identifier,
             sharing=wish.sharing or Sharing.SHARED,
             mode=0o755 if wish.mode is None else wish.mode,
             uid=wish.uid or 0,
@@ -139,11 +155,7 @@ class Running:
             whole = undo.enter_context(self.workshop.trees.mounted(key))
             initial = open_in_root(whole, "/" + wish.source, os.O_RDONLY | os.O_DIRECTORY)
             undo.callback(os.close, initial)
-        folder = await undo.enter_async_context(self.folders.used(folder_wish, initial))
-        access = ["ro"] if wish.read_only else []
-        ran.mounts.append(
-            Mount(destination=target, type="bind", source=str(folder), options=["bind", *access, "rprivate"])
-        )
+        return await undo.enter_async_context(self.folders.used(folder_wish, initial))
 
     def _secret(self, wish: MountWish, ran: Ran) -> None:
         identifier = wish.id or posixpath.basename(wish.target)

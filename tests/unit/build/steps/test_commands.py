@@ -10,9 +10,12 @@ from typing import cast
 
 import pytest
 
-from havre.build.graph import RunOperation
+from havre.build.dockerfile.instructions import Mount as Mounted
+from havre.build.dockerfile.instructions import MountKind, Sharing
+from havre.build.dockerfile.origins import EmptyOrigin
+from havre.build.graph import MountOperation, RunOperation
 from havre.build.layers import Workshop
-from havre.build.model import BuildWishes, Tree
+from havre.build.model import BuildWishes, CommandFailed, Tree
 from havre.build.mounts import CacheFolders
 from havre.build.seams import Output, Runner, RunWishes
 from havre.build.steps.commands import Running
@@ -64,3 +67,42 @@ async def test_a_tree_that_was_being_made_goes(tmp_path: Path) -> None:
         await making
     assert await asyncio.to_thread(trees.made.wait, 60)
     assert trees.keys() == ()
+
+
+class Meeting(Runner):
+    """Runs nothing, and notes where caches are."""
+
+    def __init__(self) -> None:
+        self.seen: list[dict[str, str]] = []
+
+    async def run(self, wishes: RunWishes, output: Output) -> int:
+        await output(b"", False)
+        self.seen.append({mount.destination: mount.source or "" for mount in wishes.mounts})
+        return 1
+
+
+def locked(identifier: str, target: str) -> MountOperation:
+    mount = Mounted(kind=MountKind.CACHE, id=identifier, target=target, sharing=Sharing.LOCKED, read_only=False)
+    return MountOperation(mount=mount, origin=EmptyOrigin())
+
+
+async def test_steps_that_lock_the_same_caches_do_not_wait_for_each_other(tmp_path: Path) -> None:
+    """In whatever order they name them, and though one names the same twice."""
+    folders = CacheFolders(tmp_path / "caches", Volumes(tmp_path / "volumes"))
+    folders.open()
+    runner = Meeting()
+    workshop = cast("Workshop", SimpleNamespace(trees=FakeTrees(tmp_path / "trees")))
+    orders = [("x", "y"), ("y", "x"), ("y", "y", "x")] * 4
+
+    async def step(number: int, order: tuple[str, ...]) -> None:
+        mounts = tuple(locked(name, f"/{place}") for place, name in enumerate(order))
+        operation = RunOperation(argv=("false",), env=(), user="", working_dir="/", mounts=mounts)
+        running = Running(workshop, runner, folders, BuildWishes(), operation, (None,) * len(mounts))
+        with pytest.raises(CommandFailed):
+            await running.make(f"step{number}", Tree(), _silent, None)
+
+    async with asyncio.timeout(60):
+        await asyncio.gather(*(step(number, order) for number, order in enumerate(orders)))
+    assert len(runner.seen) == len(orders)
+    assert all(seen["/0"] == seen["/1"] for seen in runner.seen if len(seen) == 3)
+    assert {len(set(seen.values())) for seen in runner.seen} == {2}
