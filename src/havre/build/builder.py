@@ -5,7 +5,7 @@ from contextlib import AbstractAsyncContextManager, AsyncExitStack, suppress
 from dataclasses import dataclass
 
 from havre.base.errors import HavreError, InvalidInput, NotSupported
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.build.cache import Cache, CacheRecord
 from havre.build.cache_places import CacheKind, CachePlace
 from havre.build.caches.giving import packed, push
@@ -41,7 +41,6 @@ from havre.build.squash import squashed
 from havre.images.candidate import Arrival
 from havre.images.images import Images
 from havre.images.platforms import host_platform, parse_platform
-from havre.images.threads import to_the_end
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.oci.reference import Reference

@@ -14,7 +14,7 @@ from typing import Final
 from havre.base import clock
 from havre.base.errors import HavreError
 from havre.base.ids import new_id
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.build.cache import Cache, CacheRecord, record_of
 from havre.build.cache_document import CachedStep
 from havre.build.caches.taking import Taking, Wanted
@@ -55,7 +55,6 @@ from havre.build.steps.commands import Running
 from havre.build.steps.files import Copying, Place
 from havre.build.steps.folders import make_folder
 from havre.images.platforms import host_platform, parse_platform
-from havre.images.threads import to_the_end
 from havre.kernel.binfmt import can_run
 from havre.oci.image_config import History
 

@@ -5,13 +5,12 @@ from typing import Final
 
 from havre.base import clock
 from havre.base.errors import InvalidInput
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.build.cache import Cache, CacheRecord
 from havre.build.caches.giving import layout, packed
 from havre.build.mounts import CacheFolders
 from havre.engine.ages import parse_until
 from havre.images.images import Images
-from havre.images.threads import to_the_end
 from havre.wire.filters import Filters
 from havre.wire.system import BuildCacheItem, PruneBuildReport
 

@@ -12,7 +12,7 @@ from typing import Final
 from msgspec.structs import replace
 
 from havre.base.errors import HavreError
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.build.layers import drop_places, drop_touched, missing_places
 from havre.build.model import BuildFailed
 from havre.build.seams import ImagePart, Output, RunWishes, SecretFile
@@ -28,7 +28,6 @@ from havre.engine.spec import build_bundle
 from havre.engine.staged import unstage_all
 from havre.engine.surroundings import connect, prepare
 from havre.engine.validate import settled_host
-from havre.images.threads import to_the_end
 from havre.kernel.mounts import MountFlag, mount
 from havre.logs.frame import HEADER_SIZE, STDERR, parse_header
 from havre.oci.runtime_spec import Mount

@@ -10,7 +10,7 @@ from msgspec.structs import replace
 
 from havre.base.errors import Conflict, HavreError, NotFound
 from havre.base.ids import new_id
-from havre.base.tasks import in_own_thread, in_thread
+from havre.base.tasks import in_own_thread, in_thread, to_the_end
 from havre.engine.image_defaults import joined
 from havre.engine.lifecycle import State
 from havre.engine.model import Record
@@ -23,7 +23,6 @@ from havre.images.candidate import Arrival, Candidate, Laid
 from havre.images.commit import EMPTY_ARCHIVE, CommitWishes, make_commit, parse_target, plan_commit
 from havre.images.images import Images
 from havre.images.model import Image
-from havre.images.threads import to_the_end
 from havre.oci.image_config import ProcessConfig
 from havre.runtime.errors import NoSuchProcess, ShimGone
 from havre.snapshots.contract import View

@@ -11,7 +11,7 @@ from typing import Final, TypeVar
 import msgspec
 
 from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotFound
-from havre.base.tasks import in_own_thread
+from havre.base.tasks import in_own_thread, to_the_end
 from havre.engine.file_view import ViewPlan, with_view
 from havre.engine.lifecycle import State
 from havre.engine.model import ImageMount, Record, TmpfsMount
@@ -21,7 +21,6 @@ from havre.engine.placeholders import is_placeholder
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.steps import passed
 from havre.images.inlet import Inlet, begun
-from havre.images.threads import to_the_end
 from havre.kernel.inroot import open_in_root, read_in_root
 from havre.kernel.libc import KernelError
 from havre.runtime.errors import BadUser

@@ -4,10 +4,9 @@ from collections.abc import AsyncIterator
 from contextlib import suppress
 
 from havre.base.ids import new_id
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.engine.parts import Parts
 from havre.images.model import Image
-from havre.images.threads import to_the_end
 from havre.snapshots.writer import write_tar
 
 

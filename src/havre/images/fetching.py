@@ -12,7 +12,7 @@ from time import monotonic
 from typing import Final
 
 from havre.base.errors import HavreError, InvalidInput, Unavailable
-from havre.base.tasks import in_own_thread, in_thread
+from havre.base.tasks import in_own_thread, in_thread, to_the_end
 from havre.content.errors import DigestMismatch
 from havre.content.leases import Lease
 from havre.content.partial import PartialBlob
@@ -20,7 +20,6 @@ from havre.content.store import Content
 from havre.images.inlet import Inlet
 from havre.images.model import Layer
 from havre.images.slots import Slots
-from havre.images.threads import to_the_end
 from havre.images.transfer_events import LayerBytes, LayerState, Tell
 from havre.images.unpack import LayerPlan, unpack_stream
 from havre.oci.descriptor import Descriptor

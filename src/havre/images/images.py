@@ -6,7 +6,7 @@ from contextlib import AbstractAsyncContextManager
 from typing import TypeVar
 
 from havre.base.errors import InvalidInput
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.content.store import Content
 from havre.images.archive_load import read_archive
 from havre.images.archive_save import Wanted, contents_of, plan_save, write_archive
@@ -20,7 +20,6 @@ from havre.images.names import Names
 from havre.images.relay import relayed
 from havre.images.removal import InUse, Wish, plan_removal
 from havre.images.store import ImageStore, Needed
-from havre.images.threads import to_the_end
 from havre.images.unpack import plan_layers
 from havre.oci.descriptor import Platform
 from havre.oci.reference import Reference, is_tag

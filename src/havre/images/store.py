@@ -13,7 +13,7 @@ from dataclasses import dataclass, replace
 
 from havre.base.clock import now_ns
 from havre.base.errors import HavreError
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.content.errors import DamagedBlob, NoSuchBlob
 from havre.content.store import Content
 from havre.images.candidate import Arrival, Candidate
@@ -23,7 +23,6 @@ from havre.images.layout import show, show_what_differs
 from havre.images.model import DamagedStore, Image, Layer, Removed
 from havre.images.names import ImageRow, Names, Record
 from havre.images.removal import Removal
-from havre.images.threads import to_the_end
 from havre.images.unpack import Report, plan_layers, unpack_again, unpack_layers
 from havre.oci import image_config, manifest
 from havre.oci.descriptor import Descriptor

@@ -1,12 +1,10 @@
-"""Work that is never left behind: whoever is cancelled tells it to stop, and waits until it has."""
+"""Several pieces of work at a time in threads, none of which is left behind; see `base.tasks.to_the_end`."""
 
 import asyncio
 from collections.abc import Callable, Sequence
 from typing import TypeVar
 
 from havre.base.tasks import in_thread, to_the_end
-
-__all__ = ["all_in_threads", "to_the_end"]
 
 _T = TypeVar("_T")
 

@@ -12,11 +12,11 @@ from functools import partial
 
 from havre.base.errors import InvalidInput, Unavailable
 from havre.base.ids import short
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.content.reader import Readable
 from havre.content.store import Content
 from havre.images.model import Layer, LayerProgress
-from havre.images.threads import all_in_threads, to_the_end
+from havre.images.threads import all_in_threads
 from havre.oci.digest import Digest, chain_id
 from havre.snapshots.contract import ParentMissing
 from havre.snapshots.overlay import Overlay

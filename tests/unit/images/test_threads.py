@@ -6,8 +6,8 @@ from functools import partial
 
 import pytest
 
-from havre.base.tasks import in_thread
-from havre.images.threads import all_in_threads, to_the_end
+from havre.base.tasks import in_thread, to_the_end
+from havre.images.threads import all_in_threads
 
 
 async def test_the_cancelled_one_waits_until_the_thread_has_ended() -> None:

@@ -8,7 +8,7 @@ from functools import partial
 import msgspec
 
 from havre.base.errors import HavreError
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.build.cache import CacheRecord, record_of
 from havre.build.cache_document import Offered
 from havre.build.cache_places import CacheKind, CachePlace
@@ -20,7 +20,6 @@ from havre.build.layers import Workshop
 from havre.build.model import Noticed
 from havre.images.candidate import Arrival
 from havre.images.images import received
-from havre.images.threads import to_the_end
 from havre.oci.descriptor import Descriptor
 
 _Tell = Callable[[Noticed], Awaitable[None]]

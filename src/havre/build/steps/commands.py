@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 from havre.base.ids import new_id
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.build.context import Context
 from havre.build.dockerfile.instructions import Mount as MountWish
 from havre.build.dockerfile.instructions import MountKind, Sharing
@@ -17,7 +17,6 @@ from havre.build.model import BuildFailed, BuildWishes, CommandFailed, LayerMade
 from havre.build.mounts import CacheFolders, CacheWish
 from havre.build.seams import ImagePart, Output, Runner, RunWishes, SecretFile
 from havre.build.steps.files import Place
-from havre.images.threads import to_the_end
 from havre.kernel.inroot import open_in_root
 from havre.kernel.libc import KernelError
 from havre.oci.runtime_spec import Mount
