@@ -103,7 +103,6 @@ FILES = [
     ("shared memory", ["--shm-size", "8m"], "df -k /dev/shm | tail -1 | tr -s ' ' | cut -d' ' -f2", "8192"),
     ("no shared memory", ["--ipc", "none"], f"{MOUNT.format('/dev/shm')} | wc -l", "0"),
     ("bind", ["-v", "/etc/hostname:/h:ro"], f"{MOUNT.format('/h')} | cut -d' ' -f6 | cut -d, -f1; test -s /h && echo there", "ro\nthere"),
-    ("propagation", ["-v", "/mnt:/m:slave"], f"{MOUNT.format('/m')} | grep -c master:", "[01]"),
     ("volume", ["-v", "/data"], f"{MOUNT.format('/data')} | wc -l", "1"),
     ("masked", [], "cat /proc/kcore | wc -c; ls /proc/acpi /proc/scsi 2>/dev/null | grep -v : | tr -d '\\n'", "0"),
     ("not masked", ["--security-opt", "systempaths=unconfined"], "grep -c ' /proc/kcore ' /proc/self/mountinfo", "0"),
@@ -114,7 +113,7 @@ FILES = [
 ]  # fmt: skip
 
 
-OURS_ONLY = frozenset(["privileged", "privileged paths", "privileged devices", "mac address", "propagation"])
+OURS_ONLY = frozenset(["privileged", "privileged paths", "privileged devices", "mac address"])
 """What the reference of this version cannot do on a host without CAP_SYS_RESOURCE, or hears in another field."""
 
 
