@@ -112,7 +112,7 @@ def _docker(engine: Engine, *words: str) -> None:
 
 def _curl(engine: Engine, *words: str) -> None:
     line = ["curl", "-sSf", "--unix-socket", str(engine.socket), "-o", os.devnull, "-H", "Expect:", *words]
-    subprocess.run(line, check=True, timeout=300)
+    subprocess.run(line, check=True, timeout=300, capture_output=True)  # to wait without pipes would be to poll
 
 
 def layers() -> Iterator[bytes]:
@@ -120,9 +120,15 @@ def layers() -> Iterator[bytes]:
     files = (path for source in _SOURCES for path in sorted(source.rglob("*")) if path.is_file())
     wanted = (path for path in files if not path.is_symlink() and path.stat().st_size < 4_000_000)
     for _ in range(LAYERS):
-        buffer = io.BytesIO()
+        buffer, told = io.BytesIO(), set[Path]()
         with tarfile.open(fileobj=buffer, mode="w") as archive:
             while buffer.tell() < LAYER_BYTES and (path := next(wanted, None)) is not None:
+                for folder in reversed(path.parents[:-1]):  # as every builder of images describes them
+                    if folder not in told:
+                        told.add(folder)
+                        entry = tarfile.TarInfo(str(folder)[1:])
+                        entry.type, entry.mode = tarfile.DIRTYPE, 0o755
+                        archive.addfile(entry)
                 member = tarfile.TarInfo(str(path)[1:])
                 data = path.read_bytes()
                 member.size = len(data)
