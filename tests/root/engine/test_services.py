@@ -34,7 +34,7 @@ def until(engine: Havre, wanted: str, *words: str) -> None:
 
 
 def test_redis_is_reached_by_name_and_follows_another_by_name(town: Havre) -> None:
-    until(town, "PONG", "web", "sh", "-c", "echo PING | nc -w 2 cache 6379")
+    until(town, "PONG", "front", "sh", "-c", "echo PING | nc -w 2 cache 6379")
     follower = ("redis-server", "--protected-mode", "no", "--save", "", "--replicaof", "cache", "6379")
     town.out("run", "-d", "--name", "copy", "--network", "town", "redis", *follower)
     town.out("exec", "copy", "redis-cli", "-h", "cache", "set", "colour", "blue")
