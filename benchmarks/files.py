@@ -87,7 +87,8 @@ def container(engine: Engine, archive: bytes) -> Iterator[str]:
     api = engine.api()
     made = api.post("/containers/create", {"Image": "busybox", "Cmd": ["sleep", "100000"]}).json["Id"]
     try:
-        assert api.post(f"/containers/{made}/start").status == 204
+        started = api.post(f"/containers/{made}/start")
+        assert started.status == 204, (engine.NAME, started.message)
         _put(engine, made, archive)
         yield made
     finally:

@@ -176,9 +176,10 @@ class Upkeep:
         owned_links = {endpoint.host_link for each in self._board.attachments() for endpoint in each.endpoints}
         owned_marks = {f"{_NETWORK_MARK}{network.id}" for network in self._plant.catalogue}
         owned_files = {each.netns_path for each in self._board.attachments()}
+        used = self.bridge_indexes()  # one that another store's network of the same name has left is used again
         for link in found:
             cable = link.kind == "veth" and link.alias.startswith(LINK_MARK) and link.name not in owned_links
-            if cable or self._is_lost(link, owned_marks):
+            if cable or (link.index not in used and self._is_lost(link, owned_marks)):
                 self._plant.undertaker.bury(Remains(host_link=link.name))
         for path in self._plant.netns_folder.iterdir():
             if str(path) not in owned_files:

@@ -116,6 +116,22 @@ def _ports() -> int:
     return sum("state forwarding" in line for line in sh("bridge", "link").splitlines())
 
 
+async def test_a_bridge_that_another_store_has_left_is_used_again(
+    open_networks: Open, here: Place, tmp_path: Path
+) -> None:
+    first = await open_networks()
+    await first.close()
+    (tmp_path / "data").rename(tmp_path / "gone")
+    index = _index_of("havre0")
+    second = await open_networks()
+    await second.close()  # what was to be removed is by then
+    assert _index_of("havre0") == index
+
+
+def _index_of(link: str) -> str:
+    return sh("ip", "-o", "link", "show", "dev", link).partition(":")[0]
+
+
 async def test_a_restart_finds_what_lives_and_forgets_the_rest(
     open_networks: Open, join: Join, here: Place, tmp_path: Path
 ) -> None:
