@@ -40,7 +40,7 @@ from havre.build.solve import Materials, Solver
 from havre.build.squash import squashed
 from havre.images.candidate import Arrival
 from havre.images.images import Images
-from havre.images.platforms import host_platform, parse_platform
+from havre.images.platforms import host_platform, wished_platform
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.oci.reference import Reference
@@ -305,7 +305,7 @@ def _name(text: str) -> Reference:
 
 def _platform(text: str) -> Platform:
     """The platform that *text* means, this machine's own for none. Raises NotSupported for another system."""
-    wanted = parse_platform(text) if text else host_platform()
+    wanted = wished_platform(text) or host_platform()
     if wanted.os != "linux":
         raise NotSupported(f"cannot build for {text[:100]}: images of {wanted.os[:32]} are not made here")
     return wanted

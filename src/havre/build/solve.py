@@ -54,7 +54,7 @@ from havre.build.seams import Runner
 from havre.build.steps.commands import Running
 from havre.build.steps.files import Copying, Place
 from havre.build.steps.folders import make_folder
-from havre.images.platforms import host_platform, parse_platform
+from havre.images.platforms import host_platform, wished_platform
 from havre.kernel.binfmt import can_run
 from havre.oci.image_config import History
 
@@ -222,7 +222,7 @@ class _Stage:
             settings=self._plan.settings,
             lineage=_digest("scratch"),
             cached=cached,
-            platform=parse_platform(wanted) if wanted else None,
+            platform=wished_platform(wanted),
         )
 
     async def _step(self, step_id: StepId, step: Step, state: State) -> State:

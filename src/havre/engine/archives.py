@@ -9,7 +9,7 @@ from havre.engine.progress_lines import line_of
 from havre.images.images import Images
 from havre.images.import_ import ImportWishes
 from havre.images.model import LayerProgress, Loaded, LoadEvent, message_of
-from havre.images.platforms import parse_platform
+from havre.images.platforms import wished_platform
 from havre.images.transfer_events import LayerBytes
 from havre.oci.reference import Reference
 from havre.wire.progress import ProgressLine
@@ -49,7 +49,7 @@ class Archives:
 
         Raises BadArchive, InvalidInput, Unavailable while it is iterated.
         """
-        wanted = parse_platform(platform) if platform else None
+        wanted = wished_platform(platform)
         async for event in self._images.load(archive, platform=wanted):
             if isinstance(event, LayerProgress):
                 if not quiet:
@@ -60,7 +60,7 @@ class Archives:
 
     async def save(self, refs: list[str], platform: str = "") -> AsyncIterator[bytes]:
         """An archive of images. Raises NoSuchImage before the first byte, also for one that is not for *platform*."""
-        wanted = parse_platform(platform) if platform else None
+        wanted = wished_platform(platform)
         stream = self._images.save(refs, wanted)
         for image, ref in [(self._images.find(ref, wanted), ref) for ref in refs]:
             self._parts.events.publish("image", "save", image.id, {"name": ref})
@@ -72,7 +72,7 @@ class Archives:
             reference=Reference.parse(wishes.reference).with_default_tag() if wishes.reference else None,
             changes=wishes.changes,
             message=wishes.message,
-            platform=parse_platform(wishes.platform) if wishes.platform else None,
+            platform=wished_platform(wishes.platform),
         )
         image = await self._images.import_(archive, wanted)
         self._parts.events.publish("image", "import", image.id, {"name": wishes.reference or image.id})

@@ -18,8 +18,7 @@ from havre.images.disk import disk_use
 from havre.images.images import Images
 from havre.images.indexes import variants
 from havre.images.model import ContainerUse, Image, ImageInUse, NoSuchImage, Removed, Untagged
-from havre.images.platforms import parse_platform
-from havre.oci.descriptor import Platform
+from havre.images.platforms import wished_platform
 from havre.oci.image_config import ProcessConfig
 from havre.oci.reference import Reference
 from havre.wire.container_config import ImageConfig
@@ -79,7 +78,7 @@ class ImageService:
 
     async def inspect(self, ref: str, platform: str = "") -> ImageInspect:
         """One image. Raises NoSuchImage, also for one that does not serve *platform*."""
-        image = self._images.find(ref, _wanted(platform))
+        image = self._images.find(ref, wished_platform(platform))
         config = image.config
         return {
             "Id": image.id,
@@ -121,7 +120,7 @@ class ImageService:
                 "Size": step.size_bytes,
                 "Comment": step.comment,
             }
-            for step in self._images.history(ref, _wanted(platform))
+            for step in self._images.history(ref, wished_platform(platform))
         ]
 
     async def tag(self, ref: str, name: str) -> None:
@@ -137,7 +136,7 @@ class ImageService:
 
         Raises ImageInUse, and as `inspect`.
         """
-        meant = self._images.find(ref, _wanted(platform))
+        meant = self._images.find(ref, wished_platform(platform))
         others = self._images.store.catalogue.platforms(meant)[1:]
         if platform and others:
             removed = await self._remove_one_of(meant, others[0], force=force)
@@ -257,10 +256,6 @@ class ImageService:
         if folders[1:]:
             data["LowerDir"] = ":".join(folders[1:])
         return {"Data": data, "Name": "overlay2"}
-
-
-def _wanted(platform: str) -> Platform | None:
-    return parse_platform(platform) if platform else None
 
 
 def _summary(image: Image, names: Sequence[Reference], shared: int) -> ImageSummary:

@@ -8,7 +8,7 @@ from havre.engine.parts import Parts
 from havre.engine.progress_lines import line_of
 from havre.images.hello import HELLO, ensure_hello
 from havre.images.images import Images
-from havre.images.platforms import parse_platform
+from havre.images.platforms import wished_platform
 from havre.images.pulling import Pulls, PullWishes
 from havre.images.pushing import Pushes, PushWishes
 from havre.oci.reference import Reference
@@ -65,7 +65,7 @@ class Transfers:
         wishes = PullWishes(
             reference=reference,
             who=credentials_of(asked.auth),
-            platform=parse_platform(asked.platform) if asked.platform else None,
+            platform=wished_platform(asked.platform),
             every_tag=not (reference.tag or reference.digest),
         )
         if reference.with_default_tag() == HELLO:  # it comes with Havre, so that the first run needs no network
@@ -83,7 +83,7 @@ class Transfers:
         Raises NoSuchImage for a tag whose image does not serve the platform asked for.
         """
         reference = Reference.parse(asked.reference)
-        platform = parse_platform(asked.platform) if asked.platform else None
+        platform = wished_platform(asked.platform)
         if platform is not None and reference.tag:
             self._images.find(reference.familiar, platform)
         wishes = PushWishes(reference=reference, platform=platform, who=credentials_of(asked.auth))

@@ -48,6 +48,11 @@ def parse_platform(text: str) -> Platform:
     return Platform(architecture=architecture, os=parts[0], variant=parts[2] if len(parts) == 3 else "")
 
 
+def wished_platform(text: str) -> Platform | None:
+    """As `parse_platform`, but empty is no wish."""
+    return parse_platform(text) if text else None
+
+
 def fits(offered: Platform, wanted: Platform) -> int | None:
     """How badly *offered* serves *wanted*: 0 exactly, more for an older variant, None not at all."""
     if (offered.os, offered.architecture) != (wanted.os, wanted.architecture):
