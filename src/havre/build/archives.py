@@ -1,23 +1,11 @@
 """Whether a file is an archive, by its contents alone."""
 
-import os
-
+from havre.content.reader import FileReader
 from havre.snapshots.budget import BadArchive
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.tar_header import BLOCK
 
 _MAGIC = slice(257, 262)
-
-
-class FileReader:
-    """An open file as a Readable."""
-
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-
-    def read(self, size: int, /) -> bytes:
-        """See Readable."""
-        return os.read(self._handle, size)
 
 
 def is_archive(handle: int) -> bool:

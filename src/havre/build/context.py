@@ -10,9 +10,10 @@ from pathlib import Path
 
 from havre.base.ids import new_id
 from havre.base.tasks import in_own_thread, in_thread, to_the_end
-from havre.build.archives import FileReader, is_archive
+from havre.build.archives import is_archive
 from havre.build.dockerfile.remotes import GitSource, remote_of
 from havre.build.model import NOTHING_LENT, BuildFailed, Lent
+from havre.content.reader import FileReader
 from havre.images.images import received
 from havre.images.inlet import Inlet
 from havre.kernel.inroot import open_in_root, open_parent_in_root, read_in_root

@@ -16,6 +16,17 @@ class Readable(Protocol):
         """The next bytes; empty only at the end."""
 
 
+class FileReader:
+    """An open file or pipe as a Readable; the handle stays its owner's."""
+
+    def __init__(self, handle: int) -> None:
+        self._handle = handle
+
+    def read(self, size: int, /) -> bytes:
+        """See Readable."""
+        return os.read(self._handle, size)
+
+
 class BlobReader(io.RawIOBase):
     """A stored blob as a stream, verified while it is read.
 

@@ -3,7 +3,6 @@
 Nothing here makes an image visible; that is the last step, and `images.Images` takes it.
 """
 
-import io
 import os
 import threading
 from collections.abc import Callable
@@ -13,7 +12,7 @@ from functools import partial
 from havre.base.errors import InvalidInput, Unavailable
 from havre.base.ids import short
 from havre.base.tasks import in_thread, to_the_end
-from havre.content.reader import Readable
+from havre.content.reader import FileReader, Readable
 from havre.content.store import Content
 from havre.images.model import Layer, LayerProgress
 from havre.images.threads import all_in_threads
@@ -100,23 +99,12 @@ class _Work:
         # Its bytes are believed once they make the chain; only when they do not is the blob itself looked at.
         with self._content.open_file(plan.blob) as blob:
             size = os.fstat(blob.fileno()).st_size
-            watched = _Watched(_File(blob), size, short(str(plan.diff)), self._report, self._stop)
+            watched = _Watched(FileReader(blob.fileno()), size, short(str(plan.diff)), self._report, self._stop)
             try:
                 return unpack_stream(self._snapshots, plan, watched)
             except InvalidInput:
                 self._content.verify(plan.blob)
                 raise
-
-
-class _File:
-    """A file as a Readable: its read gives None only where it does not block."""
-
-    def __init__(self, file: io.FileIO) -> None:
-        self._handle = file.fileno()
-
-    def read(self, size: int, /) -> bytes:
-        """See Readable."""
-        return os.read(self._handle, size)
 
 
 class _Watched:

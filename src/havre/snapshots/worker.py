@@ -12,13 +12,12 @@ from typing import Final
 import msgspec
 
 from havre.base.errors import HavreError, InvalidInput, ResourceExhausted
+from havre.content.reader import FileReader
 from havre.kernel.channel import Channel, ChannelClosed
 from havre.snapshots.budget import BadArchive, TooLarge
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.contract import ParentMissing
 from havre.snapshots.layer import Applied, apply_layer
-
-PIPE_BYTES: Final = 1 << 20
 
 
 class Job(msgspec.Struct, frozen=True, tag=True):
@@ -77,15 +76,6 @@ def serve(channel: Channel) -> None:
         channel.send(msgspec.json.encode(answer))
 
 
-class _Stream:
-    def __init__(self, handle: int) -> None:
-        self._handle = handle
-
-    def read(self, size: int, /) -> bytes:
-        """See Readable."""
-        return os.read(self._handle, min(size, PIPE_BYTES))
-
-
 class _Parent:
     """The tree below, asked for once."""
 
@@ -106,7 +96,7 @@ class _Parent:
 def _do(job: Job, channel: Channel, tree: int, stream: int) -> Done | Failed:
     parent = _Parent(channel)
     try:
-        return Done(apply_layer(Decompressed(_Stream(stream)), tree, parent if job.stands else None))
+        return Done(apply_layer(Decompressed(FileReader(stream)), tree, parent if job.stands else None))
     except HavreError as error:
         return Failed(type(error).__name__, error.message)
     except OSError as error:

@@ -21,10 +21,11 @@ from havre.kernel.channel import Channel, ChannelClosed
 from havre.snapshots.compression import Decompressed
 from havre.snapshots.contract import ParentMissing
 from havre.snapshots.layer import Applied, apply_layer
-from havre.snapshots.worker import ERRORS, PIPE_BYTES, Below, Failed, Found, Job, decode_answer
+from havre.snapshots.worker import ERRORS, Below, Failed, Found, Job, decode_answer
 
 Parent = Callable[[], int] | None
 _SMALL_BYTES: Final = 2 << 20
+_PIPE_BYTES: Final = 1 << 20
 _REST_S: Final = 2.0
 _CODE: Final = "import sys;sys.path[:]={paths!r};from havre.snapshots.worker import main;main()"
 
@@ -146,7 +147,7 @@ class _Worker:
         stream, feed = os.pipe2(os.O_CLOEXEC)
         try:
             with suppress(OSError):  # beyond what pipes of this user may hold
-                fcntl.fcntl(feed, fcntl.F_SETPIPE_SZ, PIPE_BYTES)
+                fcntl.fcntl(feed, fcntl.F_SETPIPE_SZ, _PIPE_BYTES)
             os.set_blocking(feed, False)
             self._channel.send(msgspec.json.encode(Job(stands)), [tree, stream])
         except BaseException:
@@ -161,7 +162,7 @@ class _Worker:
         poll = select.poll()
         poll.register(self._channel, select.POLLIN)
         poll.register(feed, select.POLLOUT)
-        left = memoryview(stream.read(PIPE_BYTES))
+        left = memoryview(stream.read(_PIPE_BYTES))
         try:
             while True:
                 ready = {handle for handle, _ in poll.poll()}
@@ -215,7 +216,7 @@ def _poured(feed: int, data: memoryview, stream: Readable) -> memoryview:
         return data
     except BrokenPipeError:  # the channel tells why
         return memoryview(b"")
-    return data[count:] or memoryview(stream.read(PIPE_BYTES))
+    return data[count:] or memoryview(stream.read(_PIPE_BYTES))
 
 
 def _raise(failed: Failed) -> NoReturn:

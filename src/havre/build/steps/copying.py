@@ -12,10 +12,10 @@ from collections.abc import Callable
 from contextlib import suppress
 from dataclasses import dataclass
 
-from havre.build.archives import FileReader
 from havre.build.model import BuildFailed
 from havre.build.steps.picking import Picked
 from havre.build.steps.sharing import Shared
+from havre.content.reader import FileReader
 from havre.content.space import Reserve
 from havre.kernel.inroot import make_folders_in_root, open_in_root
 from havre.kernel.libc import KernelError
