@@ -52,8 +52,7 @@ async def leave(parts: Parts, container: Container, network: Network) -> None:
             raise InvalidInput(_WITH_HOST)
         endpoints = wanted_networks(record)
         if network.name not in endpoints:
-            the = "" if record.alive else "the "
-            raise Forbidden(f"container {record.id} is not connected to {the}network {network.name}")
+            raise not_joined(record, network.name)
         del endpoints[network.name]
         wanted = replace(record, endpoints=endpoints)
         before = record.attachment or Attachment(record.id)
@@ -65,6 +64,12 @@ async def leave(parts: Parts, container: Container, network: Network) -> None:
         await _keep(parts, container, replace(wanted, attachment=after))
         await in_thread(follow_change, parts, wanted, before, after)
     tell_endpoint(parts, container.id, "disconnect", endpoint)
+
+
+def not_joined(record: Record, network: str) -> Forbidden:
+    """What Docker says of a container that is to leave *network* and is not on it; of one that ended, otherwise."""
+    the = "" if record.alive else "the "
+    return Forbidden(f"container {record.id} is not connected to {the}network {network}")
 
 
 async def tell_names(parts: Parts, container: Container) -> None:

@@ -4,9 +4,9 @@ import asyncio
 from typing import Final
 
 from havre.base import clock
-from havre.base.errors import Forbidden, HavreError, InvalidInput, NotFound
+from havre.base.errors import HavreError, InvalidInput, NotFound
 from havre.engine.ages import parse_until
-from havre.engine.network_joins import join, leave
+from havre.engine.network_joins import join, leave, not_joined
 from havre.engine.network_shown import passes, shown_container, shown_network
 from havre.engine.parts import Parts
 from havre.engine.roster import Container, NoSuchContainer
@@ -120,7 +120,7 @@ class NetworkService:
         except NoSuchNetwork:
             if container.record.alive:
                 raise
-            raise Forbidden(f"container {container.id} is not connected to the network {ref}") from None
+            raise not_joined(container.record, ref) from None
 
     def _passes(self, network: Network, filters: Filters) -> bool:
         used = bool(self._networks.attachments(network.id))
