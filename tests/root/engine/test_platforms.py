@@ -5,16 +5,13 @@ from __future__ import annotations
 import json
 import re
 import subprocess
-from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
 import pytest
 
 from tests.support.debian_registry import Registry
-from tests.support.debian_registry import running as serving
-from tests.support.engines import Engine, Havre, Reference, running
-from tests.support.hosts import Host
+from tests.support.engines import Engine, Havre, Reference
 from tests.support.oci_images import Image, image, index, write_layout
 
 pytestmark = pytest.mark.root
@@ -25,26 +22,13 @@ NOTE = """
 ARCHITECTURES = ("amd64", "arm64", "s390x")
 
 
-@pytest.fixture(scope="module")
-def registry(module_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with serving(Registry(module_host, tmp_path_factory.mktemp("registry"), 5000)) as registry:
-        yield registry
-
-
-@pytest.fixture(scope="module")
-def other(module_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
-    engine = Reference(module_host, tmp_path_factory.mktemp("other"), ["--iptables=false", "--bridge=none"])
-    with running(engine):
-        yield engine
-
-
-def made(folder: Path, registry: Registry, name: str) -> tuple[Image, list[Image]]:
+def made(folder: Path, plain: Registry, name: str) -> tuple[Image, list[Image]]:
     """An index in the registry under *name*, and its images."""
     images = [image(1, architecture=one) for one in ARCHITECTURES]
     listing = index(*images)
     listing.blobs = [data for one in images for data in (one.manifest, *one.blobs)]
     layout = write_layout(folder / "layout", listing, "x")
-    registry.host.run("skopeo", "copy", "--all", "--dest-tls-verify=false", f"oci:{layout}:x", f"docker://{name}")
+    plain.host.run("skopeo", "copy", "--all", "--dest-tls-verify=false", f"oci:{layout}:x", f"docker://{name}")
     return listing, images
 
 
@@ -53,8 +37,8 @@ def pull(engine: Engine, name: str, *architectures: str) -> None:
         engine.out("pull", "--platform", f"linux/{one}", name)
 
 
-def raw(registry: Registry, name: str) -> bytes:
-    done = registry.host.run("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{name}")
+def raw(plain: Registry, name: str) -> bytes:
+    done = plain.host.run("skopeo", "inspect", "--raw", "--tls-verify=false", f"docker://{name}")
     return done.stdout.encode()
 
 
@@ -67,15 +51,15 @@ def architecture(engine: Engine, *words: str) -> str:
     return engine.out("image", "inspect", "-f", "{{.Architecture}}", *words)
 
 
-def test_what_is_here_of_an_index_is_told(havre: Havre, other: Reference, registry: Registry, tmp_path: Path) -> None:
-    name = f"{registry.name}/told:1"
-    listing, images = made(tmp_path, registry, name)
+def test_what_is_here_of_an_index_is_told(havre: Havre, other: Reference, plain: Registry, tmp_path: Path) -> None:
+    name = f"{plain.name}/told:1"
+    listing, images = made(tmp_path, plain, name)
     pull(havre, name, "amd64")
     pull(other, name, "amd64")
     digests = "{{json .RepoDigests}}"
     assert havre.out("inspect", "-f", digests, name) == other.out("inspect", "-f", digests, name)
     found = shown(havre, name)
-    assert found["RepoDigests"] == [f"{registry.name}/told@{listing.digest}"]
+    assert found["RepoDigests"] == [f"{plain.name}/told@{listing.digest}"]
     assert found["Descriptor"]["digest"] == listing.digest
     assert [one["ID"] for one in found["Manifests"]] == [one.digest for one in images]
     assert [one["Available"] for one in found["Manifests"]] == [True, False, False]
@@ -89,11 +73,11 @@ def test_what_is_here_of_an_index_is_told(havre: Havre, other: Reference, regist
     assert both.status == 400
 
 
-def test_platforms_share_a_name(havre: Havre, registry: Registry, tmp_path: Path) -> None:
-    name = f"{registry.name}/share:1"
-    made(tmp_path, registry, name)
+def test_platforms_share_a_name(havre: Havre, plain: Registry, tmp_path: Path) -> None:
+    name = f"{plain.name}/share:1"
+    made(tmp_path, plain, name)
     pull(havre, name, *ARCHITECTURES)
-    assert len(havre.out("images", "-q", f"{registry.name}/share").split()) == 1
+    assert len(havre.out("images", "-q", f"{plain.name}/share").split()) == 1
     assert havre.out("images", "-q", "--filter", "dangling=true") == ""
     havre.out("image", "prune", "-f")
     havre.kill()
@@ -116,7 +100,7 @@ def test_platforms_share_a_name(havre: Havre, registry: Registry, tmp_path: Path
     havre.out("rmi", "--platform", "linux/s390x", name)  # the one that has the names
     assert [one["Available"] for one in shown(havre, name)["Manifests"]] == [True, True, False]
     havre.out("rmi", name)
-    assert havre.out("images", "-aq", f"{registry.name}/share") == ""
+    assert havre.out("images", "-aq", f"{plain.name}/share") == ""
     assert havre.out("images", "-aq", "--filter", "dangling=true") == ""
 
 
@@ -127,33 +111,33 @@ def skopeo_architecture(archive: Path) -> str:
 
 
 def test_a_push_sends_the_whole_index_or_tells_that_it_did_not(
-    havre: Havre, other: Reference, registry: Registry, tmp_path: Path
+    havre: Havre, other: Reference, plain: Registry, tmp_path: Path
 ) -> None:
-    name, copy = f"{registry.name}/whole:1", f"{registry.name}/copy:1"
-    listing, images = made(tmp_path, registry, name)
+    name, copy = f"{plain.name}/whole:1", f"{plain.name}/copy:1"
+    listing, images = made(tmp_path, plain, name)
     pull(havre, name, "arm64", "amd64")
     havre.out("tag", name, copy)
     for start in (havre.docker, havre.havre):
         said = re.sub(r"\x1b\[\d*m", "", start("push", copy, check=True).stdout.decode())
         assert said.endswith(NOTE.format(listing.digest, images[0].digest)), said
-    assert raw(registry, copy) == images[0].manifest
-    havre.out("push", "--platform", "linux/arm64", f"{registry.name}/copy:1")
-    assert raw(registry, copy) == images[1].manifest
-    again = f"{registry.name}/whole:2"  # its registry has what is not here
+    assert raw(plain, copy) == images[0].manifest
+    havre.out("push", "--platform", "linux/arm64", f"{plain.name}/copy:1")
+    assert raw(plain, copy) == images[1].manifest
+    again = f"{plain.name}/whole:2"  # its registry has what is not here
     havre.out("tag", name, again)
     assert f"digest: {listing.digest}" in havre.out("push", again)
-    assert raw(registry, again) == listing.manifest
+    assert raw(plain, again) == listing.manifest
     pull(havre, name, "s390x", "amd64")
     havre.out("tag", name, copy)
     assert f"digest: {listing.digest}" in havre.out("push", copy)
-    assert raw(registry, copy) == listing.manifest
+    assert raw(plain, copy) == listing.manifest
     pull(other, copy, "s390x")
-    assert other.out("inspect", "-f", "{{json .RepoDigests}}", copy) == f'["{registry.name}/copy@{listing.digest}"]'
-    assert f"{registry.name}/copy@{listing.digest}" in shown(havre, copy)["RepoDigests"]
+    assert other.out("inspect", "-f", "{{json .RepoDigests}}", copy) == f'["{plain.name}/copy@{listing.digest}"]'
+    assert f"{plain.name}/copy@{listing.digest}" in shown(havre, copy)["RepoDigests"]
 
 
-def test_an_archive_brings_all_its_platforms(havre: Havre, registry: Registry, tmp_path: Path) -> None:
-    name = f"{registry.name}/archive:1"
+def test_an_archive_brings_all_its_platforms(havre: Havre, plain: Registry, tmp_path: Path) -> None:
+    name = f"{plain.name}/archive:1"
     images = [image(1, architecture=one) for one in ARCHITECTURES]
     listing = index(*images)
     listing.blobs = [data for one in images for data in (one.manifest, *one.blobs)]
@@ -164,7 +148,7 @@ def test_an_archive_brings_all_its_platforms(havre: Havre, registry: Registry, t
     assert architecture(havre, name) == "amd64"
     assert architecture(havre, "--platform", "linux/arm64", name) == "arm64"
     assert f"digest: {listing.digest}" in havre.out("push", name)
-    assert raw(registry, name) == listing.manifest
+    assert raw(plain, name) == listing.manifest
     havre.out("rmi", name)
     assert havre.out("load", "-q", "--platform", "linux/s390x", "-i", str(archive)) == f"Loaded image: {name}"
     assert [one["Available"] for one in shown(havre, name)["Manifests"]] == [False, False, True]

@@ -12,16 +12,10 @@ import pytest
 
 from tests.support.debian_registry import PASSWORD, USER, Registry, passwords
 from tests.support.debian_registry import running as serving
-from tests.support.engines import Engine, Havre, Reference, run_client, running
+from tests.support.engines import Engine, Havre, Reference, run_client
 from tests.support.hosts import Host
 
 pytestmark = pytest.mark.root
-
-
-@pytest.fixture(scope="module")
-def plain(module_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Registry]:
-    with serving(Registry(module_host, tmp_path_factory.mktemp("plain"), 5000)) as registry:
-        yield registry
 
 
 @pytest.fixture(scope="module")
@@ -29,14 +23,6 @@ def closed(module_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Itera
     folder = tmp_path_factory.mktemp("closed")
     with serving(Registry(module_host, folder, 5001, passwords(folder))) as registry:
         yield registry
-
-
-@pytest.fixture(scope="module")
-def other(module_host: Host, tmp_path_factory: pytest.TempPathFactory) -> Iterator[Reference]:
-    """The reference engine in the same host: it sees the same registries."""
-    engine = Reference(module_host, tmp_path_factory.mktemp("other"), ["--iptables=false", "--bridge=none"])
-    with running(engine):
-        yield engine
 
 
 def digest_of(text: str) -> str:

@@ -1,23 +1,12 @@
 """Lines to the journal: its own protocol and Docker's fields."""
 
 import socket
-from collections.abc import Iterator
-from pathlib import Path
 
 import pytest
 
 from havre.logs.journald import JournaldWriter, field_name
 
 NOW = 1_700_000_000_123_456_789
-
-
-@pytest.fixture
-def journal(tmp_path: Path) -> Iterator[socket.socket]:
-    """One that keeps what it hears."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
-        made.bind(str(tmp_path / "socket"))
-        made.settimeout(30)
-        yield made
 
 
 def fields(raw: bytes) -> dict[bytes, bytes]:
@@ -33,14 +22,14 @@ def fields(raw: bytes) -> dict[bytes, bytes]:
     return found
 
 
-def heard(journal: socket.socket) -> dict[bytes, bytes]:
-    return fields(journal.recv(1 << 18))
+def heard(listener: socket.socket) -> dict[bytes, bytes]:
+    return fields(listener.recv(1 << 18))
 
 
-def test_a_line_has_dockers_fields(journal: socket.socket) -> None:
-    writer = JournaldWriter({"CONTAINER_NAME": "one", "ODD": "two\nlines"}, journal.getsockname())
+def test_a_line_has_dockers_fields(listener: socket.socket) -> None:
+    writer = JournaldWriter({"CONTAINER_NAME": "one", "ODD": "two\nlines"}, listener.getsockname())
     writer.write(1, b"hello\n", NOW)
-    assert heard(journal) == {
+    assert heard(listener) == {
         b"MESSAGE": b"hello",
         b"PRIORITY": b"6",
         b"SYSLOG_TIMESTAMP": b"2023-11-14T22:13:20.123456789Z",
@@ -48,14 +37,14 @@ def test_a_line_has_dockers_fields(journal: socket.socket) -> None:
         b"ODD": b"two\nlines",
     }
     writer.write(2, b"bad\n", NOW)
-    assert heard(journal)[b"PRIORITY"] == b"3"
+    assert heard(listener)[b"PRIORITY"] == b"3"
     writer.close()
 
 
-def test_pieces_of_a_long_line_are_marked(journal: socket.socket) -> None:
-    writer = JournaldWriter({}, journal.getsockname())
+def test_pieces_of_a_long_line_are_marked(listener: socket.socket) -> None:
+    writer = JournaldWriter({}, listener.getsockname())
     writer.write(1, b"x" * 20_000 + b"\n", NOW)
-    first, second = heard(journal), heard(journal)
+    first, second = heard(listener), heard(listener)
     assert (len(first[b"MESSAGE"]), first.get(b"CONTAINER_PARTIAL_MESSAGE")) == (16_384, b"true")
     assert (len(second[b"MESSAGE"]), second.get(b"CONTAINER_PARTIAL_MESSAGE")) == (3_616, None)
     writer.close()

@@ -3,7 +3,6 @@
 import os
 import re
 import socket
-from collections.abc import Iterator
 from pathlib import Path
 
 import pytest
@@ -14,17 +13,8 @@ from havre.logs.syslog import FACILITIES, SyslogWriter, facility, parse_address
 NOW = 1_700_000_000_123_456_789
 
 
-@pytest.fixture
-def daemon(tmp_path: Path) -> Iterator[socket.socket]:
-    """One that keeps what it hears."""
-    with socket.socket(socket.AF_UNIX, socket.SOCK_DGRAM) as made:
-        made.bind(str(tmp_path / "log"))
-        made.settimeout(30)
-        yield made
-
-
-def writer(daemon: socket.socket, **options: str) -> SyslogWriter:
-    return SyslogWriter({"syslog-address": f"unixgram://{daemon.getsockname()}", **options}, "tag")
+def writer(listener: socket.socket, **options: str) -> SyslogWriter:
+    return SyslogWriter({"syslog-address": f"unixgram://{listener.getsockname()}", **options}, "tag")
 
 
 @pytest.mark.parametrize(
@@ -36,29 +26,29 @@ def writer(daemon: socket.socket, **options: str) -> SyslogWriter:
         ("rfc5424micro", rb"<30>1 2023-11-1[45]T\d\d:\d\d:20\.123456(Z|[+-]\d\d:\d\d) HOST tag \d+ tag - hello\n"),
     ],
 )
-def test_forms(daemon: socket.socket, form: str, pattern: bytes) -> None:
-    made = writer(daemon, **{"syslog-format": form})
+def test_forms(listener: socket.socket, form: str, pattern: bytes) -> None:
+    made = writer(listener, **{"syslog-format": form})
     made.write(1, b"hello\n", NOW)
-    assert re.fullmatch(pattern.replace(b"HOST", re.escape(os.uname().nodename.encode())), daemon.recv(999))
+    assert re.fullmatch(pattern.replace(b"HOST", re.escape(os.uname().nodename.encode())), listener.recv(999))
     made.close()
 
 
 @pytest.mark.parametrize(
     ("stream", "name", "priority"), [(1, "local3", 158), (2, "local3", 155), (2, "", 27), (1, "0", 6)]
 )
-def test_priorities(daemon: socket.socket, stream: int, name: str, priority: int) -> None:
-    made = writer(daemon, **{"syslog-facility": name})
+def test_priorities(listener: socket.socket, stream: int, name: str, priority: int) -> None:
+    made = writer(listener, **{"syslog-facility": name})
     made.write(stream, b"x\n", NOW)
-    assert daemon.recv(999).startswith(b"<%d>" % priority)
+    assert listener.recv(999).startswith(b"<%d>" % priority)
     made.close()
 
 
-def test_a_rest_without_newline_goes_at_the_end(daemon: socket.socket) -> None:
-    made = writer(daemon)
+def test_a_rest_without_newline_goes_at_the_end(listener: socket.socket) -> None:
+    made = writer(listener)
     made.write(1, b"one\ntwo", NOW)
-    assert daemon.recv(999).endswith(b": one\n")
+    assert listener.recv(999).endswith(b": one\n")
     made.close()
-    assert daemon.recv(999).endswith(b": two\n")
+    assert listener.recv(999).endswith(b": two\n")
 
 
 def test_facilities() -> None:
