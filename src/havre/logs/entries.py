@@ -24,14 +24,14 @@ class LogLine(msgspec.Struct, frozen=True, gc=False):
     stream: int
     data: bytes
     partial: bool
-    attrs: dict[str, str] = {}
+    attrs: dict[str, str] | None = None
 
 
-class _Entry(msgspec.Struct):
+class _Entry(msgspec.Struct, gc=False):
     time: str
     log: str = ""
     stream: str = "stdout"
-    attrs: dict[str, str] = {}
+    attrs: dict[str, str] | None = None
 
 
 class Decoder:
@@ -89,21 +89,27 @@ class Decoder:
     def _lines(self, text: bytes) -> list[LogLine]:
         """All entries at once; one by one only where there is something between them that is none."""
         try:
-            return [self._line(entry) for entry in self._decoder.decode_lines(text)]
+            return self._read(self._decoder.decode_lines(text))
         except _UNREADABLE:
             pass
         found: list[LogLine] = []
         for raw in text.split(b"\n"):
             with contextlib.suppress(*_UNREADABLE):
                 if raw:
-                    found.append(self._line(self._decoder.decode(raw)))
+                    found += self._read([self._decoder.decode(raw)])
         return found
 
-    def _line(self, entry: _Entry) -> LogLine:
-        if entry.time != self._text:
-            self._moment, self._text = self._time(entry.time), entry.time
-        log = entry.log
-        return LogLine(self._moment, _STREAMS[entry.stream], log.encode(), log[-1:] != "\n", entry.attrs)
+    def _read(self, entries: list[_Entry]) -> list[LogLine]:
+        """One function for many, and the names local: the rest of what a line costs is next to nothing."""
+        found: list[LogLine] = []
+        text, moment = self._text, self._moment
+        for entry in entries:
+            if entry.time != text:
+                text, moment = entry.time, self._time(entry.time)
+            data = entry.log.encode()
+            found.append(LogLine(moment, _STREAMS[entry.stream], data, data[-1:] != b"\n", entry.attrs))
+        self._text, self._moment = text, moment
+        return found
 
     def _time(self, text: str) -> int:
         """Nanoseconds; the common form is read by slices, since a log repeats its seconds."""

@@ -3,6 +3,7 @@
 One byte names the stream, three are zero, four hold the length of the piece, most significant first.
 """
 
+from functools import lru_cache
 from typing import Final
 
 STDIN: Final = 0
@@ -15,6 +16,7 @@ RAW_STREAM: Final = "application/vnd.docker.raw-stream"
 MULTIPLEXED_STREAM: Final = "application/vnd.docker.multiplexed-stream"
 
 
+@lru_cache(maxsize=512)
 def header(stream: int, length: int) -> bytes:
     """The header of a piece of *length* bytes of *stream*."""
     return bytes((stream, 0, 0, 0)) + length.to_bytes(4, "big")

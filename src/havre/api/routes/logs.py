@@ -80,9 +80,10 @@ class LineForm:
         if self._tty and not (self._details or self._timestamps):
             return b"".join([line.data for line in lines])
         pieces: list[bytes] = []
+        plain, framed = not (self._details or self._timestamps), not self._tty
         for line in lines:
-            data = self._written(line) if self._details or self._timestamps else line.data
-            if not self._tty:
+            data = line.data if plain else self._written(line)
+            if framed:
                 pieces.append(header(line.stream, len(data)))
             pieces.append(data)
         return b"".join(pieces)
@@ -108,8 +109,8 @@ async def written(batches: AsyncIterator[list[LogLine]], form: LineForm) -> Asyn
             await batches.aclose()
 
 
-def _details(attrs: dict[str, str]) -> bytes:
-    return ",".join(f"{_escaped(key)}={_escaped(value)}" for key, value in sorted(attrs.items())).encode()
+def _details(attrs: dict[str, str] | None) -> bytes:
+    return ",".join(f"{_escaped(key)}={_escaped(value)}" for key, value in sorted((attrs or {}).items())).encode()
 
 
 def _escaped(text: str) -> str:
