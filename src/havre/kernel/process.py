@@ -43,9 +43,14 @@ RLIMITS = {
 }
 """Numbers of the limits by their OCI names, equal on x86 and arm."""
 
+_M_TRIM_THRESHOLD, _M_MMAP_THRESHOLD = -1, -3
+
 _Pair = ctypes.c_uint64 * 2
 _prctl = libc["prctl"]
 _prctl.argtypes = (ctypes.c_int, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong, ctypes.c_ulong)
+
+
+_mallopt = getattr(libc, "mallopt", None)
 
 
 def prctl(option: int, value: int, *, tried: str) -> int:
@@ -176,3 +181,13 @@ def boot_id() -> str:
 def _strings(values: "list[str]") -> "ctypes.Array[ctypes.c_char_p]":
     """A NULL-terminated array of C strings."""
     return (ctypes.c_char_p * (len(values) + 1))(*(path_bytes(value) for value in values), None)
+
+
+def keep_freed_memory(limit: int) -> None:
+    """Let the allocator keep up to *limit* freed bytes: mallopt(3). A C library without it does as it likes.
+
+    Who takes and frees large pieces all the time otherwise gives their pages back and faults them in again each time.
+    """
+    if _mallopt is not None:
+        _mallopt(_M_TRIM_THRESHOLD, limit)
+        _mallopt(_M_MMAP_THRESHOLD, limit)

@@ -143,3 +143,28 @@ def test_session_keyring() -> None:
         process.set_key_permissions(key, 0x3F3F0000)
 
     in_child(body)
+
+
+_FAULTS = """
+import resource
+from havre.kernel.process import keep_freed_memory
+
+def faults():
+    before = resource.getrusage(resource.RUSAGE_SELF).ru_minflt
+    for _ in range(100):
+        pieces = [b"x" * (100 << 10) for _ in range(4)]
+        del pieces
+    return resource.getrusage(resource.RUSAGE_SELF).ru_minflt - before
+
+first = faults()
+keep_freed_memory(1 << 20)
+faults()
+print(first, faults())
+"""
+
+
+def test_freed_memory_that_is_kept_is_not_faulted_in_again() -> None:
+    line = [sys.executable, "-c", _FAULTS]
+    first, kept = map(int, subprocess.run(line, check=True, capture_output=True, text=True).stdout.split())
+    assert first > 1000
+    assert kept < 100

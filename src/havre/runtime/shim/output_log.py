@@ -6,6 +6,7 @@ from collections.abc import Callable
 from contextlib import suppress
 
 from havre.kernel.libc import KernelError
+from havre.kernel.process import keep_freed_memory
 from havre.logs.json_file import JSONFileWriter
 from havre.logs.rotating import Limits
 from havre.logs.sink import Remote, Writer
@@ -13,6 +14,8 @@ from havre.runtime.bundle import LogTarget
 from havre.runtime.shim.loop import OUT, Loop
 
 _AGAIN_S = 1.0
+_KEPT = 1 << 20
+"""What a piece of output and its entries take on their way to a file, more than twice over."""
 
 
 class OutputLog:
@@ -79,6 +82,7 @@ class OutputLog:
 
     def _opened(self, data: bytes) -> Writer | None:
         if self._writer is None and self._target is not None:
+            keep_freed_memory(_KEPT)
             try:
                 self._writer = open_log(self._target, eager=False)
             except KernelError:  # it could be opened at the start; the container goes on
