@@ -73,6 +73,12 @@ def steps(api: Api, name: str) -> Iterator[Check]:
     made = done(api.post("/containers/create", wanted, name=f"first-{name}")).json["Id"]
     done(api.post(f"/containers/{made}/rename", name=name))
     yield lambda api: _is_container(api, name, made)
+    change = archive(content[::-1])
+    done(api.call("PUT", f"/containers/{made}/archive", change, query={"path": "/"}))
+    done(api.post("/commit", None, container=made, repo=name, tag="v3"))
+    yield lambda api: _has_content(api, f"{name}:v3", content[::-1])
+    onto = done(api.post("/containers/create", {"Image": f"{name}:v3", "Cmd": ["x"]})).json["Id"]
+    yield lambda api: _shows(api, onto, content[::-1])
     done(api.post("/volumes/create", {"Name": name, "Labels": {"of": name}}))
     yield lambda api: _eq(done(api.get(f"/volumes/{name}")).json["Labels"], {"of": name})
     done(api.post("/volumes/create", {"Name": f"gone-{name}"}))
@@ -128,7 +134,7 @@ def work(engine: Havre, name: str, turns: int, acknowledge: Callable[[Check], No
 @pytest.mark.parametrize(
     ("names", "turns", "acknowledged"),
     # One alone is stopped at its last step: no neighbour's image flushes the whole file system behind its back.
-    [(["a"], 1, 7), (["a", "b", "c"], 1000, 17), (["a", "b", "c"], 1000, 60)],
+    [(["a"], 1, 9), (["a", "b", "c"], 1000, 17), (["a", "b", "c"], 1000, 60)],
     ids=["alone", "early", "late"],
 )
 def test_nothing_acknowledged_is_lost_in_a_power_cut(
