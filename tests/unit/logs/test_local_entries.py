@@ -5,6 +5,7 @@ from __future__ import annotations
 import struct
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import BinaryIO
 
 import pytest
 from hypothesis import given
@@ -34,7 +35,7 @@ LINES = [LogLine(5, 1, b"one\n", partial=False), LogLine(5, 2, b"two\n", partial
 @pytest.fixture
 def opened(tmp_path: Path) -> Iterator[Callable[[bytes], int]]:
     """Gives a descriptor of a file of those bytes."""
-    files = []
+    files: list[BinaryIO] = []
 
     def make(data: bytes) -> int:
         path = tmp_path / f"{len(files)}"
