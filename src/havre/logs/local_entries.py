@@ -47,13 +47,13 @@ class LocalDecoder:
         """(how many of the last *wanted* entries the file *fd* holds, where the first of them begins)."""
         size = at = os.fstat(fd).st_size
         found = 0
-        while at and (found < wanted or at == size):
+        while at and (found < wanted or at == size):  # where none is wanted too: the last one may be half written
             begin = _begin_before(fd, at)
             if begin < 0 and not found:
                 return self._forward(fd, wanted)
             if begin < 0 or found == wanted:
                 break
-            found += at - begin > _FRAME
+            found += at - begin > _FRAME  # an empty one is of zeros that a power cut left
             at = begin
         return found, at
 

@@ -164,3 +164,8 @@ def test_what_comes_before_damage_is_told(path: Path, read: Callable[[bytes], by
 @pytest.mark.parametrize("raw", [b"", b"no gzip at all", bytes(1000), b"\x1f\x8b\x08\xff" + bytes(50)])
 def test_what_is_no_gzip_says_nothing(read: Callable[[bytes], bytes], raw: bytes) -> None:
     assert read(raw) == b""
+
+
+def test_what_follows_the_end_is_not_told(path: Path, read: Callable[[bytes], bytes]) -> None:
+    pack(str(path))
+    assert read(in_the_place_of(path).read_bytes() + b"after" * 200_000) == LINES
