@@ -81,8 +81,7 @@ async def settle(parts: Parts, damaged: frozenset[str]) -> None:
     await _quiet(unmount_unused(parts.volumes), "volumes that nobody uses are still mounted")
     for container in parts.roster:
         record = container.record
-        ended_meanwhile = record.host.auto_remove and record.started_ns and not record.alive
-        if ended_meanwhile:
+        if record.host.auto_remove and not record.alive:  # also one whose start was cut off: nobody waits for it
             async with container.lock:
                 await _quiet(erase(parts, container, volumes=True), f"container {container.id} cannot be removed")
     await _sweep(parts, damaged)
