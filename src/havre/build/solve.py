@@ -19,6 +19,7 @@ from havre.build.cache import Cache, CacheRecord, record_of
 from havre.build.cache_document import CachedStep
 from havre.build.caches.taking import Taking, Wanted
 from havre.build.context import Context
+from havre.build.dockerfile.globs import escaped
 from havre.build.dockerfile.origins import ContextOrigin, EmptyOrigin, ImageOrigin, StageOrigin
 from havre.build.fetching import Fetching
 from havre.build.graph import (
@@ -309,7 +310,8 @@ class _Stage:
             if isinstance(place, Tree):
                 contents.append(str(place.chain))
             elif isinstance(place, Context):
-                wanted = CopyOperation(origin=SentFiles(), sources=(mount.mount.source or "/",), destination="/")
+                source = escaped(mount.mount.source or "/")
+                wanted = CopyOperation(origin=SentFiles(), sources=(source,), destination="/")
                 contents.append(await self._content(Copying(self._materials.workshop, wanted, place)))
         wishes = self._solver.wishes
         around = (wishes.network, wishes.hostname, *wishes.extra_hosts, *wishes.security_options)
