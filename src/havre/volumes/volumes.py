@@ -16,6 +16,7 @@ from havre.base.errors import Conflict, HavreError, InternalError
 from havre.base.ids import new_id
 from havre.base.tasks import in_own_thread, in_thread, to_the_end
 from havre.kernel.copying import copy_tree
+from havre.volumes.claims import Claims
 from havre.volumes.driver import is_mounted, mount_volume, release_foreign, unmount_volume
 from havre.volumes.image import grow
 from havre.volumes.model import (
@@ -49,8 +50,8 @@ class Volumes:
         self.plugins = plugins or Plugins()
         self._store = Store(root)
         self._volumes: dict[str, Volume] = {}
-        self._holders: dict[str, set[str]] = {}
-        self._users: dict[str, set[str]] = {}
+        self._holders = Claims()
+        self._users = Claims()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def open(self) -> None:
@@ -136,7 +137,7 @@ class Volumes:
         """
         async with self._lock(name):
             volume = self.get(name)
-            if not volume.foreign and not self._users.get(name):
+            if not volume.foreign and not self._users.of(name):
                 await to_the_end(in_thread(self._fill, volume, open_source))
 
     async def resize(self, name: str, size: str) -> Volume:
@@ -155,18 +156,15 @@ class Volumes:
 
     def hold(self, name: str, holder: str) -> None:
         """Keep the volume from going."""
-        self._holders.setdefault(name, set()).add(holder)
+        self._holders.add(name, holder)
 
     def release(self, name: str, holder: str) -> None:
         """The opposite of `hold`."""
-        if (holders := self._holders.get(name)) is not None:
-            holders.discard(holder)
-            if not holders:
-                del self._holders[name]
+        self._holders.discard(name, holder)
 
     def holders(self, name: str) -> frozenset[str]:
         """Who holds it."""
-        return frozenset(self._holders.get(name, ()))
+        return self._holders.of(name)
 
     async def mount(self, name: str, user: str) -> None:
         """Make its content accessible for *user*. Raises NoSuchVolume, InternalError when it cannot be mounted."""
@@ -176,21 +174,17 @@ class Volumes:
                 try:
                     await _done(volume, lambda: mount_volume(volume, self._store.path(name), self.plugins))
                 except asyncio.CancelledError:
-                    if not self._users.get(name):
+                    if not self._users.of(name):
                         await _done(volume, lambda: self._unmount(volume))
                     raise
-            self._users.setdefault(name, set()).add(user)
+            self._users.add(name, user)
 
     async def unmount(self, name: str, user: str) -> None:
-        """*user* needs its content no more; idempotent."""
+        """*user* needs its content no more; the last one takes it off, and who is no user changes nothing."""
         async with self._lock(name):
-            users = self._users.get(name, set())
-            users.discard(user)
-            if users:
-                return
-            self._users.pop(name, None)
+            is_last = self._users.discard(name, user)
             volume = self._volumes.get(name)
-            if volume is not None and volume.mounts:
+            if is_last and volume is not None and volume.mounts:
                 await _done(volume, lambda: self._unmount(volume))
 
     def _lock(self, name: str) -> asyncio.Lock:
@@ -198,9 +192,9 @@ class Volumes:
 
     def _refuse_used(self, volume: Volume, verb: str) -> None:
         name = volume.name
-        if holders := self._holders.get(name):
+        if holders := self._holders.of(name):
             raise VolumeInUse(f"{verb} {name}: volume is in use - [{', '.join(sorted(holders))}]")
-        if self._users.get(name):
+        if self._users.of(name):
             raise VolumeInUse(f"{verb} {name}: volume is in use: its content is being copied")
 
     async def _add(self, volume: Volume) -> None:
@@ -306,4 +300,5 @@ async def unmount_unused(volumes: Volumes) -> None:
     """Take off what an engine that died had mounted for itself; to be called once all users are known again."""
     for volume in volumes.list():
         if volume.mounts and await in_thread(is_mounted, volumes.path(volume.name)):
-            await volumes.unmount(volume.name, "")  # nobody's, so it stays where somebody else uses it
+            async with used(volumes, volume.name):
+                pass  # its end takes the mount off, unless somebody else uses it
