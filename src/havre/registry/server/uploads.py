@@ -76,6 +76,7 @@ class Upload:
         lease = self._lease or self._content.lease()
         with lease, writer:
             if writer.size > limit:
+                writer.drop()
                 raise Refusal(Code.SIZE_INVALID, f"a blob may have at most {limit} bytes", status=413)
             try:
                 stored = writer.commit(digest)

@@ -44,12 +44,9 @@ class Fill:
         try:
             with self._content.lease() as lease:
                 lease.hold(self.digest)
-                writer = await in_thread(self._content.drafts.writer, self._key, algorithm=self.digest.algorithm)
-                try:
+                with await in_thread(self._content.drafts.writer, self._key, algorithm=self.digest.algorithm) as writer:
                     await self._fetch(writer)
-                    await in_thread(_commit, writer, self.digest, self.size)
-                finally:
-                    writer.suspend()
+                    await in_thread(writer.commit, self.digest, self.size)
                 await keep(self.size)
         except (HavreError, OSError) as error:
             known = error if isinstance(error, HavreError) else UpstreamGone(str(error))
@@ -118,8 +115,3 @@ class Fill:
     def _tell(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
-
-
-def _commit(writer: BlobWriter, digest: Digest, size: int) -> None:
-    with writer:
-        writer.commit(digest, size)
