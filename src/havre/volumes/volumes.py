@@ -1,24 +1,18 @@
 """The volumes of this host, and who holds them."""
 
 import asyncio
-import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 from weakref import WeakValueDictionary
 
-import msgspec
-
 from havre.base import clock
-from havre.base.errors import Conflict, HavreError, InternalError
+from havre.base.errors import Conflict
 from havre.base.ids import new_id
 from havre.base.tasks import in_own_thread, in_thread, to_the_end
-from havre.kernel.copying import copy_tree
+from havre.volumes.backing import Backing
 from havre.volumes.claims import Claims
-from havre.volumes.driver import is_mounted, mount_volume, release_foreign, unmount_volume
-from havre.volumes.image import grow
+from havre.volumes.driver import is_mounted
 from havre.volumes.model import (
     LOCAL,
     SIZE,
@@ -28,14 +22,9 @@ from havre.volumes.model import (
     VolumeInUse,
     Wanted,
     parse_name,
-    parse_options,
     parse_size,
 )
 from havre.volumes.plugins import NoSuchDriver, Plugins
-from havre.volumes.store import Store
-
-_T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 
 class Volumes:
@@ -48,7 +37,7 @@ class Volumes:
 
     def __init__(self, root: Path, plugins: Plugins | None = None) -> None:
         self.plugins = plugins or Plugins()
-        self._store = Store(root)
+        self._backing = Backing(root, self.plugins)
         self._volumes: dict[str, Volume] = {}
         self._holders = Claims()
         self._users = Claims()
@@ -56,7 +45,7 @@ class Volumes:
 
     async def open(self) -> None:
         """Read what is there."""
-        self._volumes = {volume.name: volume for volume in await in_thread(self._store.open)}
+        self._volumes = {volume.name: volume for volume in await in_thread(self._backing.open)}
 
     def list(self) -> list[Volume]:
         """Every volume, by name."""
@@ -75,7 +64,7 @@ class Volumes:
 
     def path(self, name: str) -> Path:
         """Where the content of a volume is, or would be."""
-        return self._store.path(name)
+        return self._backing.path(name)
 
     async def create(self, wanted: Wanted) -> tuple[Volume, bool]:
         """The volume that is *wanted*, and whether it is new.
@@ -138,7 +127,7 @@ class Volumes:
         async with self._lock(name):
             volume = self.get(name)
             if not volume.foreign and not self._users.of(name):
-                await to_the_end(in_thread(self._fill, volume, open_source))
+                await to_the_end(in_thread(self._backing.fill, volume, open_source))
 
     async def resize(self, name: str, size: str) -> Volume:
         """Let a volume with a size hold more.
@@ -172,10 +161,10 @@ class Volumes:
             volume = self.get(name)
             if volume.mounts:
                 try:
-                    await _done(volume, lambda: mount_volume(volume, self._store.path(name), self.plugins))
+                    await _done(volume, self._backing.mount)
                 except asyncio.CancelledError:
                     if not self._users.of(name):
-                        await _done(volume, lambda: self._unmount(volume))
+                        await _done(volume, self._backing.unmount)
                     raise
             self._users.add(name, user)
 
@@ -185,7 +174,7 @@ class Volumes:
             is_last = self._users.discard(name, user)
             volume = self._volumes.get(name)
             if is_last and volume is not None and volume.mounts:
-                await _done(volume, lambda: self._unmount(volume))
+                await _done(volume, self._backing.unmount)
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
@@ -198,84 +187,26 @@ class Volumes:
             raise VolumeInUse(f"{verb} {name}: volume is in use: its content is being copied")
 
     async def _add(self, volume: Volume) -> None:
-        await in_thread(self._make, volume)
+        await in_thread(self._backing.make, volume)
         self._volumes[volume.name] = volume
 
     async def _drop(self, volume: Volume, *, force: bool = False) -> None:
-        await in_thread(self._unmake, volume, force=force)
+        await in_thread(self._backing.remove, volume, force=force)
         del self._volumes[volume.name]
 
     async def _move(self, volume: Volume, to: str) -> None:
-        self._volumes[to] = await in_thread(self._store.rename, volume, to)
+        self._volumes[to] = await in_thread(self._backing.rename, volume, to)
         del self._volumes[volume.name]
 
     async def _grow(self, volume: Volume, size: str) -> Volume:
-        path = self._store.path(volume.name)
-        mounted = await in_thread(is_mounted, path)
-        await in_thread(grow, path, parse_size(volume.name, size), mounted=mounted)
-        grown = msgspec.structs.replace(volume, options={SIZE: size})
-        await in_thread(self._store.change, grown)
+        grown = await in_thread(self._backing.grow, volume, size)
         self._volumes[volume.name] = grown
         return grown
 
-    def _make(self, volume: Volume) -> None:
-        if volume.driver == LOCAL:
-            self._store.add(msgspec.structs.replace(volume, options=parse_options(volume.name, volume.options)))
-            return
-        driver = self.plugins.driver(volume.driver)
-        try:
-            driver.create(volume.name, volume.options)
-        except InternalError as refused:
-            raise InternalError(f"create {volume.name}: {refused.message}") from refused
-        try:
-            self._store.add(volume)
-        except BaseException:
-            driver.remove(volume.name)
-            raise
 
-    def _unmake(self, volume: Volume, *, force: bool) -> None:
-        # A mount that a crash left must not be emptied with the folder.
-        unmount_volume(self._store.path(volume.name))
-        if volume.driver != LOCAL:
-            try:
-                self.plugins.driver(volume.driver).remove(volume.name)
-            except HavreError as refused:
-                if not force:
-                    raise InternalError(f"remove {volume.name}: {refused.message}") from refused
-                _log.warning("volume %s goes, though its driver does not say so: %s", volume.name, refused.message)
-        self._store.drop(volume.name)
-
-    def _unmount(self, volume: Volume) -> None:
-        unmount_volume(self._store.path(volume.name))
-        release_foreign(volume, self.plugins)
-
-    def _fill(self, volume: Volume, open_source: Callable[[], int | None]) -> None:
-        if not self._is_empty(volume):
-            return
-        source = open_source()
-        if source is None:
-            return
-        try:
-            with self._store.replacement(volume) as into:
-                copy_tree(source, into)
-        finally:
-            os.close(source)
-
-    def _is_empty(self, volume: Volume) -> bool:
-        content = self._store.path(volume.name)
-        if volume.mounts:
-            mount_volume(volume, content, self.plugins)
-        try:
-            with os.scandir(content) as entries:
-                return next(entries, None) is None
-        finally:
-            if volume.mounts:
-                unmount_volume(content)
-
-
-async def _done(volume: Volume, work: Callable[[], _T]) -> _T:
-    """Call *work* in a thread, to its end: one of its own where a file server or a plugin may let it wait."""
-    return await to_the_end(in_own_thread(work) if volume.foreign else in_thread(work))
+async def _done(volume: Volume, work: Callable[[Volume], None]) -> None:
+    """Do *work* in a thread, to its end: one of its own where a file server or a plugin may let it wait."""
+    await to_the_end(in_own_thread(lambda: work(volume)) if volume.foreign else in_thread(work, volume))
 
 
 def _check_same(there: Volume, wanted: Wanted) -> None:

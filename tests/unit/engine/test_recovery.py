@@ -219,8 +219,8 @@ async def test_exec_sessions_go_on(tmp_path: Path) -> None:
 async def test_a_volume_stays_mounted_for_what_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first of two that share it ended while no engine was there."""
     told = list[str]()
-    monkeypatch.setattr("havre.volumes.volumes.mount_volume", lambda volume, *_: told.append(f"mount {volume.name}"))
-    monkeypatch.setattr("havre.volumes.volumes.unmount_volume", lambda path: told.append(f"unmount {path.parent.name}"))
+    monkeypatch.setattr("havre.volumes.backing.mount_volume", lambda volume, *_: told.append(f"mount {volume.name}"))
+    monkeypatch.setattr("havre.volumes.backing.unmount_volume", lambda path: told.append(f"unmount {path.parent.name}"))
     first = World(tmp_path)
     await first.open()
     await first.rooms.volumes.create(Wanted("shared", options={"type": "tmpfs", "device": "tmpfs"}))
