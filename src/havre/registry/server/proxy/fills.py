@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Final
 
 from havre.base.errors import HavreError
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.content.errors import NoSuchBlob
 from havre.content.ingest import BlobWriter
 from havre.content.store import Content
@@ -46,7 +46,7 @@ class Fill:
                 lease.hold(self.digest)
                 with await in_thread(self._content.drafts.writer, self._key, algorithm=self.digest.algorithm) as writer:
                     await self._fetch(writer)
-                    await in_thread(writer.commit, self.digest, self.size)
+                    await to_the_end(in_thread(writer.commit, self.digest, self.size))
                 await keep(self.size)
         except (HavreError, OSError) as error:
             known = error if isinstance(error, HavreError) else UpstreamGone(str(error))
@@ -98,14 +98,14 @@ class Fill:
                     parts.append(piece)
                     held += len(piece)
                     if held >= _PIECE_BYTES:
-                        await self._write(writer, b"".join(parts))
-                        parts, held = [], 0
+                        data, parts, held = b"".join(parts), [], 0  # whatever becomes of us, it is written once
+                        await self._write(writer, data)
             finally:
                 if parts:
                     await self._write(writer, b"".join(parts))
 
     async def _write(self, writer: BlobWriter, data: bytes) -> None:
-        await in_thread(writer.write, data)
+        await to_the_end(in_thread(writer.write, data))  # the caller closes what the thread writes to
         self._arrived = writer.size
         self._tell()
 
