@@ -18,7 +18,7 @@ from havre.base.errors import HavreError
 from havre.base.ids import is_id
 from havre.base.tasks import in_thread
 from havre.engine.boot import start_in_order
-from havre.engine.container_volumes import hold_all, mount_all
+from havre.engine.container_volumes import at_their_places, hold_all, mount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.network_joins import agreed
 from havre.engine.parts import Parts
@@ -43,7 +43,7 @@ async def load(parts: Parts, found: Found) -> None:
     """Let the containers of *found* be found, and adopt those that live; their sandboxes are `living`."""
     await in_thread(parts.folders.containers.mkdir, 0o710, parents=True, exist_ok=True)
     for record in found.records:
-        parts.roster.add(Container(record))
+        parts.roster.add(Container(at_their_places(parts, record)))
         hold_all(parts, record)
     parts.past_execs.extend(found.execs)
     gate = asyncio.Semaphore(_AT_ONCE)
