@@ -176,8 +176,14 @@ async def test_container_that_ends_takes_its_guests_along(place: Place) -> None:
 async def test_into_what_has_ended_or_stands_still(place: Place) -> None:
     shim, client = await place.launch(place.bundle("sleep", "100"))
     await shim.pause()
+    ours, theirs = socket.socketpair()
+    ours.setblocking(False)
+    refused = Client(ours)
     with pytest.raises(NotNow, match="paused"):
-        await shim.exec(place.exec_request("true"))
+        await shim.exec(place.exec_request("true"), (theirs, AttachWishes()))
+    theirs.close()
+    assert await asyncio.wait_for(refused.read_all(), 30) == ""  # the shim has let go of its end
+    refused.close()
     await shim.resume()
     await shim.signal(9)
     await shim.wait_exit()

@@ -171,11 +171,10 @@ class Server:
 
     def _execute(self, channel: Channel, message: Execute, fds: "list[int]") -> None:
         seq, wishes = message.seq, message.wishes
-        fd = fds.pop() if wishes is not None else -1
 
         def attach(streams: Streams) -> None:
-            if wishes is not None:
-                self._join(streams, channel, seq, _for(wishes, terminal=message.stdio.terminal), fd)
+            if wishes is not None:  # the descriptor is taken only now: what is refused leaves it to be closed
+                self._join(streams, channel, seq, _for(wishes, terminal=message.stdio.terminal), fds.pop())
 
         def told(failure: StartFailed | None, pid: int) -> None:
             self._send(channel, ExecStarted(seq, pid) if failure is None else _not_started(seq, failure))
