@@ -48,6 +48,8 @@ RUNS = [
     ("user by name", ["run", "--rm", "-u", "alice", "busybox", "id"]),
     ("user by number", ["run", "--rm", "-u", "1234:99", "busybox", "id"]),
     ("user with groups", ["run", "--rm", "-u", "alice", "--group-add", "daemon", "--group-add", "77", "busybox", "id"]),
+    ("user and no group", ["run", "--rm", "-u", "1000:", "busybox", "id"]),
+    ("neither user nor group", ["run", "--rm", "-u", ":", "busybox", "id"]),
     ("no such user", ["run", "--rm", "-u", "nobodyhere", "busybox", "id"]),
     ("workdir is made", ["run", "--rm", "-w", "/made/here", "busybox", "pwd"]),
     ("the engine's socket", ["run", "--rm", "--use-api-socket", "busybox", "test", "-S", "/var/run/docker.sock"]),
@@ -118,6 +120,7 @@ RUNS = [
     ("oom score", ["run", "--rm", "--oom-score-adj", "500", "busybox", "cat", "/proc/self/oom_score_adj"]),
     ("pid 1", ["run", "--rm", "busybox", "sh", "-c", "echo $$"]),
     ("pids", ["run", "--rm", "--pids-limit", "20", "busybox", "true"]),
+    ("empty command", ["run", "--rm", "busybox", ""]),
     ("no command", ["run", "--rm", "busybox"]),
     ("no such image", ["create", "--pull", "never", "nosuch/image:1"]),
     ("bad reference", ["create", "--pull", "never", "Bad/Image:1"]),
@@ -129,6 +132,8 @@ RUNS = [
     ("swap below memory", ["run", "--rm", "-m", "64m", "--memory-swap", "32m", "busybox", "true"]),
     ("swap alone", ["run", "--rm", "--memory-swap", "32m", "busybox", "true"]),
     ("too many cpus", ["run", "--rm", "--cpus", "64", "busybox", "true"]),
+    ("a rate of no device", ["run", "--rm", "--device-read-bps", "/dev/nosuch:1mb", "busybox", "true"]),
+    ("weight of a device", ["run", "--rm", "--blkio-weight-device", "/dev/nosuch:100", "busybox", "true"]),
     ("no such cpu", ["run", "--rm", "--cpuset-cpus", "99", "busybox", "true"]),
     ("bad capability", ["run", "--rm", "--cap-add", "NOSUCH", "busybox", "true"]),
     ("bad security option", ["run", "--rm", "--security-opt", "bogus=1", "busybox", "true"]),
@@ -210,6 +215,30 @@ def test_the_life_of_a_container(havre: Havre, reference: Reference) -> None:
         ["logs", "renamed"],
         ["rm", "renamed", "other"],
         ["ps", "-a", "-q"],
+    )
+
+
+def test_signals_to_a_paused_container(havre: Havre, reference: Reference) -> None:
+    state = ["ps", "-a", "--format", "{{.Names}} {{.State}}"]
+    _both(
+        havre,
+        reference,
+        ["run", "-d", "--name", "deaf", "busybox", "sleep", "3000"],  # the first process, and it has no handler
+        ["pause", "deaf"],
+        ["kill", "-s", "TERM", "deaf"],
+        state,
+        ["unpause", "deaf"],
+        ["pause", "deaf"],
+        ["kill", "deaf"],
+        ["wait", "deaf"],
+        ["rm", "deaf"],
+        ["run", "-d", "--name", "choosy", "--stop-signal", "USR1", "busybox", "sleep", "3000"],
+        ["pause", "choosy"],
+        ["kill", "-s", "TERM", "choosy"],
+        state,
+        ["kill", "-s", "USR1", "choosy"],
+        state,
+        ["rm", "-f", "choosy"],
     )
 
 
