@@ -69,6 +69,28 @@ def with_view(plan: ViewPlan, work: Callable[[int], _T]) -> _T:
 
 
 @contextmanager
+def running_root(plan: ViewPlan) -> Iterator[int]:
+    """The root of a container that runs, without what is mounted in it: a copy of the very mount that it has.
+
+    Only in a thread of `in_own_thread`. Raises Conflict when it does not run any more.
+    """
+    enter_private_mounts()
+    process = _open_process(plan)
+    try:
+        top = visit_mounts_of(process, lambda: open_tree(AT_FDCWD, "/", OPEN_TREE_CLONE))
+    finally:
+        os.close(process)
+    try:
+        root = os.open(".", _ROOT, dir_fd=top)
+        try:
+            yield root
+        finally:
+            os.close(root)
+    finally:
+        os.close(top)
+
+
+@contextmanager
 def _view(plan: ViewPlan) -> Iterator[int]:
     with ExitStack() as handles:
         found: dict[str, int] = {}

@@ -5,6 +5,7 @@ import errno
 import os
 import posixpath
 from collections.abc import AsyncIterator, Callable
+from contextlib import ExitStack, suppress
 from functools import partial
 from typing import Final, TypeVar
 
@@ -12,7 +13,7 @@ import msgspec
 
 from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotFound
 from havre.base.tasks import in_own_thread, to_the_end
-from havre.engine.file_view import ViewPlan, with_view
+from havre.engine.file_view import ViewPlan, running_root, with_view
 from havre.engine.lifecycle import State
 from havre.engine.model import ImageMount, Record, TmpfsMount
 from havre.engine.outlet import Outlet
@@ -60,7 +61,7 @@ class Files:
         container = self._parts.roster.get(ref)
         _check_there(container, "export")
         self._parts.tell(container, "export")
-        return _pumped(partial(self._export, container.id))
+        return _pumped(partial(self._export, self._plan(container, kept=False)))
 
     async def stat(self, ref: str, path: str) -> PathStat:
         """What stands at *path*. Raises NoSuchPath."""
@@ -157,10 +158,16 @@ class Files:
                 for change in changes(own, below, is_placeholder)
             ]
 
-    def _export(self, key: str, outlet: Outlet) -> None:
-        with self._parts.snapshots.mounted(key, View.WHOLE) as root:
-            for piece in write_tar(root):
+    def _export(self, plan: ViewPlan, outlet: Outlet) -> None:
+        with ExitStack() as handles:
+            for piece in write_tar(self._bare_root(plan, handles)):
                 outlet.put(piece)
+
+    def _bare_root(self, plan: ViewPlan, handles: ExitStack) -> int:
+        if plan.pid:
+            with suppress(Conflict):  # it has ended just now
+                return handles.enter_context(running_root(plan))
+        return handles.enter_context(self._parts.snapshots.mounted(plan.record.id, View.WHOLE))
 
 
 async def _pumped(

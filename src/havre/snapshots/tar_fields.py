@@ -1,8 +1,9 @@
 """One member's header for writing: ustar where it fits, a pax extended header where it does not."""
 
 import struct
+from functools import lru_cache
 
-from havre.snapshots.tar_header import BLOCK
+from havre.snapshots.tar_header import BLOCK, byte_sum
 
 _PACK = struct.Struct("100s8s8s8s12s12s8sc100s8s32s32s8s8s155s12x")
 _MAX_SIZE = 8**11 - 1
@@ -24,14 +25,16 @@ def header(
         records[b"linkpath"] = link
     if numbers.size > _MAX_SIZE:
         records[b"size"] = b"%d" % numbers.size
-    for key, owner in ((b"uid", numbers.uid), (b"gid", numbers.gid)):
-        if owner > _MAX_SMALL:
-            records[key] = b"%d" % owner
+    if numbers.uid > _MAX_SMALL:
+        records[b"uid"] = b"%d" % numbers.uid
+    if numbers.gid > _MAX_SMALL:
+        records[b"gid"] = b"%d" % numbers.gid
     seconds = numbers.mtime_ns // _NS
     if numbers.mtime_ns % _NS or not 0 <= seconds <= _MAX_SIZE:
         records[b"mtime"] = _decimal(numbers.mtime_ns)
-    for key, value in sorted((xattrs or {}).items()):
-        records[b"SCHILY.xattr." + key] = value
+    if xattrs:
+        for key, value in sorted(xattrs.items()):
+            records[b"SCHILY.xattr." + key] = value
     blocks = _extended(path, records) if records else b""
     return blocks + _block(kind, prefix, name, numbers, link[:_NAME])
 
@@ -82,9 +85,9 @@ def _block(kind: bytes, prefix: bytes, name: bytes, numbers: Numbers, link: byte
     major, minor = numbers.device
     raw = _PACK.pack(
         name,
-        b"%07o" % numbers.mode,
-        b"%07o" % min(numbers.uid, _MAX_SMALL),
-        b"%07o" % min(numbers.gid, _MAX_SMALL),
+        _small(numbers.mode),
+        _small(min(numbers.uid, _MAX_SMALL)),
+        _small(min(numbers.gid, _MAX_SMALL)),
         b"%011o" % (numbers.size if numbers.size <= _MAX_SIZE else 0),
         b"%011o" % (seconds if 0 <= seconds <= _MAX_SIZE else 0),
         b" " * 8,
@@ -93,11 +96,16 @@ def _block(kind: bytes, prefix: bytes, name: bytes, numbers: Numbers, link: byte
         b"ustar\x0000",
         b"",
         b"",
-        b"%07o" % major,
-        b"%07o" % minor,
+        _small(major),
+        _small(minor),
         prefix,
     )
-    return b"%b%06o\0 %b" % (raw[:148], sum(raw.replace(b"\0", b"")), raw[156:])
+    return b"%b%06o\0 %b" % (raw[:148], byte_sum(raw), raw[156:])
+
+
+@lru_cache(1024)
+def _small(value: int) -> bytes:
+    return b"%07o" % value
 
 
 def _decimal(time_ns: int) -> bytes:

@@ -1,14 +1,20 @@
 """Walking a tree by handle: any depth with one handle open, and never out of the tree."""
 
+import errno
 import os
 import stat
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Callable, Iterator
+from typing import NamedTuple
 
 from havre.base.errors import Conflict, NotSupported
 
 _FOLDER = os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC
+_FILE = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
+_REPLACED = frozenset({errno.ENOENT, errno.ENOTDIR, errno.ELOOP, errno.ENXIO})
 LONGEST_PATH = 4096
+
+_Named = tuple[bytes, bool]
+"""A name, and whether it is that of a regular file to be opened."""
 
 
 class TreeChanged(Conflict):
@@ -19,33 +25,38 @@ class PathTooLong(NotSupported):
     """Folders are nested deeper than any path can say."""
 
 
-@dataclass(frozen=True, slots=True)
-class Found:
-    """An entry: *name* below the handle *folder*, which is good until the next step of the walk."""
+class Found(NamedTuple):
+    """An entry: *name* below the handle *folder*. Both handles are good until the next step of the walk.
+
+    *handle* is the regular file itself, open for reading, where the walk was asked for it and has it; or -1.
+    """
 
     folder: int
     name: bytes
     path: bytes
     status: os.stat_result
+    handle: int = -1
 
 
 class _Level:
     __slots__ = ("identity", "names", "prefix_bytes")
 
-    def __init__(self, handle: int, prefix_bytes: int) -> None:
+    def __init__(self, handle: int, prefix_bytes: int, listed: "Callable[[int], list[_Named]]") -> None:
         status = os.fstat(handle)
         self.identity = (status.st_dev, status.st_ino)
-        self.names = sorted(map(os.fsencode, os.listdir(handle)), reverse=True)
+        self.names = listed(handle)
         self.prefix_bytes = prefix_bytes
 
 
-def walk(root: int, *, longest: int = LONGEST_PATH) -> Iterator[Found]:
+def walk(root: int, *, longest: int = LONGEST_PATH, open_files: bool = False) -> Iterator[Found]:
     """All that is below the open folder *root*, by name, a folder before what it holds; no link is followed.
 
-    What vanishes meanwhile is passed over. Raises TreeChanged when the way back up is not the way down, PathTooLong
-    for a path of more than *longest* bytes; with 0 there is no such limit, and paths are left empty.
+    With *open_files* regular files come open. What vanishes meanwhile is passed over. Raises TreeChanged when the way
+    back up is not the way down, PathTooLong for a path of more than *longest* bytes; with 0 there is no such limit,
+    and paths are left empty.
     """
-    levels = [_Level(root, 0)]
+    listed = _names_and_files if open_files else _names
+    levels = [_Level(root, 0, listed)]
     prefix = b""
     here = os.dup(root)
     try:
@@ -57,20 +68,65 @@ def walk(root: int, *, longest: int = LONGEST_PATH) -> Iterator[Found]:
                     prefix = prefix[: levels[-1].prefix_bytes]
                     here = _up(here, root, levels)
                 continue
-            name = level.names.pop()
+            name, is_file = level.names.pop()
             try:
-                status = os.stat(name, dir_fd=here, follow_symlinks=False)
                 path = _join(prefix, name, longest)
-                yield Found(here, name, path, status)
+                status, handle = look(here, name, open_first=is_file, open_files=open_files)
+                try:
+                    yield Found(here, name, path, status, handle)
+                finally:
+                    if handle >= 0:
+                        os.close(handle)
                 if stat.S_ISDIR(status.st_mode):
                     below = os.open(name, _FOLDER, dir_fd=here)
                     os.close(here)
                     here, prefix = below, path
-                    levels.append(_Level(here, len(path)))
+                    levels.append(_Level(here, len(path), listed))
             except (FileNotFoundError, NotADirectoryError):
                 continue
     finally:
         os.close(here)
+
+
+def look(folder: int, name: bytes, *, open_first: bool, open_files: bool) -> tuple[os.stat_result, int]:
+    """The status of *name* in *folder*, and with *open_files*, if it is a regular file, a handle to read it; or -1.
+
+    *open_first* tells that it was one when it was listed. Raises FileNotFoundError.
+    """
+    file = _open_file(folder, name) if open_first else None
+    if file is None:
+        status = os.stat(name, dir_fd=folder, follow_symlinks=False)
+        if not (open_files and stat.S_ISREG(status.st_mode)):
+            return status, -1
+        file = _open_file(folder, name)
+        if file is None:
+            raise FileNotFoundError(errno.ENOENT, os.strerror(errno.ENOENT), name)
+    return file
+
+
+def _open_file(folder: int, name: bytes) -> tuple[os.stat_result, int] | None:
+    try:
+        handle = os.open(name, _FILE, dir_fd=folder)
+    except OSError as error:
+        if error.errno in _REPLACED:
+            return None
+        raise
+    status = os.fstat(handle)
+    if stat.S_ISREG(status.st_mode):
+        return status, handle
+    os.close(handle)
+    return None
+
+
+def _names(folder: int) -> list[_Named]:
+    """The names in a folder, the last one first."""
+    return [(name, False) for name in sorted(map(os.fsencode, os.listdir(folder)), reverse=True)]
+
+
+def _names_and_files(folder: int) -> list[_Named]:
+    """As `_names`, with whether it is a regular file."""
+    with os.scandir(folder) as entries:
+        return sorted(((os.fsencode(one.name), one.is_file(follow_symlinks=False)) for one in entries), reverse=True)
 
 
 def _join(prefix: bytes, name: bytes, longest: int) -> bytes:

@@ -14,14 +14,13 @@ from dataclasses import dataclass
 
 from havre.snapshots.layer import OPAQUE_NAME, OPAQUE_XATTR, WHITEOUT_PREFIX
 from havre.snapshots.tar_fields import Numbers, header
-from havre.snapshots.tar_header import BLOCK
+from havre.snapshots.tar_header import BLOCK, ZEROS
 from havre.snapshots.tree import is_whiteout
-from havre.snapshots.walk import Found, walk
+from havre.snapshots.walk import Found, look, walk
 
 _PIECE_BYTES = 1 << 18
 END_MARK = bytes(2 * BLOCK)
 _NS = 1_000_000_000
-_READ = os.O_RDONLY | os.O_NOFOLLOW | os.O_NONBLOCK | os.O_NOCTTY | os.O_CLOEXEC
 _NODES = {stat.S_IFCHR: b"3", stat.S_IFBLK: b"4", stat.S_IFIFO: b"6"}
 # Labels and hashes that belong to this host, and overlayfs' own marks.
 PRIVATE_XATTRS = ("trusted.overlay.", "user.overlay.", "security.selinux", "security.ima", "security.evm")
@@ -55,8 +54,7 @@ def write_tar(root: int, wishes: WriteWishes | None = None) -> Generator[bytes, 
 
 def write_entry(folder: int, name: bytes, *, end: bool = True) -> Iterator[bytes]:
     """The archive of one entry of the open folder *folder*, which is no folder itself; see `WriteWishes.end`."""
-    found = Found(folder, name, name, os.stat(name, dir_fd=folder, follow_symlinks=False))
-    return _gathered(_Writer(folder, WriteWishes(end=end)).one(found))
+    return _gathered(_Writer(folder, WriteWishes(end=end)).one(name))
 
 
 class _Writer:
@@ -71,7 +69,7 @@ class _Writer:
             prefix = b"." if self._wishes.prefix is None else self._wishes.prefix
             yield header(b"5", prefix + b"/", numbers, xattrs=_xattrs(self._root))
         without = self._wishes.without
-        for found in walk(self._root):
+        for found in walk(self._root, open_files=True):
             if without is not None and without(found.path, found.status):
                 continue
             with suppress(FileNotFoundError):  # gone since it was listed
@@ -79,41 +77,42 @@ class _Writer:
         if self._wishes.end:
             yield END_MARK
 
-    def one(self, found: Found) -> Iterator[bytes]:
-        """The member of *found* alone."""
-        yield from self._member(found, found.path)
+    def one(self, name: bytes) -> Iterator[bytes]:
+        """The member *name* of the root folder alone."""
+        status, handle = look(self._root, name, open_first=False, open_files=True)
+        try:
+            yield from self._member(Found(self._root, name, name, status, handle), name)
+        finally:
+            if handle >= 0:
+                os.close(handle)
         if self._wishes.end:
             yield END_MARK
 
     def _path(self, path: bytes) -> bytes:
         return path if self._wishes.prefix is None else self._wishes.prefix + b"/" + path
 
-    def _member(self, found: Found, path: bytes) -> Iterator[bytes]:
+    def _member(self, found: Found, path: bytes) -> Iterable[bytes]:
         status = found.status
         kind = stat.S_IFMT(status.st_mode)
         if kind == stat.S_IFDIR:
-            yield from self._folder(found, path)
-            return
+            return self._folder(found, path)
         if self._wishes.overlay and is_whiteout(status):
             head, slash, name = path.rpartition(b"/")
-            yield header(b"0", head + slash + WHITEOUT_PREFIX + name, Numbers(mtime_ns=self._time(status)))
-            return
+            return (header(b"0", head + slash + WHITEOUT_PREFIX + name, Numbers(mtime_ns=self._time(status))),)
         if kind == stat.S_IFSOCK:
-            return  # no archive can hold one
+            return ()  # no archive can hold one
         numbers = self._numbers(status)
         if status.st_nlink > 1:
             first = self._linked.setdefault((status.st_dev, status.st_ino), path)
             if first != path:
-                yield header(b"1", path, numbers, first)
-                return
+                return (header(b"1", path, numbers, first),)
         if kind == stat.S_IFREG:
-            yield from self._file(found, path, numbers)
-        elif kind == stat.S_IFLNK:
+            return self._file(found, path, numbers)
+        if kind == stat.S_IFLNK:
             target = os.readlink(found.name, dir_fd=found.folder)
-            yield header(b"2", path, numbers, target, _xattrs(_by_handle(found)))
-        else:
-            numbers.device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind != stat.S_IFIFO else (0, 0)
-            yield header(_NODES[kind], path, numbers, xattrs=_xattrs(_by_handle(found)))
+            return (header(b"2", path, numbers, target, _xattrs(_by_handle(found))),)
+        numbers.device = (os.major(status.st_rdev), os.minor(status.st_rdev)) if kind != stat.S_IFIFO else (0, 0)
+        return (header(_NODES[kind], path, numbers, xattrs=_xattrs(_by_handle(found))),)
 
     def _folder(self, found: Found, path: bytes) -> Iterator[bytes]:
         handle = os.open(found.name, os.O_RDONLY | os.O_DIRECTORY | os.O_NOFOLLOW | os.O_CLOEXEC, dir_fd=found.folder)
@@ -125,25 +124,21 @@ class _Writer:
         finally:
             os.close(handle)
 
-    def _file(self, found: Found, path: bytes, numbers: Numbers) -> Iterator[bytes]:
-        handle = os.open(found.name, _READ, dir_fd=found.folder)
-        try:
-            status = os.fstat(handle)
-            if not stat.S_ISREG(status.st_mode):
-                return  # replaced since it was listed
-            numbers.size = left = status.st_size
-            before = header(b"0", path, numbers, xattrs=_xattrs(handle))
-            while True:
-                # A file that shrinks meanwhile is filled up: its size has been said.
-                piece = (os.read(handle, min(left, _PIECE_BYTES)) or bytes(min(left, _PIECE_BYTES))) if left else b""
-                left -= len(piece)
-                if not left:
-                    yield before + piece + bytes(-numbers.size % BLOCK)
-                    return
-                yield before + piece if before else piece
-                before = b""
-        finally:
-            os.close(handle)
+    def _file(self, found: Found, path: bytes, numbers: Numbers) -> Iterable[bytes]:
+        size = numbers.size = found.status.st_size
+        before = header(b"0", path, numbers, xattrs=_xattrs(found.handle))
+        if size > _PIECE_BYTES:
+            return self._in_pieces(found.handle, before, size)
+        return (before, _read(found.handle, size), ZEROS[: -size % BLOCK])
+
+    def _in_pieces(self, handle: int, before: bytes, size: int) -> Iterator[bytes]:
+        yield before
+        left = size
+        while left:
+            piece = _read(handle, min(left, _PIECE_BYTES))
+            left -= len(piece)
+            yield piece
+        yield ZEROS[: -size % BLOCK]
 
     def _numbers(self, status: os.stat_result) -> Numbers:
         return Numbers(stat.S_IMODE(status.st_mode), status.st_uid, status.st_gid, mtime_ns=self._time(status))
@@ -165,6 +160,14 @@ def _gathered(pieces: Iterable[bytes]) -> Generator[bytes, None, None]:
             waiting.clear()
             size = 0
     yield b"".join(waiting)
+
+
+def _read(handle: int, size: int) -> bytes:
+    """*size* bytes: a file that shrinks meanwhile is filled up, for its size has been said."""
+    data = os.read(handle, size)
+    while len(data) < size:
+        data += os.read(handle, size - len(data)) or bytes(size - len(data))
+    return data
 
 
 def _by_handle(found: Found) -> bytes:
