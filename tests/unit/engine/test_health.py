@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from havre.engine.health import Health, ProbeResult, begun, at_rest, interval_s, judged, probe_command, timeout_s
+from havre.engine.health import Health, ProbeResult, at_rest, begun, interval_s, judged, probe_command, timeout_s
 from havre.engine.settings import Config
 from havre.oci.image_config import Healthcheck
 
