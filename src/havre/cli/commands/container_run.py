@@ -51,6 +51,11 @@ def _explanation(given: Given) -> Explanation | None:
     return Explanation()
 
 
+def _form(value: str) -> None:
+    if value not in {"table", "json"}:
+        raise ValueError("table and json are known")
+
+
 def start_failure_code(message: str) -> int:
     """Docker's exit code for a command that did not start, read from the daemon's message."""
     if any(
@@ -138,7 +143,7 @@ COMMAND = Command(
         switch("detach", "Run container in background and print container ID", short="d"),
         text("detach-keys", "Override the key sequence for detaching a container", default=DEFAULT_DETACH_KEYS),
         switch("explain", "Show each step of the start with its time"),
-        text("explain-format", "How --explain shows it: table or json", default="table"),
+        text("explain-format", "How --explain shows it: table or json", default="table", check=_form),
         switch("sig-proxy", "Proxy received signals to the process", default=True),
     ),
     at_least=1,
