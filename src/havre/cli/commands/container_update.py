@@ -8,7 +8,7 @@ from havre.cli.create_body import bind, environment, pairs, restart_policy
 from havre.cli.create_flags import byte_count
 from havre.cli.each import each
 from havre.cli.flags import Flag, Given, many, number, text
-from havre.cli.network_options import published
+from havre.cli.publishing import published
 from havre.cli.screen import Screen
 from havre.cli.units import parse_bytes, parse_cpus, parse_swap_bytes
 from havre.client.client import Client
