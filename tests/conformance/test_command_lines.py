@@ -401,3 +401,22 @@ def test_pruning_asks_as_docker_does(havre: Havre) -> None:
         ours = havre.havre("system", "prune", *flags, stdin=b"n\n")
         theirs = havre.docker("system", "prune", *flags, stdin=b"n\n")
         assert ours.stdout + ours.stderr == theirs.stdout + theirs.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-it"],
+        ["-d", "-a", "stdout"],
+        ["-m", "5x"],
+        ["-m", "inf"],
+        ["--health-interval", "5"],
+        ["-p", "99999:80"],
+        ["-p", "a:b"],
+        ["-p", "80/xyz"],
+        ["-p", "published=80,x,target=80"],
+    ],
+)
+def test_what_is_refused_before_it_is_tried(havre: Havre, words: list[str]) -> None:
+    ours, theirs = (run("run", "--rm", *words, "busybox", "true") for run in (havre.havre, havre.docker))
+    assert (ours.stderr.replace(b"havre", b"docker"), ours.returncode) == (theirs.stderr, theirs.returncode)

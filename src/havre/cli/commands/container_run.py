@@ -20,12 +20,20 @@ if TYPE_CHECKING:
 
 
 def run(given: Given, client: Client, screen: Screen) -> int:
-    """The container's exit code; 125 when it was not made, 126 or 127 when its command did not start."""
+    """The container's exit code; 125 when it was not made, 126 or 127 when its command did not start.
+
+    1 when a combination of flags is refused before anything is tried.
+    """
     detach = given.switch("detach")
-    if detach and given.many("attach"):
-        raise ClientError("conflicting options: cannot specify both --attach and --detach")
     attach = wished_streams(given, default=frozenset() if detach else frozenset({"stdout", "stderr"}))
-    check_tty(stdin="stdin" in attach, tty=given.switch("tty"))
+    if detach and given.many("attach"):
+        screen.error("conflicting options: cannot specify both --attach and --detach")
+        return 1
+    try:
+        check_tty(stdin="stdin" in attach, tty=given.switch("tty"))
+    except ClientError as impossible:
+        screen.error(str(impossible))
+        return 1
     keys = parse_detach_keys(given.text("detach-keys"))
     explanation = _explanation(given)
     container = create(given, client, screen, attach=attach)
