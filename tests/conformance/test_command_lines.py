@@ -420,3 +420,22 @@ def test_pruning_asks_as_docker_does(havre: Havre) -> None:
 def test_what_is_refused_before_it_is_tried(havre: Havre, words: list[str]) -> None:
     ours, theirs = (run("run", "--rm", *words, "busybox", "true") for run in (havre.havre, havre.docker))
     assert (ours.stderr.replace(b"havre", b"docker"), ours.returncode) == (theirs.stderr, theirs.returncode)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["version", "-f", "{{.Server.APIVersion}} {{.Client.APIVersion}}"],
+        ["image", "inspect", "-f", "{{.ID}}", "busybox"],
+        ["inspect", "-f", "{{.HostConfig.NanoCPUs}} {{.HostConfig.CPUShares}}", "shown"],
+        ["inspect", "-f", "{{.Name}}", "nosuch", "shown", "shelf", "bridge"],
+        ["inspect", "-f", "{{", "shown"],
+        ["update", "shown"],
+    ],
+)
+def test_what_is_told_of_things_is_told_alike(havre: Havre, words: list[str]) -> None:
+    havre.docker("create", "--name", "shown", "-v", "shelf:/s", "--cpus", "1", "busybox", "true", check=True)
+    ours, theirs = havre.havre(*words), havre.docker(*words)
+    havre.docker("rm", "shown", check=True)
+    havre.docker("volume", "rm", "shelf", check=True)
+    assert normal(ours) == normal(theirs)
