@@ -218,6 +218,16 @@ def test_the_life_of_a_container(havre: Havre, reference: Reference) -> None:
     )
 
 
+@pytest.mark.parametrize("bind", ["/etc:/etc/passwd", "/etc/passwd:/tmp"])
+def test_a_folder_on_a_file_and_a_file_on_a_folder(either: Engine, bind: str) -> None:
+    done = either.docker("run", "--name", "wrong", "-v", bind, "busybox", "true")
+    code = either.out("inspect", "-f", "{{.State.ExitCode}} {{.State.Status}}", "wrong")
+    either.docker("rm", "-v", "wrong", check=True)
+    assert (done.returncode, code) == (125, "127 created")
+    assert b"not a directory" in done.stderr
+    assert b"Are you trying to mount a directory onto a file (or vice-versa)?" in done.stderr
+
+
 def test_signals_to_a_paused_container(havre: Havre, reference: Reference) -> None:
     state = ["ps", "-a", "--format", "{{.Names}} {{.State}}"]
     _both(
