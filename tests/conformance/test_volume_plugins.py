@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import json
+from collections import Counter
 from collections.abc import Iterator
 from pathlib import Path
 
@@ -52,6 +53,16 @@ def test_it_is_mounted_as_long_as_a_container_runs(either: Engine, plugin: Volum
     assert plugin.mounted["vol"] == set()
     either.docker("start", "user", check=True)
     assert len(plugin.mounted["vol"]) == 1
+
+
+def test_each_mount_is_answered_by_one_unmount(either: Engine, plugin: VolumePlugin) -> None:
+    places = ("-v", "vol:/a", "-v", "vol:/b", "--mount", "type=volume,src=vol,dst=/c,ro")
+    either.docker(
+        "run", "--rm", "--volume-driver", plugin.name, *places, "busybox", "touch", "/a/f", "/b/g", check=True
+    )
+    calls = Counter(call for call, _ in plugin.calls)
+    assert calls["VolumeDriver.Mount"] == calls["VolumeDriver.Unmount"] > 0
+    assert plugin.mounted == {"vol": set()}
 
 
 def test_the_driver_of_a_whole_container(either: Engine, plugin: VolumePlugin) -> None:

@@ -10,12 +10,11 @@ from typing import Final, TypeVar, cast
 
 import msgspec
 
-from havre.api.field_names import named
+from havre.api.field_names import misspelt, named
 from havre.api.request import Request
 from havre.base.errors import InvalidInput
 
 _T = TypeVar("_T")
-_SMALL_FIELD: Final = re.compile(rb'"[a-z]\w*"\s*:')
 _LONG_NUMBER: Final = re.compile(rb"[0-9]{19}")
 _INT64: Final = 1 << 63
 _TEXT_OR_LIST: Final = ("Cmd", "Entrypoint", "Shell")
@@ -50,7 +49,7 @@ def _decode(body: bytes, kind: type[_T]) -> _T:
     decoder = _decoder(kind)
     try:
         try:
-            value = _decode_loosely(body, kind) if _SMALL_FIELD.search(body) else decoder.decode(body)
+            value = _decode_loosely(body, kind) if misspelt(body, kind) else decoder.decode(body)
         except msgspec.ValidationError:
             value = _decode_loosely(body, kind)
     except (msgspec.MsgspecError, UnicodeDecodeError, RecursionError) as broken:

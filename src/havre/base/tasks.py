@@ -92,6 +92,11 @@ class Tasks:
         task.add_done_callback(self._ended)
         return task
 
+    async def ended(self) -> None:
+        """Wait until nothing runs."""
+        while running := list(self._running):
+            await asyncio.wait(running)
+
     async def close(self) -> None:
         """Cancel what still runs, and what it starts while it ends, and wait for it."""
         while running := list(self._running):

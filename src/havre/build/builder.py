@@ -16,6 +16,7 @@ from havre.build.dockerfile.ignore import IGNORE_FILE, Ignore
 from havre.build.dockerfile.parser import decode, parse
 from havre.build.dockerfile.program import read_document
 from havre.build.dockerfile.scope import Platforms, unused_args, unused_args_warning
+from havre.build.doing import Materials
 from havre.build.fetching import Fetching
 from havre.build.graph import Graph, named_contexts
 from havre.build.images import LoadedImage, State, load_image, make_image
@@ -36,7 +37,7 @@ from havre.build.model import (
 from havre.build.mounts import CacheFolders
 from havre.build.plan import Demands, Needed, Planner
 from havre.build.seams import ImageSource, Runner, Trees
-from havre.build.solve import Materials, Solver
+from havre.build.solve import Solver
 from havre.build.squash import squashed
 from havre.images.candidate import Arrival
 from havre.images.images import Images

@@ -179,31 +179,37 @@ class Cache:
                 _less(self._blobs, blob)
 
     def save(self) -> None:
-        """Write what is new; the layers must be on the disk by now. Blocks.
+        """Write what is new, and what is forgotten; the layers must be on the disk by now. Blocks.
 
         What cannot be written is for the next time: it fails no build.
         """
         with self._lock:
-            keys, self._unsaved = self._unsaved, set()
-        records = [record for key in keys if (record := self._records.get(key)) is not None]
-        if not records:
+            changed, self._unsaved = self._unsaved, set()
+        if not changed:
             return
+        kept = [record for key in changed if (record := self._records.get(key)) is not None]
+        gone = changed - {record.key for record in kept}
         try:
             with closing(self._connect()) as database, database:
-                rows = [(record.key, msgspec.json.encode(record)) for record in records]
+                rows = [(record.key, msgspec.json.encode(record)) for record in kept]
                 database.executemany("INSERT OR REPLACE INTO steps VALUES (?, ?)", rows)
+                database.executemany("DELETE FROM steps WHERE key = ?", [(key,) for key in gone])
         except (sqlite3.Error, InternalError) as failed:
             _log.error("the builder's cache %s cannot be written: %s", self._path, failed)
             with self._lock:
-                self._unsaved |= keys
+                self._unsaved |= changed
 
     def remove(self, keys: Iterable[str]) -> None:
-        """Forget records, on the disk first. Blocks."""
-        doomed = list(keys)
-        with closing(self._connect()) as database, database:
-            database.executemany("DELETE FROM steps WHERE key = ?", [(key,) for key in doomed])
-        for key in doomed:
+        """Forget records, so that nothing keeps their layers. Blocks.
+
+        A full disk hinders nobody from making room: what the file still tells of is forgotten there later, and without
+        its layer it counts for nothing.
+        """
+        for key in keys:
             self._forget(key)
+            with self._lock:
+                self._unsaved.add(key)
+        self.save()
 
     def _read(self) -> list[tuple[bytes]]:
         try:

@@ -11,6 +11,8 @@ from havre.oci.descriptor import Descriptor, Platform
 from havre.oci.digest import Digest, chain_id
 from havre.registry.client.keyring import Credentials
 
+_NS: Final = 1_000_000_000
+
 
 class BuildFailed(InvalidInput):
     """A step could not be done as the Dockerfile wants it; *code* is what clients exit with."""
@@ -94,6 +96,16 @@ class BuildWishes:
     def lent(self) -> Lent:
         """What is lent for fetching."""
         return Lent(secrets=self.secrets, agent=self.ssh_agents.get("default", ""))
+
+    @property
+    def epoch_ns(self) -> int | None:
+        """When all that the image tells of is to have been made; None is the present time."""
+        return None if self.source_date_epoch_s is None else self.source_date_epoch_s * _NS
+
+    @property
+    def times_ns(self) -> int | None:
+        """The same for the files of its layers, which keep their own times where it is None."""
+        return self.epoch_ns if self.rewrite_timestamps else None
 
 
 @dataclass(frozen=True, slots=True, kw_only=True)

@@ -43,8 +43,14 @@ class Drafts:
         self._folder.mkdir(mode=0o700, exist_ok=True)
 
     def writer(self, name: str, *, algorithm: str = "sha256", lease: Lease | None = None) -> BlobWriter:
-        """Begin the draft *name*, or go on at its end; `suspend` keeps what is there. Raises InvalidInput."""
-        return BlobWriter(self._path(name), self._placer(lease), algorithm, resume=True)
+        """Begin the draft *name*, or go on at its end. Raises InvalidInput."""
+        writer = BlobWriter(self._path(name), self._placer(lease), algorithm, resume=True)
+        try:
+            writer.catch_up()
+        except BaseException:
+            writer.suspend()
+            raise
+        return writer
 
     def find(self, name: str) -> Draft:
         """What is there of *name*. Raises NoSuchBlob, InvalidInput."""

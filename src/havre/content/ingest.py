@@ -29,8 +29,9 @@ class Stored:
 class BlobWriter:
     """One blob on its way into the store; a context manager that leaves nothing unless `commit` succeeded.
 
-    *place* answers where the blob of a digest belongs, and is called just before it appears there.
-    With *resume*, what *staged* holds already counts as written: its bytes are read and hashed first.
+    *place* answers where the blob of a digest belongs, and is called just before it appears there. One that may
+    *resume* goes on with what *staged* holds, once `replay` has read it, and leaves what came for the next attempt, in
+    this life of the process or another; one at a time has the file.
     """
 
     def __init__(
@@ -39,17 +40,33 @@ class BlobWriter:
         self._staged = staged
         self._place = place
         self._algorithm = algorithm
+        self._resume = resume
         self._hash = hashlib.new(algorithm)
-        self.size = 0
         flags = os.O_RDWR | os.O_CREAT | os.O_NOFOLLOW | os.O_CLOEXEC | (0 if resume else os.O_EXCL)
         with exhaustion(_DOING):
             self._handle = os.open(staged, flags, 0o600)
         self._reserve = Reserve(self._handle, _DOING)
-        if resume:
-            self._hash_again(algorithm)
+        self.size = 0
+        """Bytes that were replayed or written."""
+        self.kept = os.fstat(self._handle).st_size
+        """Bytes that earlier attempts have left."""
+
+    def replay(self, size: int) -> bytes:
+        """The next of the bytes that were kept, which count from now on; none at their end."""
+        if self.size >= self.kept:
+            return b""
+        data = os.read(self._handle, min(size, self.kept - self.size))
+        self._hash.update(data)
+        self.size += len(data)
+        return data
+
+    def catch_up(self) -> None:
+        """Replay all that was kept."""
+        while self.replay(_PIECE_BYTES):
+            pass
 
     def write(self, data: bytes | bytearray | memoryview) -> int:
-        """Take all of *data*. Raises ResourceExhausted on a full disk."""
+        """Take all of *data*, after all that was kept. Raises ResourceExhausted on a full disk."""
         left = memoryview(data)
         count = len(left)
         self._reserve.spend(count)
@@ -71,9 +88,11 @@ class BlobWriter:
             self._hash_again(expected.algorithm)
         digest = Digest(self._algorithm, self._hash.hexdigest())
         if size is not None and size != self.size:
+            self.drop()
             raise DigestMismatch(f"blob {expected or digest} has {self.size} bytes, not the {size} promised")
         if expected is not None and expected != digest:
-            raise DigestMismatch(f"blob has digest {digest}, not the promised {expected}")
+            self.drop()
+            raise DigestMismatch(f"blob verification failed for digest {expected}: it has {digest}")
         with exhaustion(_DOING):
             if durable:
                 os.fsync(self._handle)
@@ -82,13 +101,19 @@ class BlobWriter:
             self._staged.rename(target)
             if durable:
                 sync_folder(target.parent)
-        self._finish()
+        self._close()
         return Stored(digest, self.size)
 
     def suspend(self) -> None:
         """Stop here and keep what is staged, for a writer that resumes it."""
         if self._handle >= 0:
-            self._finish()
+            self._close()
+
+    def drop(self) -> None:
+        """Stop here and keep nothing."""
+        if self._handle >= 0:
+            self._close()
+            self._staged.unlink(missing_ok=True)
 
     def __enter__(self) -> Self:
         return self
@@ -96,18 +121,17 @@ class BlobWriter:
     def __exit__(
         self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
     ) -> None:
-        if self._handle >= 0:
-            self._finish()
-            self._staged.unlink(missing_ok=True)
+        if self._resume:
+            self.suspend()
+        else:
+            self.drop()
 
     def _hash_again(self, algorithm: str) -> None:
-        fresh, size = hashlib.new(algorithm), 0
         os.lseek(self._handle, 0, os.SEEK_SET)
-        while piece := os.read(self._handle, _PIECE_BYTES):
-            fresh.update(piece)
-            size += len(piece)
-        self._algorithm, self._hash, self.size = algorithm, fresh, size
+        self._algorithm, self._hash = algorithm, hashlib.new(algorithm)
+        self.kept, self.size = self.size, 0
+        self.catch_up()
 
-    def _finish(self) -> None:
+    def _close(self) -> None:
         handle, self._handle = self._handle, -1
         os.close(handle)

@@ -16,7 +16,6 @@ from havre.content.errors import DigestMismatch, NoSuchBlob
 from havre.content.index import LayoutIndex
 from havre.content.ingest import BlobWriter, Stored
 from havre.content.leases import Lease, Leases
-from havre.content.partial import PartialBlob
 from havre.content.reader import BlobReader, Readable
 from havre.kernel.files import syncfs
 from havre.oci.digest import Digest
@@ -89,10 +88,10 @@ class Content:
                 blob.write(piece)
             return blob.commit(expected, size, durable=durable)
 
-    def partial(self, digest: Digest, lease: Lease) -> PartialBlob:
-        """A context in which a blob arrives that may have begun before; one at a time for each digest."""
+    def partial(self, digest: Digest, lease: Lease) -> BlobWriter:
+        """A blob that may have begun to arrive before, and may arrive in part again; one at a time for each digest."""
         lease.hold(digest)
-        return PartialBlob(self._part(digest), digest, self._path)
+        return BlobWriter(self._part(digest), self._path, digest.algorithm, resume=True)
 
     def open(self, digest: Digest) -> BlobReader:
         """The blob as a stream that verifies itself; close it. Raises NoSuchBlob."""

@@ -9,8 +9,7 @@ from typing import Final, Protocol
 from msgspec.structs import replace
 
 from havre.base.errors import Conflict, HavreError, NotFound
-from havre.base.ids import new_id
-from havre.base.tasks import in_own_thread, in_thread, to_the_end
+from havre.base.tasks import in_own_thread, to_the_end
 from havre.engine.image_defaults import joined
 from havre.engine.lifecycle import State
 from havre.engine.model import Record
@@ -19,19 +18,19 @@ from havre.engine.placeholders import is_placeholder
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.settings import Config, parse_config
 from havre.engine.steps import passed
-from havre.images.candidate import Arrival, Candidate, Laid
+from havre.images.candidate import Arrival, Candidate
 from havre.images.commit import EMPTY_ARCHIVE, CommitWishes, make_commit, parse_target, plan_commit
 from havre.images.images import Images
-from havre.images.model import Image
+from havre.images.model import Image, Layer
+from havre.oci.digest import chain_id
 from havre.oci.image_config import ProcessConfig
 from havre.runtime.errors import NoSuchProcess, ShimGone
 from havre.snapshots.contract import View
-from havre.snapshots.twin import Twin
 from havre.snapshots.writer import WriteWishes, write_tar
 from havre.wire.containers import CreateContainer
 
 _MARK: Final = "frozen-for-commit"
-_Made = tuple[Candidate, Laid | None]
+_Made = tuple[Candidate, Layer | None]
 
 
 class CommitAsked(Protocol):
@@ -83,16 +82,12 @@ class Commits:
         wishes = self._wishes(container.record, asked)
         process = plan_commit(wishes)
         async with self._images.arriving() as arrival:
-            key = new_id()
-            try:
-                async with container.lock:
-                    work = partial(self._make, container.id, key, arrival, wishes, process)
-                    candidate, top = await self._read(container, work, pause=asked.pause)
-                passed("commit.written")
-                image = await self._images.add(arrival, candidate, top)
-                passed("commit.added")
-            finally:
-                await to_the_end(in_thread(self._parts.snapshots.discard, key))
+            async with container.lock:
+                work = partial(self._make, container.id, arrival, wishes, process)
+                candidate, top = await self._read(container, work, pause=asked.pause)
+            passed("commit.written")
+            image = await self._images.add(arrival, candidate, top)
+            passed("commit.added")
         name = wishes.reference.familiar if wishes.reference is not None else ""
         if name:
             self._parts.events.publish("image", "tag", image.id, {**(image.config.process.labels or {}), "name": name})
@@ -141,17 +136,18 @@ class Commits:
             passed("commit.frozen")
             self._parts.tell(container, "pause")
 
-    def _make(self, container: str, key: str, arrival: Arrival, wishes: CommitWishes, process: ProcessConfig) -> _Made:
-        """The image to be; *key* is the tree in work that its layer is laid out in, unless that holds nothing."""
-        snapshots = self._parts.snapshots
-        snapshots.prepare(key, wishes.parent.chain)
-        with snapshots.mounted(container, View.OWN) as own, Twin(snapshots, key) as twin:
-            with closing(write_tar(own, WriteWishes(overlay=True, without=is_placeholder))) as pieces:
-                stored = arrival.ingest_soon(twin.following(pieces))
-            laid = twin.laid_out()
-        passed("commit.laid-out")
-        top = None if stored.digest == EMPTY_ARCHIVE else Laid(key, laid.size, stored.size)
-        return make_commit(stored, arrival, wishes, process), top
+    def _make(self, container: str, arrival: Arrival, wishes: CommitWishes, process: ProcessConfig) -> _Made:
+        """The image to be, and its topmost layer, unless that holds nothing."""
+        sizes: list[int] = []
+        with self._parts.snapshots.mounted(container, View.OWN) as own:
+            form = WriteWishes(overlay=True, without=is_placeholder, weigh=sizes.append)
+            with closing(write_tar(own, form)) as pieces:
+                stored = arrival.ingest_soon(pieces)
+        candidate = make_commit(stored, arrival, wishes, process)
+        chain = chain_id(candidate.config.diff_ids())
+        if chain is None or stored.digest == EMPTY_ARCHIVE:
+            return candidate, None
+        return candidate, Layer(chain=chain, diff=stored.digest, size_bytes=sum(sizes), tar_bytes=stored.size)
 
 
 async def thaw(parts: Parts, container: Container) -> None:

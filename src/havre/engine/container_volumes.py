@@ -103,6 +103,15 @@ def _image_folder(parts: Parts, identifier: str, destination: str) -> int | None
             raise
 
 
+def at_their_places(parts: Parts, record: Record) -> Record:
+    """*record* with its volumes where they are now: the data may lie elsewhere than when the container was made."""
+    mounts = tuple(
+        replace(mount, source=str(parts.volumes.path(mount.name))) if isinstance(mount, VolumeMount) else mount
+        for mount in record.mounts
+    )
+    return replace(record, mounts=mounts)
+
+
 def hold_all(parts: Parts, record: Record) -> None:
     """The volumes of a container that is there already stay."""
     for mount in volume_mounts(record):

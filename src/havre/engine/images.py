@@ -163,6 +163,7 @@ class ImageService:
 
     async def check(self, *, repair: bool) -> AsyncIterator[CheckLine]:
         """Verify all that is stored, and mend it with *repair*; a line for each problem."""
+        await self._images.behind.settled()
         async for problem in Checks(self._images.store, lambda image_id: bool(self.uses(image_id))).run(repair=repair):
             yield {
                 "Kind": problem.kind,

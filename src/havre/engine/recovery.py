@@ -18,7 +18,7 @@ from havre.base.errors import HavreError
 from havre.base.ids import is_id
 from havre.base.tasks import in_thread
 from havre.engine.boot import start_in_order
-from havre.engine.container_volumes import hold_all, mount_all
+from havre.engine.container_volumes import at_their_places, hold_all, mount_all
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.network_joins import agreed
 from havre.engine.parts import Parts
@@ -43,7 +43,7 @@ async def load(parts: Parts, found: Found) -> None:
     """Let the containers of *found* be found, and adopt those that live; their sandboxes are `living`."""
     await in_thread(parts.folders.containers.mkdir, 0o710, parents=True, exist_ok=True)
     for record in found.records:
-        parts.roster.add(Container(record))
+        parts.roster.add(Container(at_their_places(parts, record)))
         hold_all(parts, record)
     parts.past_execs.extend(found.execs)
     gate = asyncio.Semaphore(_AT_ONCE)
@@ -66,32 +66,42 @@ def agree(parts: Parts, find: Callable[[str], Attachment | None]) -> None:
 
 
 async def settle(parts: Parts, damaged: frozenset[str]) -> None:
-    """Once networks are open: watch what lives, and finish what was cut off.
+    """Once networks are open: watch what lives, finish what was cut off, start what should run.
 
-    What ended containers used is given back, `--rm` ones are removed, and what nobody owns is swept.
+    The order is a contract. All that lives has its volumes before any of it is watched: the first to end takes off
+    what nobody else is known to use. What is mounted for nobody is known after that; what starts finds all of it gone.
     """
-    for container in parts.roster:
-        if container.shim is not None:  # before anything is given back: what lives may use the same volumes
-            await _mount_again(parts, container)
-    for container in parts.roster:
-        if container.shim is not None:
-            watch(parts, container, container.shim)  # only now: an end needs networks that are open
-        elif not container.settled.is_set():
-            await _give_back(parts, container)
+    living = [(container, shim) for container in parts.roster if (shim := container.shim) is not None]
+    ended = [container for container in parts.roster if container.shim is None and not container.settled.is_set()]
+    for container, _ in living:
+        await _mount_again(parts, container)
+    for container, shim in living:
+        watch(parts, container, shim)
+    for container in ended:
+        await _give_back(parts, container)
     await _quiet(unmount_unused(parts.volumes), "volumes that nobody uses are still mounted")
-    for container in parts.roster:
-        record = container.record
-        ended_meanwhile = record.host.auto_remove and record.started_ns and not record.alive
-        if ended_meanwhile:
-            async with container.lock:
-                await _quiet(erase(parts, container, volumes=True), f"container {container.id} cannot be removed")
+    await _remove_what_removes_itself(parts)
     await _sweep(parts, damaged)
     _start_what_should_run(parts)
+
+
+async def _mount_again(parts: Parts, container: Container) -> None:
+    """What runs uses its volumes, also those whose mounts stood through the end of the last engine."""
+    await _quiet(mount_all(parts, container.record), f"container {container.id}: its volumes are not as they were")
 
 
 async def _give_back(parts: Parts, container: Container) -> None:
     what = give_back(parts, container, container.record)
     await _quiet(what, f"container {container.id}: what its last run used could not be given back")
+
+
+async def _remove_what_removes_itself(parts: Parts) -> None:
+    """Each `--rm` container that does not run, also one whose start was cut off: nobody waits for it any more."""
+    for container in parts.roster:
+        if container.record.host.auto_remove and not container.record.alive:
+            async with container.lock:
+                if not container.gone:  # it ended, and went, since this engine watches it
+                    await _quiet(erase(parts, container, volumes=True), f"container {container.id} cannot be removed")
 
 
 async def _quiet(work: Awaitable[object], failure: str) -> None:
@@ -114,11 +124,6 @@ def _start_what_should_run(parts: Parts) -> None:
         if container.record.state is State.RESTARTING:
             waiting.append(container)
     start_in_order(parts, waiting)
-
-
-async def _mount_again(parts: Parts, container: Container) -> None:
-    """What runs uses its volumes, also those whose mounts stood through the end of the last engine."""
-    await _quiet(mount_all(parts, container.record), f"container {container.id}: its volumes are not as they were")
 
 
 async def _adopt(parts: Parts, container: Container, gate: asyncio.Semaphore) -> None:
@@ -159,22 +164,21 @@ def _take_over(parts: Parts, container: Container, shim: Shim) -> None:
 async def _sweep(parts: Parts, damaged: frozenset[str]) -> None:
     """Remove what no record owns, and only what bears an id of ours."""
     owned = damaged | {container.id for container in parts.roster}
-    folders = parts.folders
-    for identifier in await in_thread(_ids_in, folders.exec_root):
-        if identifier not in owned:
-            _log.warning("removing what is left of container %s, which has no record", identifier)
-            await _quiet(_remove_rest(parts, identifier), f"what is left of container {identifier} is not removed")
-    for identifier in parts.snapshots.keys():  # noqa: SIM118  a method of the store, not of a dict
-        if is_id(identifier) and identifier not in owned:
-            await _quiet(in_thread(parts.snapshots.discard, identifier), f"the tree {identifier} is not removed")
-    for identifier in await in_thread(_ids_in, folders.containers):
-        if identifier not in owned:
-            folder = folders.container(identifier)
-            await _quiet(in_thread(remove_folder, folder), f"{folder} is not removed")
-    for identifier in await in_thread(_ids_in, folders.exec_root / "shm"):
-        if identifier not in owned:
-            memory = in_thread(unmount_shared_memory, folders.exec_root, identifier)
-            await _quiet(memory, f"the shared memory of {identifier} is not removed")
+    exec_root, containers = parts.folders.exec_root, parts.folders.containers
+    kinds: list[tuple[str, Iterable[str], Callable[[str], Awaitable[object]]]] = [
+        ("its run", await in_thread(_ids_in, exec_root), lambda one: _remove_run(parts, one)),
+        ("its tree", filter(is_id, parts.snapshots.keys()), lambda one: in_thread(parts.snapshots.discard, one)),
+        ("its folder", await in_thread(_ids_in, containers), lambda one: in_thread(remove_folder, containers / one)),
+        (
+            "its shared memory",
+            await in_thread(_ids_in, exec_root / "shm"),
+            lambda one: in_thread(unmount_shared_memory, exec_root, one),
+        ),
+    ]
+    for what, found, remove in kinds:
+        for identifier in found:
+            if identifier not in owned:
+                await _quiet(remove(identifier), f"container {identifier} has no record, but {what} is not removed")
     await _sweep_staged(parts, damaged)
 
 
@@ -186,7 +190,8 @@ async def _sweep_staged(parts: Parts, damaged: frozenset[str]) -> None:
             await _quiet(in_thread(unstage_all, parts, identifier), f"the mounts of {identifier} are not removed")
 
 
-async def _remove_rest(parts: Parts, identifier: str) -> None:
+async def _remove_run(parts: Parts, identifier: str) -> None:
+    _log.warning("removing what is left of container %s, which has no record", identifier)
     await parts.networks.detach(identifier)
     await parts.runtime.remove(identifier)
 

@@ -14,7 +14,7 @@ from havre.wire.versions import NEWEST
 
 _NOTHING = Attachment(sandbox_id="")
 _OWN_NAMES_SINCE = (1, 45)
-"""Before it, the short id was shown among the aliases."""
+"""Before it, the short id and the host name were shown among the aliases."""
 
 
 def mount_points(record: Record) -> list[MountPoint]:
@@ -91,8 +91,9 @@ def networks_of(record: Record, version: tuple[int, int] = NEWEST) -> dict[str, 
 def _endpoint(record: Record, wish: EndpointWish, endpoint: Endpoint, version: tuple[int, int]) -> EndpointSettings:
     named = endpoint.network_name not in BUILT_IN
     aliases = wish.aliases
-    if named and version < _OWN_NAMES_SINCE and (endpoint.endpoint_id or aliases):
-        aliases = list(dict.fromkeys([*(aliases or ()), record.id[:12]]))
+    if named and version < _OWN_NAMES_SINCE:
+        own = (record.id[:12], record.config.hostname)
+        aliases = list(dict.fromkeys([*(aliases or ()), *filter(None, own)]))
     return {
         "IPAMConfig": _ipam(wish),
         "Links": wish.links,

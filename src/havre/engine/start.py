@@ -11,7 +11,7 @@ from havre.base import clock
 from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotModified, Unavailable
 from havre.base.tasks import in_thread
 from havre.engine.attach import accompany, serve
-from havre.engine.clients import on_closed
+from havre.engine.clients import Held, on_closed
 from havre.engine.container_volumes import unmount_all
 from havre.engine.health import at_rest, begun
 from havre.engine.lifecycle import State, Verb, after
@@ -28,7 +28,7 @@ from havre.engine.staged import unstage
 from havre.engine.steps import listened_to, passed, tell
 from havre.engine.surroundings import connect, prepare
 from havre.networks.model import Attachment, Endpoint
-from havre.runtime.bundle import Exit
+from havre.runtime.bundle import Bundle, Exit
 from havre.runtime.errors import NOT_EXECUTABLE, NOT_FOUND, NOT_STARTED, ShimGone, StartFailed
 
 _TASK: Final = "failed to create task for container: failed to create shim task: "
@@ -94,26 +94,7 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
     record = container.record
     running = after(record.state, Verb.START)  # refuse before anything is touched
     clients = parts.clients.take(record.id)
-    async with AsyncExitStack() as undo:
-        undo.callback(on_closed(clients))
-        try:
-            attachment = await connect(parts, record)
-            undo.push_async_callback(parts.networks.detach, record.id)
-            passed("start.network")
-            around = await prepare(parts, record, attachment, undo)
-            passed("start.prepared")
-            bundle = build_bundle(record, around)
-            if bundle.spec.hooks is not None:
-                await in_thread(write_config, bundle)
-            shim = await parts.runtime.launch(replace(bundle, explain=True) if listened_to() else bundle, clients)
-            for step, at_ns in shim.steps:
-                tell(f"birth: {step}", at_ns)
-            passed("start.launched")
-        except StartFailed as failed:
-            raise _translated(failed) from failed
-        except OSError as failed:
-            raise NotStarted(f"cannot prepare container {record.id}: {failed}") from failed
-        _ = undo.pop_all()
+    shim, attachment = await _launched(parts, record, clients)
     accompany(parts, container, shim, clients)
     started = replace(
         record,
@@ -123,36 +104,72 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         failure="",
         oom_killed=False,
         started_ns=shim.started_ns or clock.now_ns(),
-        finished_ns=record.finished_ns,
         stopped_by_user=False,
         restart_count=restarts,
         health=begun(record.health),
         endpoints=record.endpoints or wanted_networks(record),
         attachment=attachment,
     )
-    await _started(parts, container, started, shim)
+    await _enter_life(parts, container, started, shim)
 
 
-async def _started(parts: Parts, container: Container, record: Record, shim: Shim) -> None:
-    """Tell that it runs.
+async def _launched(parts: Parts, record: Record, clients: list[Held]) -> tuple[Shim, Attachment]:
+    """Its shim, which has *clients*, and its networks: all that a run needs, or nothing, and no client, is left.
+
+    Raises BadCommand, NotStarted, and what networks and volumes refuse.
+    """
+    async with AsyncExitStack() as undo:
+        undo.callback(on_closed(clients))
+        try:
+            attachment = await connect(parts, record)
+            undo.push_async_callback(parts.networks.detach, record.id)
+            passed("start.network")
+            around = await prepare(parts, record, attachment, undo)
+            passed("start.prepared")
+            shim = await _born(parts, build_bundle(record, around), clients)
+            passed("start.launched")
+        except StartFailed as failed:
+            raise _translated(failed) from failed
+        except OSError as failed:
+            raise NotStarted(f"cannot prepare container {record.id}: {failed}") from failed
+        _ = undo.pop_all()
+    return shim, attachment
+
+
+async def _born(parts: Parts, bundle: Bundle, clients: list[Held]) -> Shim:
+    if bundle.spec.hooks is not None:
+        await in_thread(write_config, bundle)
+    shim = await parts.runtime.launch(replace(bundle, explain=True) if listened_to() else bundle, clients)
+    for step, at_ns in shim.steps:
+        tell(f"birth: {step}", at_ns)
+    return shim
+
+
+async def _enter_life(parts: Parts, container: Container, record: Record, shim: Shim) -> None:
+    """Make the run of *record* the truth about *container*; returns when that is as durable as it has to be.
 
     A start is covered by its shim, which the next havred finds and adopts. Only a restart policy, which acts after
     a power cut too, makes it worth an fsync.
     """
-    unsettle(container)
-    container.shim = shim
     durable = record.host.restart_policy.name not in _WITHOUT_RESTART
     saved = parts.records.save(record, durable=durable)
+    _make_known(parts, container, record, shim)
+    if durable:
+        with suppress(HavreError):  # it is in the log; the container runs, and whoever started it must hear so
+            await saved
+    passed("start.recorded")
+
+
+def _make_known(parts: Parts, container: Container, record: Record, shim: Shim) -> None:
+    """All see that it runs, and its end will be noticed. At once: who could look in between would see half of it."""
+    unsettle(container)
+    container.shim = shim
     parts.keep(container, record)
     tell_network(parts, container, "connect")
     parts.tell(container, "start")
     watch(parts, container, shim)
     for held in parts.clients.take(container.id):  # they came while the start was under way
         serve(parts, container, shim, held)
-    if durable:
-        with suppress(HavreError):  # it is in the log; the container runs, and whoever started it must hear so
-            await saved
-    passed("start.recorded")
 
 
 def watch(parts: Parts, container: Container, shim: Shim) -> None:

@@ -27,7 +27,6 @@ STEPS: Final = (
     "remove.forgotten",
     "remove.files",
     "commit.frozen",
-    "commit.laid-out",
     "commit.written",
     "commit.added",
     "put.begun",

@@ -24,15 +24,14 @@ _KILL_DEADLINE_S: Final = 12.0
 
 async def stop(parts: Parts, container: Container, timeout_s: int | None, given: str | None) -> None:
     """Ask it to end, and make it after *timeout_s* (negative: never). Raises NotModified when it is not alive."""
-    config = container.record.config
-    number = parse_signal(given or config.stop_signal or str(int(DEFAULT_STOP)))
+    number = parse_signal(given) if given else _own_signal(container)
     if await _give_up(parts, container):
         parts.tell(container, "stop")
         return
     if not container.record.alive:
         raise NotModified(f"Container {container.id} is already stopped")
-    patience = timeout_s if timeout_s is not None else config.stop_timeout
-    await _end(parts, container, number, DEFAULT_TIMEOUT_S if patience is None else patience)
+    _by_user(parts, container)
+    await _end_politely(parts, container, number, _own_patience_s(container) if timeout_s is None else timeout_s)
     parts.tell(container, "stop")
 
 
@@ -56,18 +55,17 @@ async def _end_for_good(parts: Parts, container: Container, deadline: float | No
             pass
     if not container.record.alive:
         return
-    config = container.record.config
-    patience = DEFAULT_TIMEOUT_S if config.stop_timeout is None else config.stop_timeout
-    until = deadline if patience < 0 else asyncio.get_running_loop().time() + patience
     with suppress(HavreError):
-        await _send(parts, container, parse_signal(config.stop_signal or str(int(DEFAULT_STOP))), resume=True)
-        try:
-            async with asyncio.timeout_at(_sooner(until, deadline)):
-                await container.stopped.wait()
-        except TimeoutError:
-            await _send(parts, container, KILL, resume=True)
-            await _wait_killed(container)
-        await container.settled.wait()
+        await _end_politely(parts, container, _own_signal(container), _own_patience_s(container), deadline)
+
+
+def _own_signal(container: Container) -> int:
+    return parse_signal(container.record.config.stop_signal or str(int(DEFAULT_STOP)))
+
+
+def _own_patience_s(container: Container) -> int:
+    own = container.record.config.stop_timeout
+    return DEFAULT_TIMEOUT_S if own is None else own
 
 
 def _sooner(one: float | None, other: float | None) -> float | None:
@@ -112,20 +110,18 @@ async def kill(parts: Parts, container: Container, ref: str, number: int) -> Non
 
 async def end_by_engine(parts: Parts, container: Container, number: int | None, patience_s: int) -> None:
     """End it as `stop` does, but not for the user: what follows is for its restart policy to say."""
-    own = container.record.config.stop_signal or str(int(DEFAULT_STOP))
-    await _end_politely(parts, container, parse_signal(own) if number is None else number, patience_s)
+    await _end_politely(parts, container, _own_signal(container) if number is None else number, patience_s)
 
 
-async def _end(parts: Parts, container: Container, number: int, patience_s: int) -> None:
-    _by_user(parts, container)
-    await _end_politely(parts, container, number, patience_s)
-
-
-async def _end_politely(parts: Parts, container: Container, number: int, patience_s: int) -> None:
+async def _end_politely(
+    parts: Parts, container: Container, number: int, patience_s: int, deadline: float | None = None
+) -> None:
+    """Ask it with the signal *number*; make it after *patience_s* (negative: never), or at *deadline* of the loop."""
     await _send(parts, container, number, resume=True)
     passed("stop.signalled")
+    until = None if patience_s < 0 else asyncio.get_running_loop().time() + patience_s
     try:
-        async with asyncio.timeout(patience_s if patience_s >= 0 else None):
+        async with asyncio.timeout_at(_sooner(until, deadline)):
             await container.stopped.wait()
     except TimeoutError:
         await _send(parts, container, KILL, resume=True)

@@ -49,33 +49,43 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
     wish = given if parts.facts.block_weight else replace(given, blkio_weight=0)
     shape = parse_shape(wanted, wish)
     async with container.lock:
-        if container.gone:
-            raise NoSuchContainer(f"No such container: {container.id}")
-        record = container.record
-        if record.state in _GOING:
-            raise Conflict(
-                f'Cannot update container {record.id}: container is marked for removal and cannot be "update".'
-            )
-        try:
-            warnings = check_wish(record.host, given, parts.facts)
-        except Conflict as refused:
-            raise Conflict(f"Cannot update container {record.id}: {refused.message}") from None
-        host = joined(record.host, wish)
-        limits = limits_of(record.host, wish, parts.facts)
-        if container.shim is not None and record.alive and limits != Resources():
-            try:
-                await container.shim.update(limits)
-            except (ShimGone, NoSuchProcess) as gone:  # nothing is left that could be put back
-                raise Conflict(f"Cannot update container {record.id}: {gone}") from gone
-            except (HavreError, KernelError) as refused:
-                await _put_back(container, record.host, wish, parts.facts)
-                raise InternalError(f"Cannot update container {record.id}: {refused}") from refused
-        parts.keep(container, replace(container.record, host=host))
+        warnings = _checked(parts, container, given)
+        await _tell_kernel(parts, container, wish)
+        parts.keep(container, replace(container.record, host=joined(container.record.host, wish)))
         await parts.records.save(container.record)
     if shape is not None:
         warnings += await recreate(parts, container, shape)
     parts.tell(container, "update")
     return {"Warnings": warnings or None}
+
+
+def _checked(parts: Parts, container: Container, given: HostConfig) -> list[str]:
+    """The warnings that *given* deserves. Raises NoSuchContainer, InvalidInput, Conflict."""
+    if container.gone:
+        raise NoSuchContainer(f"No such container: {container.id}")
+    if container.record.state in _GOING:
+        raise Conflict(
+            f'Cannot update container {container.id}: container is marked for removal and cannot be "update".'
+        )
+    try:
+        return check_wish(container.record.host, given, parts.facts)
+    except Conflict as refused:
+        raise Conflict(f"Cannot update container {container.id}: {refused.message}") from None
+
+
+async def _tell_kernel(parts: Parts, container: Container, wish: HostConfig) -> None:
+    """Change the limits of what runs, all or none. Raises Conflict when it has ended, InternalError."""
+    host = container.record.host
+    limits = limits_of(host, wish, parts.facts)
+    if container.shim is None or not container.record.alive or limits == Resources():
+        return
+    try:
+        await container.shim.update(limits)
+    except (ShimGone, NoSuchProcess) as gone:  # nothing is left that could be put back
+        raise Conflict(f"Cannot update container {container.id}: {gone}") from gone
+    except (HavreError, KernelError) as refused:
+        await _put_back(container, host, wish, parts.facts)
+        raise InternalError(f"Cannot update container {container.id}: {refused}") from refused
 
 
 async def _put_back(container: Container, host: HostConfig, wish: HostConfig, facts: HostFacts) -> None:

@@ -9,6 +9,7 @@ from havre.engine.container_volumes import tell
 from havre.engine.parts import Parts
 from havre.images.images import received
 from havre.images.inlet import Inlet
+from havre.kernel.files import syncfs
 from havre.kernel.removing import empty_folder
 from havre.snapshots.layer import apply_layer
 from havre.snapshots.writer import WriteWishes, write_tar
@@ -31,7 +32,7 @@ class VolumeCopies:
         return self._pieces(volume)
 
     async def take_in(self, name: str, archive: AsyncIterator[bytes]) -> None:
-        """Fill a volume, made if need be, from a tar archive. Raises Conflict where it holds data or is held."""
+        """Fill a volume, made if need be, from an archive, durably. Raises Conflict where it holds data or is held."""
         volumes = self._parts.volumes
         made = volumes.find(name) is None
         if made:
@@ -47,7 +48,7 @@ class VolumeCopies:
             raise
 
     async def clone(self, name: str, to: str) -> None:
-        """Copy the volume *name* to a new one. Raises NoSuchVolume, NameTaken, InvalidInput."""
+        """Copy the volume *name* to a new one, durably. Raises NoSuchVolume, NameTaken, InvalidInput."""
         source = self._plain(name)
         volumes = self._parts.volumes
         self._refuse_taken(to)
@@ -112,6 +113,7 @@ def _unpack(path: str, inlet: Inlet) -> None:
                 raise Conflict("the volume holds data already: import into a new one")
         try:
             apply_layer(inlet, handle, None)
+            syncfs(handle)
         except BaseException:
             empty_folder(handle)
             raise

@@ -57,15 +57,6 @@ class Candidate:
         return frozenset((*self.blobs, Digest.of(self.config_bytes), Digest.of(self.manifest_bytes)))
 
 
-@dataclass(frozen=True, slots=True)
-class Laid:
-    """A tree in work that is as the topmost layer of an image shall be: its *key*, and what `Layer` tells."""
-
-    key: str
-    size_bytes: int
-    tar_bytes: int
-
-
 class Arrival:
     """One piece of work that brings blobs: what it wrote or asked for stays until its end.
 

@@ -14,8 +14,8 @@ from typing import Final
 from havre.base.errors import HavreError, InvalidInput, Unavailable
 from havre.base.tasks import in_own_thread, in_thread, to_the_end
 from havre.content.errors import DigestMismatch
+from havre.content.ingest import BlobWriter
 from havre.content.leases import Lease
-from havre.content.partial import PartialBlob
 from havre.content.store import Content
 from havre.images.inlet import Inlet
 from havre.images.model import Layer
@@ -100,7 +100,7 @@ class Fetcher:
         tell(LayerState(wanted.id, "Download complete"))
         return layer
 
-    def _take(self, wanted: Wanted, partial: PartialBlob, inlet: Inlet) -> Layer | None:
+    def _take(self, wanted: Wanted, partial: BlobWriter, inlet: Inlet) -> Layer | None:
         """The thread's work."""
         with partial:
             stream = _Stored(partial, inlet)
@@ -109,7 +109,7 @@ class Fetcher:
             except InvalidInput as error:
                 layer, refused = None, error
             stream.drain()
-            partial.commit(wanted.blob.size)
+            partial.commit(wanted.digest, wanted.blob.size)
         if refused is not None:
             raise InvalidInput(f"layer {wanted.digest}: {refused.message}") from refused
         return layer
@@ -149,7 +149,7 @@ class _Watched:
 class _Stored:
     """Bytes on their way to the unpacking, each stored as it passes: first what was kept, then what comes."""
 
-    def __init__(self, partial: PartialBlob, inlet: Inlet) -> None:
+    def __init__(self, partial: BlobWriter, inlet: Inlet) -> None:
         self._partial = partial
         self._inlet = inlet
 

@@ -10,7 +10,8 @@ from havre.base.tasks import in_thread, to_the_end
 from havre.content.store import Content
 from havre.images.archive_load import read_archive
 from havre.images.archive_save import Wanted, contents_of, plan_save, write_archive
-from havre.images.candidate import Arrival, Candidate, Laid
+from havre.images.behind import Behind
+from havre.images.candidate import Arrival, Candidate
 from havre.images.history import history
 from havre.images.import_ import ImportWishes, plan_import, read_import
 from havre.images.indexes import for_platform
@@ -20,11 +21,9 @@ from havre.images.names import Names
 from havre.images.relay import relayed
 from havre.images.removal import InUse, Wish, plan_removal
 from havre.images.store import ImageStore, Needed
-from havre.images.unpack import plan_layers
 from havre.oci.descriptor import Platform
 from havre.oci.reference import Reference, is_tag
 from havre.snapshots.overlay import Overlay
-from havre.snapshots.sealing import Seal
 
 _ARCHIVES_AT_ONCE = 4  # each holds a thread while its bytes arrive
 _T = TypeVar("_T")
@@ -34,13 +33,14 @@ _Report = Callable[[LoadEvent], None]
 class Images:
     """All images of one data root.
 
-    An image is there, with all its layers ready, or it is not: what is loaded, imported or added becomes visible
-    in its last step, and a process that dies before leaves only what `sweep` removes. *store* is what the other
-    verbs of the room stand on, pulls and pushes.
+    An image is there, with all its layers ready or about to be (see `behind`), or it is not: what is loaded, imported
+    or added becomes visible in its last step, and a process that dies before leaves only what `sweep` removes. *store*
+    is what the other verbs of the room stand on, pulls and pushes.
     """
 
     def __init__(self, content: Content, snapshots: Overlay, names: Names) -> None:
         self.store = ImageStore(content, snapshots, names)
+        self.behind = Behind(self.store)
         self._archives = asyncio.Semaphore(_ARCHIVES_AT_ONCE)
 
     async def open(self) -> None:
@@ -48,7 +48,8 @@ class Images:
         await self.store.open()
 
     async def close(self) -> None:
-        """Wait for the change that goes on."""
+        """Wait for the change that goes on; what is unpacked behind an answer goes on at the next start."""
+        await self.behind.close()
         await self.store.close()
 
     def spare(self, needed: Callable[[], Needed]) -> None:
@@ -128,19 +129,16 @@ class Images:
         """A context for work that brings blobs of its own; what `add` did not need is gone at its end."""
         return self.store.arriving()
 
-    async def add(self, arrival: Arrival, candidate: Candidate, top: Laid | None = None) -> Image:
+    async def add(self, arrival: Arrival, candidate: Candidate, top: Layer | None = None) -> Image:
         """Publish an image whose blobs *arrival* brought: unpacked first, visible last.
 
-        *top* is the tree in work that its topmost layer lies in already; it is sealed.
+        Its topmost layer, if *top* tells of it, is unpacked behind this: who wants a tree on it waits.
         """
-        if top is None:
-            return await self.store.add(arrival, candidate, lambda _: None, tagged=False)
-        plan = plan_layers(candidate.config.diff_ids(), candidate.blobs)[-1]
-        seal = Seal(chain=plan.chain, diff_id=plan.diff, size=top.size_bytes)
-        layer = Layer(chain=plan.chain, diff=plan.diff, size_bytes=top.size_bytes, tar_bytes=top.tar_bytes)
-        async with self.store.counting_on(arrival, [plan.chain]):
-            await to_the_end(in_thread(self.store.snapshots.sealing.seal, top.key, seal))
-            return await self.store.add(arrival, candidate, lambda _: None, tagged=False, known={plan.chain: layer})
+        known = {top.chain: top} if top is not None else {}
+        image = await self.store.add(arrival, candidate, lambda _: None, tagged=False, known=known)
+        if top is not None:
+            self.behind.begin(image)
+        return image
 
     async def sweep(self) -> int:
         """Remove blobs and layers that neither an image, a container nor work in progress needs; the bytes freed."""

@@ -110,13 +110,14 @@ class ImageStore:
     ) -> Image:
         """Unpack *candidate*, whose blobs *arrival* keeps, and make it visible as the last step.
 
-        *known* are layers that were unpacked for it already.
+        *known* are layers that were unpacked for it already, or will be: see `behind.Behind`.
         """
         plans = plan_layers(candidate.config.diff_ids(), candidate.blobs)
         async with self.counting_on(arrival, [plan.chain for plan in plans]):
             await to_the_end(in_thread(arrival.store_documents, candidate))
-            layers = await unpack_layers(self.content, self.snapshots, plans, report)
-            layers = tuple(known.get(layer.chain, layer) for layer in layers)
+            missing = tuple(plan for plan in plans if plan.chain not in known)
+            made = {layer.chain: layer for layer in await unpack_layers(self.content, self.snapshots, missing, report)}
+            layers = tuple(known.get(plan.chain) or made[plan.chain] for plan in plans)
             await to_the_end(in_thread(self._flush, arrival))
             async with self._changing:
                 return await to_the_end(self._publish(candidate, layers, now_ns() if tagged else 0))

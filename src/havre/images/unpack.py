@@ -49,21 +49,22 @@ def plan_layers(diffs: tuple[Digest, ...], blobs: tuple[Digest, ...]) -> tuple[L
     return tuple(plans)
 
 
-def unpack_again(content: Content, snapshots: Overlay, plans: tuple[LayerPlan, ...]) -> None:
-    """Make every chain of *plans* ready from the blobs that are here, one by one; blocks."""
-    work = _Work(content, snapshots, lambda _: None, threading.Event())
+def unpack_again(
+    content: Content, snapshots: Overlay, plans: tuple[LayerPlan, ...], stop: threading.Event | None = None
+) -> None:
+    """Make every chain of *plans* ready from the blobs that are here, one by one; blocks. *stop* raises Unavailable."""
+    work = _Work(content, snapshots, lambda _: None, stop or threading.Event(), durable=True)
     for plan in plans:
         work.unpack(plan)
-    snapshots.sealing.flush()
 
 
-def unpack_stream(snapshots: Overlay, plan: LayerPlan, blob: Readable) -> Layer | None:
+def unpack_stream(snapshots: Overlay, plan: LayerPlan, blob: Readable, *, durable: bool = False) -> Layer | None:
     """Unpack what *blob* gives as the layer of *plan*; None when the layer below must be ready first. Blocks.
 
-    A layer that is ready already reads nothing.
+    A layer that is ready already reads nothing. *durable*: see `Overlay.unpack`.
     """
     try:
-        sealed, tar_bytes = snapshots.unpack(plan.chain, plan.parent, blob)
+        sealed, tar_bytes = snapshots.unpack(plan.chain, plan.parent, blob, durable=durable)
     except ParentMissing:
         return None
     return Layer(chain=plan.chain, diff=plan.diff, size_bytes=sealed.size, tar_bytes=tar_bytes)
@@ -85,7 +86,10 @@ async def unpack_layers(
 class _Work:
     """What the threads do."""
 
-    def __init__(self, content: Content, snapshots: Overlay, report: Report, stop: threading.Event) -> None:
+    def __init__(
+        self, content: Content, snapshots: Overlay, report: Report, stop: threading.Event, *, durable: bool = False
+    ) -> None:
+        self._durable = durable
         self._content = content
         self._snapshots = snapshots
         self._report = report
@@ -101,7 +105,7 @@ class _Work:
             size = os.fstat(blob.fileno()).st_size
             watched = _Watched(FileReader(blob.fileno()), size, short(str(plan.diff)), self._report, self._stop)
             try:
-                return unpack_stream(self._snapshots, plan, watched)
+                return unpack_stream(self._snapshots, plan, watched, durable=self._durable)
             except InvalidInput:
                 self._content.verify(plan.blob)
                 raise

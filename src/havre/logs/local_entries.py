@@ -45,31 +45,43 @@ class LocalDecoder:
 
     def from_the_end(self, fd: int, wanted: int) -> tuple[int, int]:
         """(how many of the last *wanted* entries the file *fd* holds, where the first of them begins)."""
-        at, found = os.fstat(fd).st_size, 0
-        while found < wanted and at >= _FRAME:
-            (size,) = SIZE.unpack(os.pread(fd, SIZE.size, at - SIZE.size))
-            begin = at - size - _FRAME
-            if begin < 0 or os.pread(fd, SIZE.size, begin) != SIZE.pack(size):
+        size = at = os.fstat(fd).st_size
+        found = 0
+        while at and (found < wanted or at == size):  # where none is wanted too: the last one may be half written
+            begin = _begin_before(fd, at)
+            if begin < 0 and not found:
                 return self._forward(fd, wanted)
+            if begin < 0 or found == wanted:
+                break
+            found += at - begin > _FRAME  # an empty one is of zeros that a power cut left
             at = begin
-            found += 1
         return found, at
 
     def _forward(self, fd: int, wanted: int) -> tuple[int, int]:
         """As `from_the_end`, of a file whose last entry is being written."""
-        starts, at, end = [0], 0, os.fstat(fd).st_size
+        starts, at, end = [], 0, os.fstat(fd).st_size
         while at + _FRAME <= end:
             following = at + SIZE.unpack(os.pread(fd, SIZE.size, at))[0] + _FRAME
             if following > end:
                 break
+            if following - at > _FRAME:
+                starts.append(at)
             at = following
-            starts.append(at)
-        place = max(0, len(starts) - 1 - wanted)
-        return len(starts) - 1 - place, starts[place]
+        found = min(wanted, len(starts))
+        return found, starts[-found] if found else at
+
+
+def _begin_before(fd: int, end: int) -> int:
+    """Where the entry begins that ends at *end*; -1 when none does."""
+    if end < _FRAME:
+        return -1
+    size = os.pread(fd, SIZE.size, end - SIZE.size)
+    begin = end - SIZE.unpack(size)[0] - _FRAME
+    return begin if begin >= 0 and os.pread(fd, SIZE.size, begin) == size else -1
 
 
 def _line(block: bytes, at: int, end: int) -> LogLine | None:
-    stream, time_ns, text, more = STDOUT, 0, b"", False
+    stream, time_ns, text, more = 0, 0, b"", False
     try:
         while at < end:
             key, at = _number(block, at)
@@ -89,6 +101,8 @@ def _line(block: bytes, at: int, end: int) -> LogLine | None:
             else:
                 return None
     except (IndexError, KeyError):
+        return None
+    if not stream or at > end:
         return None
     return LogLine(time_ns, stream, text if more else text + b"\n", more)
 

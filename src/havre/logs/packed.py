@@ -66,13 +66,24 @@ def unpacked(fd: int) -> int:
     """A descriptor of the whole text of the packed file *fd*, in memory; what is damaged ends it."""
     text = os.memfd_create("log", os.MFD_CLOEXEC)
     reader = zlib.decompressobj(_GZIP)
-    try:
-        while data := os.read(fd, _CHUNK):
+    while data := os.read(fd, _CHUNK):
+        before = reader.copy()
+        try:
             _write(text, reader.decompress(data))
-    except zlib.error:
-        pass  # what came before is told
+        except zlib.error:
+            _write_until_damage(text, before, data)
+            break
     os.lseek(text, 0, os.SEEK_SET)
     return text
+
+
+def _write_until_damage(fd: int, reader: "zlib._Decompress", data: bytes) -> None:
+    """What *data* says before the byte that cannot be: an error gives nothing of all it was given."""
+    try:
+        for byte in data:
+            _write(fd, reader.decompress(bytes((byte,))))
+    except zlib.error:
+        pass
 
 
 def _deflate(source: int, target: int, inode: int) -> None:

@@ -76,10 +76,11 @@ class Unpacked(NamedTuple):
 class Snapshots(Protocol):
     """A store of layered file trees; every call blocks and may come from any thread."""
 
-    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Unpacked:
+    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable, *, durable: bool = False) -> Unpacked:
         """Seal the tar archive *stream*, compressed or not, as the layer that makes *chain* of *parent*.
 
-        Layers of one stack may be unpacked at the same time. On the disk the layer is after `Sealing.flush`.
+        Layers of one stack may be unpacked at the same time. On the disk the layer is after `Sealing.flush`; with
+        *durable* it is there before anybody knows it.
         Unpacking what is sealed already answers at once and reads nothing. Raises InvalidInput for an archive
         that is damaged, hostile or not the one that *chain* names, ParentMissing (see there),
         ResourceExhausted; nothing is kept then.

@@ -59,7 +59,8 @@ _KEY_MODE = 0o710  # set-uid files of images stay out of reach of local users (s
 class Overlay:
     """Implements `contract.Snapshots`; one process at a time owns *root*. *sealing* makes layers of trees in work.
 
-    *layers* are for its own room alone.
+    *layers* are for its own room alone. *supply* makes a sealed layer that is missing, with all that it stands on, or
+    raises; who asks for a tree on it waits.
     """
 
     def __init__(self, root: Path) -> None:
@@ -71,6 +72,7 @@ class Overlay:
         self._keys: dict[str, Digest | None] = {}
         self._released: set[str] = set()
         self._workers = Workers()
+        self.supply: Callable[[Digest], None] | None = None
         with exhaustion(f"opening the snapshots in {root}"):
             root.mkdir(mode=0o710, parents=True, exist_ok=True)
             for name in _OWN_FOLDERS:
@@ -98,7 +100,7 @@ class Overlay:
 
     # -- sealed layers
 
-    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Unpacked:
+    def unpack(self, chain: Digest, parent: Digest | None, stream: Readable, *, durable: bool = False) -> Unpacked:
         """See `contract.Snapshots.unpack`."""
         while True:
             with self._lock:
@@ -111,7 +113,7 @@ class Overlay:
             running.wait()
         try:
             with exhaustion(f"unpacking layer {chain}"):
-                return self._unpack(chain, parent, stream)
+                return self._unpack(chain, parent, stream, durable=durable)
         finally:
             with self._lock:
                 self._unpacking.pop(chain).set()
@@ -149,13 +151,12 @@ class Overlay:
         """See `contract.Snapshots.prepare`. Costs a handful of mkdir(2): it is on the way of every start."""
         if not (0 < len(key) <= _MAX_KEY and set(key) <= _KEY and key[0] not in ".-") or key in _OWN_FOLDERS:
             raise InvalidInput(f"invalid snapshot key {key[:_MAX_KEY]!r}")
-        with self._lock:
-            if key in self._keys or key in self._released:
-                raise KeyTaken(f"a tree in work is called {key} already")
-            stack = self.layers.stack(chain)
-            if stack is None:
-                raise NoSuchLayer(f"no such layer: {chain}")
-            self._keys[key] = chain
+        stack = self._reserve(key, chain)
+        if stack is None and chain is not None and self.supply is not None:
+            self.supply(chain)
+            stack = self._reserve(key, chain)
+        if stack is None:
+            raise NoSuchLayer(f"no such layer: {chain}")
         try:
             with exhaustion(f"preparing {key}"):
                 self._make_key(key, chain, stack)
@@ -232,6 +233,16 @@ class Overlay:
                 chain = str((folder / "chain").readlink())
                 self._keys[folder.name] = None if chain == _NO_CHAIN else Digest.parse(chain)
 
+    def _reserve(self, key: str, chain: Digest | None) -> tuple[Layer, ...] | None:
+        """Take *key* for a tree on *chain*; the layers of that, or None when one is missing. Raises KeyTaken."""
+        with self._lock:
+            if key in self._keys or key in self._released:
+                raise KeyTaken(f"a tree in work is called {key} already")
+            stack = self.layers.stack(chain)
+            if stack is not None:
+                self._keys[key] = chain
+            return stack
+
     def _make_key(self, key: str, chain: Digest | None, stack: tuple[Layer, ...]) -> None:
         own = self.root / key
         own.mkdir(_KEY_MODE)
@@ -278,7 +289,7 @@ class Overlay:
             chain = self._keys[key]
             return self.layers.paths(chain)
 
-    def _unpack(self, chain: Digest, parent: Digest | None, stream: Readable) -> Unpacked:
+    def _unpack(self, chain: Digest, parent: Digest | None, stream: Readable, *, durable: bool) -> Unpacked:
         staged = self.root / "staging" / os.urandom(16).hex()
         with ExitStack() as undo:
             staged.mkdir(mode=0o700)
@@ -289,11 +300,11 @@ class Overlay:
                 handles.callback(os.close, tree)
                 applied = self._workers.apply(stream, tree, self._below(parent, handles))
                 _expect(chain, parent, applied)
-            layer = self._seal(staged, chain, parent, applied)
+            layer = self._seal(staged, chain, parent, applied, durable=durable)
             undo.pop_all()
         return Unpacked(layer, applied.tar_bytes)
 
-    def _seal(self, staged: Path, chain: Digest, parent: Digest | None, applied: Applied) -> Layer:
+    def _seal(self, staged: Path, chain: Digest, parent: Digest | None, applied: Applied, *, durable: bool) -> Layer:
         layer = Layer(
             chain=chain,
             parent=parent,
@@ -303,14 +314,17 @@ class Overlay:
             own_root=applied.own_root,
             opaque=applied.opaque,
         )
+        place = self.root / chain.value
         try:
             with suppress(FileNotFoundError):  # what stands there has no record, or it would be known
-                self._bin.put(self.root / chain.value)
-            staged.rename(self.root / chain.value)
+                self._bin.put(place)
+            staged.rename(place)
+            self.sealing.shelve(layer, durable=durable)
         except BaseException:
             self.layers.drop_link(layer.link)
+            with suppress(FileNotFoundError):
+                self._bin.put(place)
             raise
-        self.sealing.shelve(layer)
         return layer
 
     def _below(self, parent: Digest | None, handles: ExitStack) -> Callable[[], int] | None:

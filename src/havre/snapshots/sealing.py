@@ -77,11 +77,17 @@ class Sealing:
             with self.shelves.lock:
                 self.shelves.unpacking.pop(seal.chain).set()
 
-    def shelve(self, layer: Layer) -> None:
-        """Let *layer*, whose folder bears its name but no record yet, be known; on the disk it is after `flush`."""
+    def shelve(self, layer: Layer, *, durable: bool = False) -> None:
+        """Let *layer*, whose folder bears its name but no record yet, be known; on the disk it is after `flush`.
+
+        With *durable* it is on the disk first.
+        """
+        if durable:
+            self._flush([layer])
         with self.shelves.lock:
             self.shelves.layers.add(layer)
-            self._pending.append(layer)
+            if not durable:
+                self._pending.append(layer)
 
     def flush(self) -> None:
         """Return when all that was sealed is on the disk, first the files, then the records that tell of them."""

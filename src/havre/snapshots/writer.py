@@ -31,6 +31,7 @@ class WriteWishes:
     """*overlay*: the tree is an overlay's upper folder. *root_entry*: begin with `./`, the root folder itself.
 
     *nanoseconds*: keep fractions of times, at the price of an extended header each; Docker cuts them.
+    *weigh* is told the size of each file as the archive tells it, of hard-linked ones once.
     *prefix* is put before each path (and stands for the root, whose entry needs *root_entry*); an empty one makes
     paths absolute. *without* tells what to leave out, by path and status; what is below it stays.
     Without *end* more members may follow.
@@ -41,6 +42,7 @@ class WriteWishes:
     nanoseconds: bool = False
     prefix: bytes | None = None
     without: Callable[[bytes, os.stat_result], bool] | None = None
+    weigh: Callable[[int], None] | None = None
     end: bool = True
 
 
@@ -126,6 +128,8 @@ class _Writer:
 
     def _file(self, found: Found, path: bytes, numbers: Numbers) -> Iterable[bytes]:
         size = numbers.size = found.status.st_size
+        if self._wishes.weigh is not None:
+            self._wishes.weigh(size)
         before = header(b"0", path, numbers, xattrs=_xattrs(found.handle))
         if size > _PIECE_BYTES:
             return self._in_pieces(found.handle, before, size)

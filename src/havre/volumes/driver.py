@@ -14,7 +14,7 @@ from havre.kernel.libc import KernelError
 from havre.kernel.mounts import UMOUNT_DETACH, MountFlag, mount, umount
 from havre.volumes.image import mount_image
 from havre.volumes.model import LOCAL, Volume
-from havre.volumes.plugins import Driver, Plugins
+from havre.volumes.plugins import Plugins
 
 _FLAGS: Final = {
     "ro": MountFlag.RDONLY,
@@ -50,7 +50,7 @@ def mount_volume(volume: Volume, target: Path, plugins: Plugins) -> None:
     if is_mounted(target):
         return
     if volume.driver != LOCAL:
-        _bind_foreign(volume, target, plugins.driver(volume.driver))
+        _bind_foreign(volume, target, plugins)
         return
     if volume.limit_bytes:
         _mount_own(target)
@@ -90,11 +90,16 @@ def _mount_own(target: Path) -> None:
         raise InternalError(f"error while mounting volume '{target}': {failed}") from failed
 
 
-def _bind_foreign(volume: Volume, target: Path, driver: Driver) -> None:
+def _bind_foreign(volume: Volume, target: Path, plugins: Plugins) -> None:
     """Show at *target* what a plugin's driver has mounted elsewhere: so every volume has its content in one place."""
+    driver = plugins.driver(volume.driver)
     try:
         content = driver.mount(volume.name, volume.name)
-        mount(content, target, "", MountFlag.BIND | MountFlag.REC)
+        try:
+            mount(content, target, "", MountFlag.BIND | MountFlag.REC)
+        except KernelError:
+            release_foreign(volume, plugins)
+            raise
     except (InternalError, KernelError) as failed:
         raise InternalError(f"error while mounting volume '{target}': {failed}") from failed
 

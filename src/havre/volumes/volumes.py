@@ -1,23 +1,18 @@
 """The volumes of this host, and who holds them."""
 
 import asyncio
-import logging
-import os
 from collections.abc import AsyncIterator, Callable
 from contextlib import AsyncExitStack, asynccontextmanager
 from pathlib import Path
-from typing import TypeVar
 from weakref import WeakValueDictionary
 
-import msgspec
-
 from havre.base import clock
-from havre.base.errors import Conflict, HavreError, InternalError
+from havre.base.errors import Conflict
 from havre.base.ids import new_id
 from havre.base.tasks import in_own_thread, in_thread, to_the_end
-from havre.kernel.copying import copy_tree
-from havre.volumes.driver import is_mounted, mount_volume, release_foreign, unmount_volume
-from havre.volumes.image import grow
+from havre.volumes.backing import Backing
+from havre.volumes.claims import Claims
+from havre.volumes.driver import is_mounted
 from havre.volumes.model import (
     LOCAL,
     SIZE,
@@ -27,14 +22,9 @@ from havre.volumes.model import (
     VolumeInUse,
     Wanted,
     parse_name,
-    parse_options,
     parse_size,
 )
 from havre.volumes.plugins import NoSuchDriver, Plugins
-from havre.volumes.store import Store
-
-_T = TypeVar("_T")
-_log = logging.getLogger(__name__)
 
 
 class Volumes:
@@ -47,15 +37,15 @@ class Volumes:
 
     def __init__(self, root: Path, plugins: Plugins | None = None) -> None:
         self.plugins = plugins or Plugins()
-        self._store = Store(root)
+        self._backing = Backing(root, self.plugins)
         self._volumes: dict[str, Volume] = {}
-        self._holders: dict[str, set[str]] = {}
-        self._users: dict[str, set[str]] = {}
+        self._holders = Claims()
+        self._users = Claims()
         self._locks: WeakValueDictionary[str, asyncio.Lock] = WeakValueDictionary()
 
     async def open(self) -> None:
         """Read what is there."""
-        self._volumes = {volume.name: volume for volume in await in_thread(self._store.open)}
+        self._volumes = {volume.name: volume for volume in await in_thread(self._backing.open)}
 
     def list(self) -> list[Volume]:
         """Every volume, by name."""
@@ -74,7 +64,7 @@ class Volumes:
 
     def path(self, name: str) -> Path:
         """Where the content of a volume is, or would be."""
-        return self._store.path(name)
+        return self._backing.path(name)
 
     async def create(self, wanted: Wanted) -> tuple[Volume, bool]:
         """The volume that is *wanted*, and whether it is new.
@@ -136,8 +126,8 @@ class Volumes:
         """
         async with self._lock(name):
             volume = self.get(name)
-            if not volume.foreign and not self._users.get(name):
-                await to_the_end(in_thread(self._fill, volume, open_source))
+            if not volume.foreign and not self._users.of(name):
+                await to_the_end(in_thread(self._backing.fill, volume, open_source))
 
     async def resize(self, name: str, size: str) -> Volume:
         """Let a volume with a size hold more.
@@ -155,18 +145,15 @@ class Volumes:
 
     def hold(self, name: str, holder: str) -> None:
         """Keep the volume from going."""
-        self._holders.setdefault(name, set()).add(holder)
+        self._holders.add(name, holder)
 
     def release(self, name: str, holder: str) -> None:
         """The opposite of `hold`."""
-        if (holders := self._holders.get(name)) is not None:
-            holders.discard(holder)
-            if not holders:
-                del self._holders[name]
+        self._holders.discard(name, holder)
 
     def holders(self, name: str) -> frozenset[str]:
         """Who holds it."""
-        return frozenset(self._holders.get(name, ()))
+        return self._holders.of(name)
 
     async def mount(self, name: str, user: str) -> None:
         """Make its content accessible for *user*. Raises NoSuchVolume, InternalError when it cannot be mounted."""
@@ -174,114 +161,52 @@ class Volumes:
             volume = self.get(name)
             if volume.mounts:
                 try:
-                    await _done(volume, lambda: mount_volume(volume, self._store.path(name), self.plugins))
+                    await _done(volume, self._backing.mount)
                 except asyncio.CancelledError:
-                    if not self._users.get(name):
-                        await _done(volume, lambda: self._unmount(volume))
+                    if not self._users.of(name):
+                        await _done(volume, self._backing.unmount)
                     raise
-            self._users.setdefault(name, set()).add(user)
+            self._users.add(name, user)
 
     async def unmount(self, name: str, user: str) -> None:
-        """*user* needs its content no more; idempotent."""
+        """*user* needs its content no more; the last one takes it off, and who is no user changes nothing."""
         async with self._lock(name):
-            users = self._users.get(name, set())
-            users.discard(user)
-            if users:
-                return
-            self._users.pop(name, None)
+            is_last = self._users.discard(name, user)
             volume = self._volumes.get(name)
-            if volume is not None and volume.mounts:
-                await _done(volume, lambda: self._unmount(volume))
+            if is_last and volume is not None and volume.mounts:
+                await _done(volume, self._backing.unmount)
 
     def _lock(self, name: str) -> asyncio.Lock:
         return self._locks.setdefault(name, asyncio.Lock())
 
     def _refuse_used(self, volume: Volume, verb: str) -> None:
         name = volume.name
-        if holders := self._holders.get(name):
+        if holders := self._holders.of(name):
             raise VolumeInUse(f"{verb} {name}: volume is in use - [{', '.join(sorted(holders))}]")
-        if self._users.get(name):
+        if self._users.of(name):
             raise VolumeInUse(f"{verb} {name}: volume is in use: its content is being copied")
 
     async def _add(self, volume: Volume) -> None:
-        await in_thread(self._make, volume)
+        await in_thread(self._backing.make, volume)
         self._volumes[volume.name] = volume
 
     async def _drop(self, volume: Volume, *, force: bool = False) -> None:
-        await in_thread(self._unmake, volume, force=force)
+        await in_thread(self._backing.remove, volume, force=force)
         del self._volumes[volume.name]
 
     async def _move(self, volume: Volume, to: str) -> None:
-        self._volumes[to] = await in_thread(self._store.rename, volume, to)
+        self._volumes[to] = await in_thread(self._backing.rename, volume, to)
         del self._volumes[volume.name]
 
     async def _grow(self, volume: Volume, size: str) -> Volume:
-        path = self._store.path(volume.name)
-        mounted = await in_thread(is_mounted, path)
-        await in_thread(grow, path, parse_size(volume.name, size), mounted=mounted)
-        grown = msgspec.structs.replace(volume, options={SIZE: size})
-        await in_thread(self._store.change, grown)
+        grown = await in_thread(self._backing.grow, volume, size)
         self._volumes[volume.name] = grown
         return grown
 
-    def _make(self, volume: Volume) -> None:
-        if volume.driver == LOCAL:
-            self._store.add(msgspec.structs.replace(volume, options=parse_options(volume.name, volume.options)))
-            return
-        driver = self.plugins.driver(volume.driver)
-        try:
-            driver.create(volume.name, volume.options)
-        except InternalError as refused:
-            raise InternalError(f"create {volume.name}: {refused.message}") from refused
-        try:
-            self._store.add(volume)
-        except BaseException:
-            driver.remove(volume.name)
-            raise
 
-    def _unmake(self, volume: Volume, *, force: bool) -> None:
-        # A mount that a crash left must not be emptied with the folder.
-        unmount_volume(self._store.path(volume.name))
-        if volume.driver != LOCAL:
-            try:
-                self.plugins.driver(volume.driver).remove(volume.name)
-            except HavreError as refused:
-                if not force:
-                    raise InternalError(f"remove {volume.name}: {refused.message}") from refused
-                _log.warning("volume %s goes, though its driver does not say so: %s", volume.name, refused.message)
-        self._store.drop(volume.name)
-
-    def _unmount(self, volume: Volume) -> None:
-        unmount_volume(self._store.path(volume.name))
-        release_foreign(volume, self.plugins)
-
-    def _fill(self, volume: Volume, open_source: Callable[[], int | None]) -> None:
-        if not self._is_empty(volume):
-            return
-        source = open_source()
-        if source is None:
-            return
-        try:
-            with self._store.replacement(volume) as into:
-                copy_tree(source, into)
-        finally:
-            os.close(source)
-
-    def _is_empty(self, volume: Volume) -> bool:
-        content = self._store.path(volume.name)
-        if volume.mounts:
-            mount_volume(volume, content, self.plugins)
-        try:
-            with os.scandir(content) as entries:
-                return next(entries, None) is None
-        finally:
-            if volume.mounts:
-                unmount_volume(content)
-
-
-async def _done(volume: Volume, work: Callable[[], _T]) -> _T:
-    """Call *work* in a thread, to its end: one of its own where a file server or a plugin may let it wait."""
-    return await to_the_end(in_own_thread(work) if volume.foreign else in_thread(work))
+async def _done(volume: Volume, work: Callable[[Volume], None]) -> None:
+    """Do *work* in a thread, to its end: one of its own where a file server or a plugin may let it wait."""
+    await to_the_end(in_own_thread(lambda: work(volume)) if volume.foreign else in_thread(work, volume))
 
 
 def _check_same(there: Volume, wanted: Wanted) -> None:
@@ -306,4 +231,5 @@ async def unmount_unused(volumes: Volumes) -> None:
     """Take off what an engine that died had mounted for itself; to be called once all users are known again."""
     for volume in volumes.list():
         if volume.mounts and await in_thread(is_mounted, volumes.path(volume.name)):
-            await volumes.unmount(volume.name, "")  # nobody's, so it stays where somebody else uses it
+            async with used(volumes, volume.name):
+                pass  # its end takes the mount off, unless somebody else uses it

@@ -113,6 +113,16 @@ def test_a_bind_does_not_leave_the_context(havre: Havre, context: Path, source: 
     assert done.returncode == (1 if source == "/etc" else 0), done.stderr.decode()
 
 
+def test_the_source_of_a_bind_is_a_path_and_no_pattern(havre: Havre, context: Path) -> None:
+    for name in ("v[1]", "v1"):
+        (context / name).mkdir()
+        (context / name / "f").write_text(f"first of {name}\n")
+    text = "FROM busybox\nRUN --mount=type=bind,source=v[1],target=/c cat /c/f\n"
+    assert "first of v[1]" in said(build(havre, text, context=context))
+    (context / "v[1]" / "f").write_text("second\n")
+    assert "second" in said(build(havre, text, context=context))
+
+
 def test_cache_mounts_live_on_and_stay_out_of_the_image(havre: Havre) -> None:
     text = "FROM busybox\nARG N\nRUN --mount=type=cache,target=/cache,id=x echo $N >> /cache/log; cat /cache/log\n"
     build(havre, text, "--build-arg", "N=first")

@@ -120,6 +120,9 @@ def test_a_full_disk(on_a_small_disk: Havre) -> None:
         engine.out("run", "-d", "--name", name, "busybox", "sleep", "1000")
     engine.out("tag", "busybox", "busybox:second")
     engine.out("volume", "create", "kept")
+    assert engine.build("-", stdin=b"FROM busybox\nRUN echo known > /f\n").returncode == 0
+    filler = fill(engine.data_root.parent)
+    assert "Deleted build cache objects" in engine.out("builder", "prune", "-af")
     filler = fill(engine.data_root.parent)
     for line in (
         ("run", "--rm", "busybox", "true"),

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import http.client
 import io
+import itertools
 import os
 import subprocess
 import tarfile
@@ -47,9 +48,10 @@ def mounted(disk: Path, folder: Path) -> Iterator[Path]:
 def archive(content: bytes) -> bytes:
     packed = io.BytesIO()
     with tarfile.open(fileobj=packed, mode="w") as tar:
-        entry = tarfile.TarInfo("file")
-        entry.size = len(content)
-        tar.addfile(entry, io.BytesIO(content))
+        for name in ("file", "folder/file"):
+            entry = tarfile.TarInfo(name)
+            entry.size = len(content)
+            tar.addfile(entry, io.BytesIO(content))
     return packed.getvalue()
 
 
@@ -60,7 +62,7 @@ def done(answer: Answer) -> Answer:
 
 
 def steps(api: Api, name: str) -> Iterator[Check]:
-    """Make an image, a container, a volume and a network, and take others away; after each, how to check it."""
+    """Make an image, containers, volumes and a network, and take others away; after each, how to check it."""
     content = os.urandom(30_000)
     query: dict[str, object] = {"fromSrc": "-", "repo": name, "tag": "v1"}
     done(
@@ -78,12 +80,22 @@ def steps(api: Api, name: str) -> Iterator[Check]:
     done(api.post("/volumes/create", {"Name": f"gone-{name}"}))
     done(api.delete(f"/volumes/gone-{name}"))
     yield lambda api: _eq(api.get(f"/volumes/gone-{name}").status, 404)
+    done(api.post("/containers/create", {**wanted, "HostConfig": {"Binds": [f"filled-{name}:/folder"]}}))
+    yield lambda api: _volume_has(api, f"filled-{name}", content)
+    done(api.call("POST", f"/volumes/taken-in-{name}/import", archive(content)))
+    yield lambda api: _volume_has(api, f"taken-in-{name}", content)
     brief = done(api.post("/containers/create", wanted, name=f"gone-{name}")).json["Id"]
     done(api.delete(f"/containers/{brief}"))
     yield lambda api: _is_gone_or_whole(api, f"gone-{name}", brief, content)
     if name.endswith("-0"):  # once a worker: the pools of addresses have an end
         network = done(api.post("/networks/create", {"Name": name})).json["Id"]
         yield lambda api: _eq(done(api.get(f"/networks/{name}")).json["Id"], network)
+    change = archive(content[::-1])
+    done(api.call("PUT", f"/containers/{made}/archive", change, query={"path": "/"}))
+    done(api.post("/commit", None, container=made, repo=name, tag="v3"))
+    yield lambda api: _has_content(api, f"{name}:v3", content[::-1])
+    onto = done(api.post("/containers/create", {"Image": f"{name}:v3", "Cmd": ["x"]})).json["Id"]
+    yield lambda api: _shows(api, onto, content[::-1])
 
 
 def _eq(found: object, wanted: object) -> None:
@@ -115,24 +127,31 @@ def _shows(api: Api, container: str, content: bytes) -> None:
         assert file.read() == content
 
 
-def work(engine: Havre, name: str, turns: int, acknowledge: Callable[[Check], None], dead: threading.Event) -> None:
+def _volume_has(api: Api, name: str, content: bytes) -> None:
+    where = Path(done(api.get(f"/volumes/{name}")).json["Mountpoint"])
+    _eq((where / "file").read_bytes(), content)
+
+
+def work(
+    engine: Havre, name: str, most: int | None, acknowledge: Callable[[Check], None], dead: threading.Event
+) -> None:
     with closing(engine.api()) as api:
+        turns = (steps(api, f"{name}-{turn}") for turn in itertools.count())
         try:
-            for turn in range(turns):
-                for check in steps(api, f"{name}-{turn}"):
-                    acknowledge(check)
+            for check in itertools.islice(itertools.chain.from_iterable(turns), most):
+                acknowledge(check)
         except (OSError, http.client.HTTPException):
             assert dead.wait(_DEADLINE_S), "the engine broke a connection though nobody had killed it"
 
 
 @pytest.mark.parametrize(
-    ("names", "turns", "acknowledged"),
-    # One alone is stopped at its last step: no neighbour's image flushes the whole file system behind its back.
-    [(["a"], 1, 7), (["a", "b", "c"], 1000, 17), (["a", "b", "c"], 1000, 60)],
-    ids=["alone", "early", "late"],
+    ("names", "most", "acknowledged"),
+    # One alone stops by itself: no neighbour's or later content flushes the whole file system behind its back.
+    [(["a"], n, n) for n in (6, 9, 10, 11)] + [(["a", "b", "c"], None, 17), (["a", "b", "c"], None, 60)],
+    ids=["to a filled volume", "to a network", "to a commit", "to its end", "early", "late"],
 )
 def test_nothing_acknowledged_is_lost_in_a_power_cut(
-    host: Host, tmp_path: Path, names: list[str], turns: int, acknowledged: int
+    host: Host, tmp_path: Path, names: list[str], most: int | None, acknowledged: int
 ) -> None:
     disk, copy = tmp_path / "disk", tmp_path / "copy"
     with disk.open("wb") as file:
@@ -144,7 +163,7 @@ def test_nothing_acknowledged_is_lost_in_a_power_cut(
         engine = Havre(host, tmp_path / "first")
         engine.data_root = folder / "data"
         engine.start()
-        workers = [pool.submit(work, engine, name, turns, checks.append, dead) for name in names]
+        workers = [pool.submit(work, engine, name, most, checks.append, dead) for name in names]
         deadline = time.monotonic() + _DEADLINE_S
         while len(checks) < acknowledged:
             for worker in workers:

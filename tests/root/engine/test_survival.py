@@ -111,6 +111,22 @@ def test_sigterm_leaves_containers_running(engine: Havre) -> None:
     assert state(engine, "on") == before
 
 
+def test_the_data_may_move_to_another_place(engine: Havre) -> None:
+    script = "cat /v/f /b/f; echo kept > /v/f; echo bound > /b/f"
+    bound = engine.folder / "bound"
+    bound.mkdir()
+    mounts = ("-v", "vol:/v", "-v", f"{bound}:/b", "-v", "/anonymous")
+    engine.docker("run", "--name", "moved", *mounts, "busybox", "sh", "-c", script, check=True)
+    engine.stop()
+    elsewhere = engine.folder / "elsewhere"
+    engine.data_root.rename(elsewhere)
+    engine.data_root = elsewhere
+    engine.start()
+    assert engine.out("start", "-a", "moved") == "kept\nbound"
+    sources = engine.out("inspect", "-f", "{{range .Mounts}}{{.Source}} {{end}}", "moved").split()
+    assert all(Path(source).is_dir() for source in sources)
+
+
 def test_a_second_havred_on_the_same_data_refuses(engine: Havre) -> None:
     line = engine.host.enter(
         *engine.command(), "--data-root", str(engine.data_root), "--exec-root", f"{engine.exec_root}2"

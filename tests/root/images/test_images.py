@@ -398,12 +398,12 @@ async def test_a_layer_that_links_to_the_layer_below(world: World, monkeypatch: 
     real = world.snapshots.unpack
     early = 1
 
-    def too_early(chain: Digest, parent: Digest | None, stream: Readable) -> Unpacked:
+    def too_early(chain: Digest, parent: Digest | None, stream: Readable, *, durable: bool = False) -> Unpacked:
         nonlocal early
         if parent is not None and early:
             early -= 1
             raise ParentMissing("not yet")
-        return real(chain, parent, stream)
+        return real(chain, parent, stream, durable=durable)
 
     monkeypatch.setattr(world.snapshots, "unpack", too_early)
     await world.load(DockerArchive(layers, tags=["x:1"]).bytes())

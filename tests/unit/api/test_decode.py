@@ -131,3 +131,5 @@ def test_the_case_of_field_names_does_not_matter() -> None:
     nested = b'{"hostConfig": {"memory": 5, "logConfig": {"type": "none"}}, "Labels": {"memory": "kept"}}'
     wanted = {"HostConfig": {"Memory": 5, "LogConfig": {"Type": "none"}}, "Labels": {"memory": "kept"}}
     assert read(CreateContainer, nested) == wanted
+    capitals = b'{"HostConfig": {"CPURealtimePeriod": 1000}}'
+    assert read(CreateContainer, capitals) == {"HostConfig": {"CpuRealtimePeriod": 1000}}

@@ -31,7 +31,7 @@ def test_over_several_lives(content: Content, tmp_path: Path) -> None:
             replayed += piece
         assert replayed == DATA[:100_000]
         second.write(DATA[100_000:])
-        assert second.commit(len(DATA)).digest == DIGEST
+        assert second.commit(DIGEST, len(DATA)).digest == DIGEST
     assert again.read_bytes(DIGEST, 1 << 20) == DATA
 
 
@@ -41,7 +41,7 @@ def test_another_blob_is_not_kept(content: Content, data: bytes) -> None:
         with content.partial(DIGEST, lease) as blob:
             blob.write(data)
             with pytest.raises(DigestMismatch, match=str(DIGEST)):
-                blob.commit(len(DATA))
+                blob.commit(DIGEST, len(DATA))
         with content.partial(DIGEST, lease) as fresh:
             assert fresh.kept == 0
     assert not content.has(DIGEST)

@@ -19,6 +19,7 @@ from havre.engine.roster import Container
 from havre.engine.settings import AddressWish, Config, EndpointWish, HostConfig
 from havre.networks.model import Attachment, Endpoint, NoSuchNetwork
 from havre.wire.containers import CreateContainer
+from havre.wire.versions import NEWEST
 from tests.fakes.rooms import Rooms, open_rooms
 
 
@@ -39,8 +40,8 @@ class Bench:
         await self.lives.start(container.id)
         return container
 
-    async def networks(self, container: Container) -> dict[str, Any]:
-        shown = await self.things.inspect(container.id, False)
+    async def networks(self, container: Container, version: tuple[int, int] = NEWEST) -> dict[str, Any]:
+        shown = await self.things.inspect(container.id, False, version)
         return cast("dict[str, Any]", (shown.get("NetworkSettings") or {}).get("Networks"))
 
     def file(self, container: Container, name: str) -> str:
@@ -79,6 +80,15 @@ async def test_connect_and_disconnect_while_it_runs(bench: Bench) -> None:
     assert bench.file(container, "resolv.conf").startswith("nameserver 192.0.2.53")
     assert bench.file(container, "hosts").count(container.id[:12]) == 1
     assert bench.told() == [("connect", "bridge"), ("connect", "mine"), ("disconnect", "mine")]
+
+
+async def test_old_clients_find_a_containers_own_names_among_its_aliases(bench: Bench) -> None:
+    plain, named = await bench.make("web", "mine"), await bench.make("db", "mine", Hostname="base")
+    assert (await bench.networks(plain, (1, 44)))["mine"]["Aliases"] == [plain.id[:12]]
+    assert (await bench.networks(plain, (1, 45)))["mine"]["Aliases"] is None
+    assert (await bench.networks(named, (1, 44)))["mine"]["Aliases"] == [named.id[:12], "base"]
+    on_bridge = await bench.started("old")
+    assert (await bench.networks(on_bridge, (1, 44)))["bridge"]["Aliases"] is None
 
 
 async def test_what_a_container_wrote_itself_stays(bench: Bench) -> None:

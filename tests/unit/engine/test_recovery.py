@@ -136,14 +136,17 @@ async def test_what_ended_meanwhile_tells_how(tmp_path: Path) -> None:
 
 
 async def test_containers_that_remove_themselves_are_removed(tmp_path: Path) -> None:
+    """Also one whose start was cut off, or never asked for: nobody can tell, and nobody waits for either."""
     first = World(tmp_path)
     await first.open()
     identifier = await first.started("gone", AutoRemove=True)
+    await first.started("lives", AutoRemove=True)
     await first.make("not-yet", AutoRemove=True)
+    await first.make("kept")
     del first.runtime.shims[identifier]
     first.runtime.exits[identifier] = Exit(code=0)
     second = await first.reopen()
-    assert {container.name for container in second.rooms.parts.roster} == {"not-yet"}
+    assert {container.name for container in second.rooms.parts.roster} == {"lives", "kept"}
     assert identifier not in second.rooms.trees.keys()  # noqa: SIM118  a method of the store
     await second.rooms.close()
 
@@ -216,8 +219,8 @@ async def test_exec_sessions_go_on(tmp_path: Path) -> None:
 async def test_a_volume_stays_mounted_for_what_lives(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     """The first of two that share it ended while no engine was there."""
     told = list[str]()
-    monkeypatch.setattr("havre.volumes.volumes.mount_volume", lambda volume, *_: told.append(f"mount {volume.name}"))
-    monkeypatch.setattr("havre.volumes.volumes.unmount_volume", lambda path: told.append(f"unmount {path.parent.name}"))
+    monkeypatch.setattr("havre.volumes.backing.mount_volume", lambda volume, *_: told.append(f"mount {volume.name}"))
+    monkeypatch.setattr("havre.volumes.backing.unmount_volume", lambda path: told.append(f"unmount {path.parent.name}"))
     first = World(tmp_path)
     await first.open()
     await first.rooms.volumes.create(Wanted("shared", options={"type": "tmpfs", "device": "tmpfs"}))

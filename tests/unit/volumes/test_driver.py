@@ -8,7 +8,7 @@ from havre.base.errors import InternalError
 from havre.kernel.libc import KernelError
 from havre.volumes.driver import mount_volume, split_options, with_address
 from havre.volumes.model import Volume
-from havre.volumes.plugins import Plugins
+from havre.volumes.plugins import Driver, Plugins
 
 
 @pytest.mark.parametrize(
@@ -58,3 +58,18 @@ def test_a_failure_in_words_without_passwords(
         f"error while mounting volume 'PLACE': failed to mount local volume: {words}: no such file or directory"
     )
     assert failed.value.__cause__ is None
+
+
+def test_a_plugin_hears_that_what_it_mounted_cannot_be_shown(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    told = list[str]()
+
+    def tell_mount(_: Driver, volume: str, __: str) -> Path:
+        told.append(f"mount {volume}")
+        return tmp_path / "absent"
+
+    monkeypatch.setattr(Plugins, "driver", lambda _, name: Driver(name, "unix:///none"))
+    monkeypatch.setattr(Driver, "mount", tell_mount)
+    monkeypatch.setattr(Driver, "unmount", lambda _, volume, __: told.append(f"unmount {volume}"))
+    with pytest.raises(InternalError, match="No such file or directory"):
+        mount_volume(Volume(name="one", created_ns=1, driver="some"), tmp_path / "place", Plugins())
+    assert told == ["mount one", "unmount one"]

@@ -166,7 +166,7 @@ async def test_what_is_being_copied_is_neither_removed_nor_renamed(volumes: Volu
 
 async def test_a_dead_file_server_hinders_no_other_volume(volumes: Volumes, monkeypatch: pytest.MonkeyPatch) -> None:
     gate = Gate()
-    monkeypatch.setattr("havre.volumes.volumes.mount_volume", gate.pass_through)
+    monkeypatch.setattr("havre.volumes.backing.mount_volume", gate.pass_through)
     await volumes.create(Wanted("dead", options={"type": "nfs", "device": ":/export", "o": "addr=192.0.2.1"}))
     mounting = asyncio.create_task(volumes.mount("dead", "c1"))
     await gate.wait_reached()
@@ -182,8 +182,8 @@ async def test_a_dead_file_server_hinders_no_other_volume(volumes: Volumes, monk
 
 async def test_a_mount_that_is_cancelled_is_taken_off(volumes: Volumes, monkeypatch: pytest.MonkeyPatch) -> None:
     gate, taken_off = Gate(), list[Path]()
-    monkeypatch.setattr("havre.volumes.volumes.mount_volume", gate.pass_through)
-    monkeypatch.setattr("havre.volumes.volumes.unmount_volume", taken_off.append)
+    monkeypatch.setattr("havre.volumes.backing.mount_volume", gate.pass_through)
+    monkeypatch.setattr("havre.volumes.backing.unmount_volume", taken_off.append)
     await volumes.create(Wanted("one", options={"type": "tmpfs", "device": "tmpfs"}))
     mounting = asyncio.create_task(volumes.mount("one", "c1"))
     await gate.wait_reached()
@@ -194,8 +194,8 @@ async def test_a_mount_that_is_cancelled_is_taken_off(volumes: Volumes, monkeypa
     assert taken_off == [volumes.path("one")]
 
 
-async def test_a_volume_whose_driver_is_gone_goes_by_force_alone(volumes: Volumes) -> None:
-    volumes._store.add(Volume(name="one", created_ns=1, driver="vanished"))
+async def test_a_volume_whose_driver_is_gone_goes_by_force_alone(volumes: Volumes, tmp_path: Path) -> None:
+    Store(tmp_path / "volumes").add(Volume(name="one", created_ns=1, driver="vanished"))
     await volumes.open()
     with pytest.raises(InternalError, match="remove one: error looking up volume plugin vanished"):
         await volumes.remove("one")

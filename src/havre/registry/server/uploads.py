@@ -7,7 +7,7 @@ from collections.abc import AsyncIterator
 from typing import Final
 
 from havre.base.errors import InvalidInput
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.content.errors import DigestMismatch, NoSuchBlob
 from havre.content.ingest import BlobWriter
 from havre.content.leases import Lease
@@ -76,6 +76,7 @@ class Upload:
         lease = self._lease or self._content.lease()
         with lease, writer:
             if writer.size > limit:
+                writer.drop()
                 raise Refusal(Code.SIZE_INVALID, f"a blob may have at most {limit} bytes", status=413)
             try:
                 stored = writer.commit(digest)
@@ -134,7 +135,7 @@ class Uploads:
             async for piece in _gathered(body):
                 if writer.size + len(piece) > self._limit_bytes:
                     raise Refusal(Code.SIZE_INVALID, f"a blob may have at most {self._limit_bytes} bytes", status=413)
-                await in_thread(writer.write, piece)
+                await to_the_end(in_thread(writer.write, piece))  # another may close it once we are gone
                 self._needs.upload_moved(upload.name, upload.key)
         finally:
             self._needs.upload_moved(upload.name, upload.key)
@@ -145,7 +146,7 @@ class Uploads:
         """The upload becomes the blob *digest*; gives its size. The caller holds the lock. Raises Refusal."""
         self._needs.touch(upload.name, digest)
         try:
-            return await in_thread(upload.finish, self._records, digest, self._limit_bytes)
+            return await to_the_end(in_thread(upload.finish, self._records, digest, self._limit_bytes))
         finally:
             self._forget(upload)
 

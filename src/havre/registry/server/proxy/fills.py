@@ -9,7 +9,7 @@ from contextlib import aclosing
 from typing import Final
 
 from havre.base.errors import HavreError
-from havre.base.tasks import in_thread
+from havre.base.tasks import in_thread, to_the_end
 from havre.content.errors import NoSuchBlob
 from havre.content.ingest import BlobWriter
 from havre.content.store import Content
@@ -44,12 +44,9 @@ class Fill:
         try:
             with self._content.lease() as lease:
                 lease.hold(self.digest)
-                writer = await in_thread(self._content.drafts.writer, self._key, algorithm=self.digest.algorithm)
-                try:
+                with await in_thread(self._content.drafts.writer, self._key, algorithm=self.digest.algorithm) as writer:
                     await self._fetch(writer)
-                    await in_thread(_commit, writer, self.digest, self.size)
-                finally:
-                    writer.suspend()
+                    await to_the_end(in_thread(writer.commit, self.digest, self.size))
                 await keep(self.size)
         except (HavreError, OSError) as error:
             known = error if isinstance(error, HavreError) else UpstreamGone(str(error))
@@ -101,14 +98,14 @@ class Fill:
                     parts.append(piece)
                     held += len(piece)
                     if held >= _PIECE_BYTES:
-                        await self._write(writer, b"".join(parts))
-                        parts, held = [], 0
+                        data, parts, held = b"".join(parts), [], 0  # whatever becomes of us, it is written once
+                        await self._write(writer, data)
             finally:
                 if parts:
                     await self._write(writer, b"".join(parts))
 
     async def _write(self, writer: BlobWriter, data: bytes) -> None:
-        await in_thread(writer.write, data)
+        await to_the_end(in_thread(writer.write, data))  # the caller closes what the thread writes to
         self._arrived = writer.size
         self._tell()
 
@@ -118,8 +115,3 @@ class Fill:
     def _tell(self) -> None:
         moved, self._moved = self._moved, asyncio.Event()
         moved.set()
-
-
-def _commit(writer: BlobWriter, digest: Digest, size: int) -> None:
-    with writer:
-        writer.commit(digest, size)
