@@ -48,6 +48,8 @@ RUNS = [
     ("user by name", ["run", "--rm", "-u", "alice", "busybox", "id"]),
     ("user by number", ["run", "--rm", "-u", "1234:99", "busybox", "id"]),
     ("user with groups", ["run", "--rm", "-u", "alice", "--group-add", "daemon", "--group-add", "77", "busybox", "id"]),
+    ("user and no group", ["run", "--rm", "-u", "1000:", "busybox", "id"]),
+    ("neither user nor group", ["run", "--rm", "-u", ":", "busybox", "id"]),
     ("no such user", ["run", "--rm", "-u", "nobodyhere", "busybox", "id"]),
     ("workdir is made", ["run", "--rm", "-w", "/made/here", "busybox", "pwd"]),
     ("the engine's socket", ["run", "--rm", "--use-api-socket", "busybox", "test", "-S", "/var/run/docker.sock"]),
@@ -118,6 +120,7 @@ RUNS = [
     ("oom score", ["run", "--rm", "--oom-score-adj", "500", "busybox", "cat", "/proc/self/oom_score_adj"]),
     ("pid 1", ["run", "--rm", "busybox", "sh", "-c", "echo $$"]),
     ("pids", ["run", "--rm", "--pids-limit", "20", "busybox", "true"]),
+    ("empty command", ["run", "--rm", "busybox", ""]),
     ("no command", ["run", "--rm", "busybox"]),
     ("no such image", ["create", "--pull", "never", "nosuch/image:1"]),
     ("bad reference", ["create", "--pull", "never", "Bad/Image:1"]),
@@ -129,6 +132,8 @@ RUNS = [
     ("swap below memory", ["run", "--rm", "-m", "64m", "--memory-swap", "32m", "busybox", "true"]),
     ("swap alone", ["run", "--rm", "--memory-swap", "32m", "busybox", "true"]),
     ("too many cpus", ["run", "--rm", "--cpus", "64", "busybox", "true"]),
+    ("a rate of no device", ["run", "--rm", "--device-read-bps", "/dev/nosuch:1mb", "busybox", "true"]),
+    ("weight of a device", ["run", "--rm", "--blkio-weight-device", "/dev/nosuch:100", "busybox", "true"]),
     ("no such cpu", ["run", "--rm", "--cpuset-cpus", "99", "busybox", "true"]),
     ("bad capability", ["run", "--rm", "--cap-add", "NOSUCH", "busybox", "true"]),
     ("bad security option", ["run", "--rm", "--security-opt", "bogus=1", "busybox", "true"]),
@@ -210,6 +215,40 @@ def test_the_life_of_a_container(havre: Havre, reference: Reference) -> None:
         ["logs", "renamed"],
         ["rm", "renamed", "other"],
         ["ps", "-a", "-q"],
+    )
+
+
+@pytest.mark.parametrize("bind", ["/etc:/etc/passwd", "/etc/passwd:/tmp"])
+def test_a_folder_on_a_file_and_a_file_on_a_folder(either: Engine, bind: str) -> None:
+    done = either.docker("run", "--name", "wrong", "-v", bind, "busybox", "true")
+    code = either.out("inspect", "-f", "{{.State.ExitCode}} {{.State.Status}}", "wrong")
+    either.docker("rm", "-v", "wrong", check=True)
+    assert (done.returncode, code) == (125, "127 created")
+    assert b"not a directory" in done.stderr
+    assert b"Are you trying to mount a directory onto a file (or vice-versa)?" in done.stderr
+
+
+def test_signals_to_a_paused_container(havre: Havre, reference: Reference) -> None:
+    state = ["ps", "-a", "--format", "{{.Names}} {{.State}}"]
+    _both(
+        havre,
+        reference,
+        ["run", "-d", "--name", "deaf", "busybox", "sleep", "3000"],  # the first process, and it has no handler
+        ["pause", "deaf"],
+        ["kill", "-s", "TERM", "deaf"],
+        state,
+        ["unpause", "deaf"],
+        ["pause", "deaf"],
+        ["kill", "deaf"],
+        ["wait", "deaf"],
+        ["rm", "deaf"],
+        ["run", "-d", "--name", "choosy", "--stop-signal", "USR1", "busybox", "sleep", "3000"],
+        ["pause", "choosy"],
+        ["kill", "-s", "TERM", "choosy"],
+        state,
+        ["kill", "-s", "USR1", "choosy"],
+        state,
+        ["rm", "-f", "choosy"],
     )
 
 
@@ -372,3 +411,41 @@ def test_pruning_asks_as_docker_does(havre: Havre) -> None:
         ours = havre.havre("system", "prune", *flags, stdin=b"n\n")
         theirs = havre.docker("system", "prune", *flags, stdin=b"n\n")
         assert ours.stdout + ours.stderr == theirs.stdout + theirs.stderr
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["-it"],
+        ["-d", "-a", "stdout"],
+        ["-m", "5x"],
+        ["-m", "inf"],
+        ["--health-interval", "5"],
+        ["-p", "99999:80"],
+        ["-p", "a:b"],
+        ["-p", "80/xyz"],
+        ["-p", "published=80,x,target=80"],
+    ],
+)
+def test_what_is_refused_before_it_is_tried(havre: Havre, words: list[str]) -> None:
+    ours, theirs = (run("run", "--rm", *words, "busybox", "true") for run in (havre.havre, havre.docker))
+    assert (ours.stderr.replace(b"havre", b"docker"), ours.returncode) == (theirs.stderr, theirs.returncode)
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ["version", "-f", "{{.Server.APIVersion}} {{.Client.APIVersion}}"],
+        ["image", "inspect", "-f", "{{.ID}}", "busybox"],
+        ["inspect", "-f", "{{.HostConfig.NanoCPUs}} {{.HostConfig.CPUShares}}", "shown"],
+        ["inspect", "-f", "{{.Name}}", "nosuch", "shown", "shelf", "bridge"],
+        ["inspect", "-f", "{{", "shown"],
+        ["update", "shown"],
+    ],
+)
+def test_what_is_told_of_things_is_told_alike(havre: Havre, words: list[str]) -> None:
+    havre.docker("create", "--name", "shown", "-v", "shelf:/s", "--cpus", "1", "busybox", "true", check=True)
+    ours, theirs = havre.havre(*words), havre.docker(*words)
+    havre.docker("rm", "shown", check=True)
+    havre.docker("volume", "rm", "shelf", check=True)
+    assert normal(ours) == normal(theirs)

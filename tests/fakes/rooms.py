@@ -212,6 +212,8 @@ class FakeShim:
         self.frozen = True
 
     async def resume(self) -> None:
+        if self._exit.done():
+            raise NoSuchProcess(self.id)
         self.frozen = False
 
     async def update(self, resources: Resources) -> None:

@@ -1,6 +1,7 @@
 """A request as the routes see it."""
 
 import asyncio
+import re
 from collections import deque
 from collections.abc import AsyncIterator, Callable
 from typing import Final
@@ -11,6 +12,7 @@ from havre.base.errors import InvalidInput, Unavailable
 JSON_LIMIT_BYTES: Final = 4 << 20
 _HIGH_WATER_BYTES: Final = 512 << 10
 _LOW_WATER_BYTES: Final = 128 << 10
+_SLASHES: Final = re.compile(rb"(?:/|%2[Ff])+")
 _FALSE: Final = frozenset(("", "0", "no", "false", "none"))
 
 
@@ -137,7 +139,7 @@ class Query:
 class Request:
     """A head, its query, what the route cut out of the path, and the body to come."""
 
-    __slots__ = ("_query", "_query_text", "body", "fields", "method", "parameters", "path", "version")
+    __slots__ = ("_query", "_query_text", "_target", "body", "fields", "method", "parameters", "path", "version")
 
     def __init__(self, method: str, target: bytes, fields: dict[str, str], body: Body) -> None:
         self.method = method
@@ -145,7 +147,8 @@ class Request:
         self.body = body
         self.version = (0, 0)
         self.parameters: dict[str, str] = {}
-        path, _, self._query_text = _origin_form(target).partition(b"?")
+        self._target = _origin_form(target)
+        path, _, self._query_text = self._target.partition(b"?")
         self.path = unescape(path)
         self._query: Query | None = None
 
@@ -155,6 +158,12 @@ class Request:
         if self._query is None:
             self._query = Query(self._query_text)
         return self._query
+
+    @property
+    def single_slashed(self) -> str:
+        """The target with one slash for each run of them."""
+        path, mark, query = self._target.partition(b"?")
+        return (_SLASHES.sub(b"/", path) + mark + query).decode(errors="replace")
 
     @property
     def wants_upgrade(self) -> bool:

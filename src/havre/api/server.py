@@ -138,9 +138,11 @@ class Server:
 
     def _get_route(self, request: Request) -> Route:
         route = self._route(self._router.result(), request)
-        if route is None:
-            raise NotFound("page not found")
-        return route
+        if route is not None:
+            return route
+        if "//" in request.path:  # names begin with a slash where the API tells them, and come back so
+            return Route(request.method, request.path, _to_single_slashes)
+        raise NotFound("page not found")
 
     async def _later(self, request: Request) -> Answer:
         try:
@@ -182,3 +184,7 @@ class Server:
             if connection.deadline < now and connection.state in (State.HEAD, State.LINGERING):
                 connection.expire()
         self._sweep = self._loop.call_later(_SWEEP_S, self._sweep_connections) if self._connections else None
+
+
+def _to_single_slashes(request: Request) -> Response:
+    return Response(301, headers={"Location": request.single_slashed})

@@ -55,6 +55,7 @@ PHRASES: Final[dict[int, str]] = {
     200: "OK",
     201: "Created",
     204: "No Content",
+    301: "Moved Permanently",
     304: "Not Modified",
     400: "Bad Request",
     401: "Unauthorized",

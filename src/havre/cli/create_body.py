@@ -6,7 +6,8 @@ import os
 
 from havre.cli import option_values as values
 from havre.cli.flags import Given, UsageError
-from havre.cli.network_options import networks, ports, published
+from havre.cli.network_options import networks
+from havre.cli.publishing import exposed, published
 from havre.cli.units import parse_bytes, parse_cpus, parse_duration_ns, parse_swap_bytes
 from havre.client.errors import ClientError
 from havre.wire.container_config import DeviceRequest, HealthConfig, HostConfig, PortBinding, RestartPolicy
@@ -250,8 +251,4 @@ def _health(given: Given) -> HealthConfig | None:
 
 
 def _exposed(given: Given, bound: dict[str, list[PortBinding] | None]) -> list[str]:
-    made = list(bound)
-    for entry in given.many("expose"):
-        port, _, protocol = entry.partition("/")
-        made += [f"{number}/{protocol or 'tcp'}" for number in ports(port, entry)]
-    return made
+    return [*bound, *exposed(given.many("expose"))]

@@ -5,22 +5,27 @@ from __future__ import annotations
 from collections.abc import Callable, Sequence
 
 from havre.cli.each import shown_error
+from havre.cli.gotemplate.errors import ParseError
 from havre.cli.screen import Screen
 from havre.client.errors import ApiError, ClientError
 
+_BAD_TEMPLATE = 64
 Find = Callable[[str], object]
 
 
 def inspect_all(names: Sequence[str], find: Find, form: str, screen: Screen) -> int:
     """Print each document that *find* gives; 1 when one was not found, 64 for a bad template."""
-    render = _renderer(form)
+    try:
+        render = _renderer(form)
+    except ParseError as error:
+        screen.error(f"template parsing error: {error}")
+        return _BAD_TEMPLATE
     found, errors = [], []
     for name in names:
         try:
             found.append(find(name))
         except ClientError as error:
             errors.append(shown_error(error) if isinstance(error, ApiError) else str(error))
-            break
     if render is None:
         screen.line(_array(found))
     else:
@@ -36,14 +41,11 @@ def _renderer(form: str) -> Callable[[object], str] | None:
         return None
     if form == "json":
         return _compact
-    from havre.cli.gotemplate.errors import ExecError, ParseError
+    from havre.cli.gotemplate.errors import ExecError
     from havre.cli.gotemplate.template import Template
     from havre.cli.listing import unescaped
 
-    try:
-        template = Template(unescaped(form))
-    except ParseError as error:
-        raise ClientError(f"template parsing error: {error}") from None
+    template = Template(unescaped(form))
 
     def render(document: object) -> str:
         try:

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 from havre.cli.flags import Given
 from havre.client.errors import ClientError
-from havre.wire.container_config import PortBinding
 from havre.wire.networks import EndpointSettings
 
 _DEFAULT = "default"
@@ -122,34 +121,3 @@ def _add_flags(given: Given, name: str, endpoint: EndpointSettings) -> None:
         _field(endpoint, "link-local-ip", address)
     if given.many("link") and _is_own(name):
         endpoint["Links"] = given.many("link")
-
-
-def published(entries: list[str]) -> dict[str, list[PortBinding] | None]:
-    """`[ip:][host port or range:]port or range[/protocol]`, one entry a port. Raises ClientError."""
-    made: dict[str, list[PortBinding] | None] = {}
-    for entry in entries:
-        head, _, inside = entry.rpartition(":")
-        address, _, outside = head.rpartition(":")
-        port, _, protocol = inside.partition("/")
-        inner, outer = ports(port, entry), ports(outside, entry) if outside else []
-        if outer and len(outer) != len(inner) and len(inner) != 1:
-            raise ClientError(f"invalid ranges specified for container and host Ports: {port} and {outside}")
-        for position, number in enumerate(inner):
-            binding: PortBinding = {"HostIp": address.strip("[]"), "HostPort": ""}
-            if outer:
-                binding["HostPort"] = str(outer[position]) if len(outer) == len(inner) else outside
-            key = f"{number}/{protocol or 'tcp'}"
-            made[key] = [*(made.get(key) or []), binding]
-    return made
-
-
-def ports(text: str, shown: str) -> list[int]:
-    """`80` or `80-82` as numbers. Raises ClientError."""
-    first, dash, last = text.partition("-")
-    numbers = [first, last] if dash else [first]
-    if not all(number.isascii() and number.isdecimal() and 0 <= int(number) <= 65535 for number in numbers):
-        raise ClientError(f"invalid containerPort: {shown}")
-    start, stop = int(first), int(last or first)
-    if stop < start:
-        raise ClientError(f"invalid range format for Port: {shown}")
-    return list(range(start, stop + 1))

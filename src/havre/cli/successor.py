@@ -18,8 +18,8 @@ def successor(shown: Document, old_image: Document, image: str) -> dict[str, obj
     config = _dict(shown.get("Config"))
     body = {name: value for name, value in config.items() if name not in {*_OWN, "Env", "Labels", "Volumes"}}
     body["Image"] = image
-    if body.get("Hostname") == str(shown.get("Id"))[:12]:
-        del body["Hostname"]
+    if body.get("Hostname") == str(shown.get("Id"))[:12] or _mode(shown).startswith("container:"):
+        body.pop("Hostname", None)  # nobody chose it: it comes from the id, or with the network of another
     for name in _OWN:
         if config.get(name) != old_image.get(name) and config.get(name) is not None:
             body[name] = config[name]
@@ -52,7 +52,7 @@ def _host(shown: Document) -> dict[str, object]:
 
 def _endpoints(shown: Document) -> dict[str, object]:
     """Of networks that the user chose."""
-    mode = str(_dict(shown.get("HostConfig")).get("NetworkMode") or "")
+    mode = _mode(shown)
     networks = _dict(_dict(shown.get("NetworkSettings")).get("Networks"))
     if mode in _WITHOUT_ENDPOINT or mode.startswith("container:"):
         return {}
@@ -65,6 +65,10 @@ def _endpoints(shown: Document) -> dict[str, object]:
             kept["Aliases"] = [alias for alias in _list(kept["Aliases"]) if alias != short]
         made[name] = kept
     return made
+
+
+def _mode(shown: Document) -> str:
+    return str(_dict(shown.get("HostConfig")).get("NetworkMode") or "")
 
 
 def _dict(value: object) -> dict[str, object]:

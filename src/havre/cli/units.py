@@ -13,17 +13,14 @@ _MINUTE, _HOUR, _DAY = 60, 3600, 86400
 
 def parse_bytes(text: str) -> int:
     """`512m`, `1.5GiB`, `100` (bytes); units are binary. Raises ValueError."""
-    body = text.strip().lower()
-    digits = body.rstrip("kmgtpib ")
-    unit = body[len(digits) :].strip()
-    unit = unit if unit == "b" else unit.removesuffix("ib").removesuffix("b")
-    try:
-        value = float(digits)
-    except ValueError:
-        raise ValueError(f"invalid size: '{text}'") from None
-    if unit not in _SIZE_UNITS or value < 0 or digits.strip() != digits:
+    behind = max(text.rfind(sign) for sign in "0123456789. ") + 1
+    number, unit = text[:behind].removesuffix(" "), text[behind:].lower()
+    if not _is_number(number):
         raise ValueError(f"invalid size: '{text}'")
-    return int(value * 1024 ** _SIZE_UNITS[unit])
+    short = unit if unit == "b" else unit.removesuffix("ib").removesuffix("b")
+    if short not in _SIZE_UNITS:
+        raise ValueError(f"invalid suffix: '{unit}'")
+    return int(float(number) * 1024 ** _SIZE_UNITS[short])
 
 
 def parse_swap_bytes(text: str) -> int:
@@ -44,13 +41,23 @@ def parse_duration_ns(text: str) -> int:
         stop = end
         while stop < len(body) and not (body[stop].isdigit() or body[stop] == "."):
             stop += 1
-        if end == at or body[end:stop] not in _DURATION_UNITS:
+        if not _is_number(body[at:end]):
             raise ValueError(f'time: invalid duration "{text}"')
+        if end == stop:
+            raise ValueError(f'time: missing unit in duration "{text}"')
+        if body[end:stop] not in _DURATION_UNITS:
+            raise ValueError(f'time: unknown unit "{body[end:stop]}" in duration "{text}"')
         total += float(body[at:end]) * _DURATION_UNITS[body[end:stop]]
         at = stop
     if not body:
         raise ValueError(f'time: invalid duration "{text}"')
     return int(-total if text.startswith("-") else total)
+
+
+def _is_number(text: str) -> bool:
+    whole, _, part = text.partition(".")
+    digits = whole + part
+    return digits.isascii() and digits.isdecimal() and len(digits) < 100
 
 
 def parse_cpus(text: str) -> int:

@@ -21,7 +21,7 @@ _MIDDLE = "the daemon closed the connection in the middle of an answer"
 
 
 class Address:
-    """Where a daemon listens: `unix:///path`, `tcp://host:port` or `ssh://[user@]host[:port]`."""
+    """Where a daemon listens: `unix:///path`, `tcp://host:port` or `ssh://[user@]host[:port][/socket]`."""
 
     __slots__ = ("host", "port", "scheme", "text", "tls")
 
@@ -36,6 +36,8 @@ class Address:
             if not (port.isascii() and port.isdecimal() and int(port[:6]) < 65536):
                 raise ClientError(f"unable to parse docker host `{text}`")
             self.host, self.port = host.strip("[]"), int(port)
+        elif self.scheme == "ssh":
+            _ssh_command(rest)
 
     def connect(self) -> Stream:
         """A connected stream. Raises ConnectionFailed."""
@@ -308,14 +310,18 @@ def _over_ssh(host: str) -> Stream:
     import socket
 
     ours, theirs = socket.socketpair()
-    name, _, port = host.rstrip("/").partition(":")
-    command = ["ssh", *(("-p", port) if port else ()), "--", name, "docker", "system", "dial-stdio"]
     actions = [(os.POSIX_SPAWN_DUP2, theirs.fileno(), 0), (os.POSIX_SPAWN_DUP2, theirs.fileno(), 1)]
     try:
-        os.posix_spawnp("ssh", command, os.environ, file_actions=actions)
+        os.posix_spawnp("ssh", _ssh_command(host), os.environ, file_actions=actions)
     except BaseException:
         ours.close()
         raise
     finally:
         theirs.close()
     return ours
+
+
+def _ssh_command(rest: str) -> list[str]:
+    from havre.client.ssh import ssh_command  # few daemons are that far away
+
+    return ssh_command(rest)

@@ -27,12 +27,19 @@ def main(arguments: Sequence[str] | None = None) -> int:
         if given.get("version"):
             return _say(VERSION_TEXT)
         config = load_config(words)
+        if given.get("validate"):
+            return _validate(config)
     except HavreError as wrong:
         sys.stderr.write(f"{wrong.message}\n")
         return 1
-    if given.get("validate"):
-        return _say("configuration OK")
     return _run(config, words)
+
+
+def _validate(config: Config) -> int:
+    from havre.daemon.settings import check_settings
+
+    check_settings(config)
+    return _say("configuration OK")
 
 
 def _say(text: str) -> int:

@@ -1,7 +1,7 @@
 """From the daemon's configuration to what each room calls its settings."""
 
 from collections.abc import Callable
-from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_network
+from ipaddress import IPv4Address, IPv4Interface, IPv4Network, IPv6Interface, IPv6Network, ip_address, ip_network
 from pathlib import Path
 from typing import Final
 
@@ -10,6 +10,7 @@ from havre.daemon.config import Config, NetworkConfig
 from havre.engine import settings as engine_words
 from havre.engine.log_settings import check_log
 from havre.engine.parts import Settings as EngineSettings
+from havre.engine.seccomp_filters import check_profile
 from havre.networks.model import AddressPool, OpenPorts
 from havre.networks.model import Settings as NetworkSettings
 from havre.registry.client.endpoints import parse_mirror
@@ -18,6 +19,12 @@ from havre.runtime.defaults import CGROUP_PARENT
 
 _PROFILE_LIMIT_BYTES: Final = 1 << 20
 _WORDS: Final = ("", "builtin", "unconfined")
+
+
+def check_settings(config: Config) -> None:
+    """Raises InvalidInput or NotSupported for what would stop a start of the daemon."""
+    check_profile(engine_settings(config, ()).seccomp)
+    _ = registry_settings(config), network_settings(config.network)
 
 
 def engine_settings(config: Config, warnings: tuple[str, ...]) -> EngineSettings:
@@ -37,7 +44,7 @@ def engine_settings(config: Config, warnings: tuple[str, ...]) -> EngineSettings
         live_restore=config.live_restore,
         no_new_privileges=given.no_new_privileges,
         ulimits=tuple(engine_words.Ulimit(name=one.name, soft=one.soft, hard=one.hard) for one in given.ulimits),
-        dns=network.dns,
+        dns=tuple(_server(address) for address in network.dns),
         dns_search=network.dns_search,
         dns_options=network.dns_options,
         host_gateway=next(iter(network.host_gateways), ""),
@@ -128,6 +135,13 @@ def _address(text: str, what: str, kind: Callable[[str], object]) -> str:
     except ValueError as wrong:
         raise InvalidInput(f"invalid {what}: {wrong}") from None
     return text
+
+
+def _server(text: str) -> str:
+    try:
+        return str(ip_address(text))
+    except ValueError:
+        raise InvalidInput(f"{text[:256]} is not an ip address") from None
 
 
 def _profile(word: str) -> str:

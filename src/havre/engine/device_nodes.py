@@ -46,7 +46,7 @@ def block_number(path: str) -> tuple[int, int]:
     try:
         status = os.stat(path)  # noqa: PTH116  paths are text here
     except OSError as error:
-        raise InvalidInput(f"{path}: {error.strerror}") from error
+        raise InvalidInput(f"stat {path}: {(error.strerror or '').lower()}") from error
     if not stat.S_ISBLK(status.st_mode):
         raise InvalidInput(f"{path} is not a block device")
     return os.major(status.st_rdev), os.minor(status.st_rdev)

@@ -3,6 +3,7 @@
 from typing import Final
 
 import msgspec
+from msgspec import structs
 
 from havre.engine.settings import Config
 from havre.oci.image_config import Healthcheck
@@ -34,6 +35,16 @@ class Health(msgspec.Struct, frozen=True, kw_only=True):
     status: str = STARTING
     streak: int = 0
     log: tuple[ProbeResult, ...] = ()
+
+
+def begun(before: Health | None) -> Health | None:
+    """The health of a run that begins: what was found of the run before stays in the log."""
+    return None if before is None else Health(log=before.log)
+
+
+def at_rest(health: Health | None) -> Health | None:
+    """The health of a container that runs no more: nobody may take it for a healthy one."""
+    return None if health is None else structs.replace(health, status=UNHEALTHY)
 
 
 def probe_command(config: Config) -> tuple[str, ...]:

@@ -8,6 +8,10 @@ from havre.engine.host import HostFacts
 from havre.engine.settings import HostConfig, Ulimit
 
 _MINIMUM_MEMORY: Final = 6 << 20
+_NO_WEIGHT: Final = "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded."
+_NO_DEVICE_WEIGHT: Final = (
+    "Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded."
+)
 RLIMITS: Final = frozenset(
     [
         "core",
@@ -75,6 +79,8 @@ def _check_memory(host: HostConfig, facts: HostFacts, warnings: list[str]) -> No
 def _check_oom(host: HostConfig, facts: HostFacts, warnings: list[str]) -> None:
     if not -1000 <= host.oom_score_adj <= 1000:
         raise InvalidInput(f"Invalid value {host.oom_score_adj}, range for oom score adj is [-1000, 1000]")
+    if host.oom_score_adj < min(0, facts.oom_score_adj) and "CAP_SYS_RESOURCE" not in facts.capabilities:
+        warnings.append("Lowering oom_score_adj takes CAP_SYS_RESOURCE, which this daemon lacks. Value discarded.")
     if not host.oom_kill_disable:
         return
     if facts.cgroup_version == 2:
@@ -124,8 +130,8 @@ def _check_set(wanted: str, available: str, what: str, things: str) -> None:
 
 def _check_block(host: HostConfig, facts: HostFacts, warnings: list[str]) -> None:
     weights = [device.weight for device in host.blkio_weight_device or ()]
-    if (host.blkio_weight or weights) and not facts.block_weight:
-        warnings.append("Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded.")
+    if not facts.block_weight:
+        warnings += [text for wished, text in ((host.blkio_weight, _NO_WEIGHT), (weights, _NO_DEVICE_WEIGHT)) if wished]
     elif any(not 10 <= weight <= 1000 for weight in [*weights, host.blkio_weight] if weight):
         raise InvalidInput("Range of blkio weight is from 10 to 1000")
     rates = (

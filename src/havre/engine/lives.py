@@ -8,6 +8,7 @@ from msgspec.structs import replace
 from havre.base.errors import Conflict, HavreError
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
+from havre.engine.ps_words import parse_ps
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
 from havre.engine.signals import parse_signal
@@ -15,7 +16,7 @@ from havre.engine.start import start
 from havre.engine.steps import listening
 from havre.engine.stop import end_if_alive, kill, stop
 from havre.engine.story import told
-from havre.engine.top import parse_columns, process_table
+from havre.engine.top import process_table
 from havre.engine.update import update
 from havre.engine.waiting import answered
 from havre.wire.containers import BirthStep, TopResponse, UpdateContainer, UpdateResponse, WaitResponse
@@ -94,10 +95,10 @@ class Lives:
         """Its processes, as the host's ps would show them. Raises Conflict, InvalidInput."""
         container = self._parts.roster.get(ref)
         shim = _shim_of(container)
-        columns = parse_columns(ps_args or "-ef")
+        asked = parse_ps(ps_args or "-ef")
         pids = await shim.pids()
         self._parts.tell(container, "top")
-        return process_table(columns, pids)
+        return process_table(asked, pids)
 
     def waiter(self, ref: str, condition: str) -> Awaitable[WaitResponse]:
         """Its end (`not-running`, `next-exit`) or its removal (`removed`), from this call on. Raises NotFound now."""

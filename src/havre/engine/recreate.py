@@ -29,7 +29,10 @@ async def recreate(parts: Parts, container: Container, shape: Shape) -> list[str
     if before.state in {State.PAUSED, State.REMOVING, State.DEAD}:
         raise Conflict(f"cannot change a container that is {before.state}")
     wanted = await in_thread(reshaped, before, shape, os.path.exists)
-    warnings = check_settings(wanted.config, wanted.host, wanted.endpoints, parts.facts)
+    if wanted == before:
+        return []
+    named_by_user = replace(wanted.config, hostname="")  # a name was given at the creation, by whoever that was
+    warnings = check_settings(named_by_user, wanted.host, wanted.endpoints, parts.facts)
     if shape.live:
         await _put(parts, container, wanted)
         return warnings

@@ -62,6 +62,9 @@ def reshaped(record: Record, shape: Shape, exists: PathExists) -> Record:
     there = {mount.destination for mount in record.mounts}
     if unknown := shape.removed_mounts - there:
         raise InvalidInput(f"nothing is mounted at {min(unknown)[:256]}")
+    published = {_full(port) for port in record.host.port_bindings}
+    if absent := {_full(port) for port, given in shape.host.port_bindings.items() if not given} - published:
+        raise InvalidInput(f"no port {min(absent)[:64]} is published by a binding of its own")
     covered = shape.removed_mounts | {mount.destination for mount in added}
     kept = [mount for mount in record.mounts if mount.destination not in covered]
     return replace(

@@ -29,12 +29,17 @@ def starts_with_the_engine(record: Record) -> bool:
 
 
 def counts_as_stop(record: Record, number: int) -> bool:
-    """Whether signal *number*, sent by the user, is meant to end *record*'s run for good.
+    """Whether signal *number*, sent by the user, is meant to end *record*'s run for good."""
+    return is_meant_to_end(record, number) or record.host.restart_policy.name == UNLESS_STOPPED
+
+
+def is_meant_to_end(record: Record, number: int) -> bool:
+    """Whether signal *number*, sent by the user, is to end the program.
 
     A container that names its stop signal can be sent others, and still starts again by all policies but one.
     """
     own = record.config.stop_signal
-    return not own or number in {KILL, parse_signal(own)} or record.host.restart_policy.name == UNLESS_STOPPED
+    return not own or number in {KILL, parse_signal(own)}
 
 
 def next_delay_s(last_s: float, run_ns: int) -> float:

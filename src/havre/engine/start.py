@@ -13,6 +13,7 @@ from havre.base.tasks import in_thread
 from havre.engine.attach import accompany, serve
 from havre.engine.clients import Held, on_closed
 from havre.engine.container_volumes import unmount_all
+from havre.engine.health import at_rest, begun
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.model import Record
 from havre.engine.network_wishes import wanted_networks
@@ -105,7 +106,7 @@ async def _start(parts: Parts, container: Container, restarts: int) -> None:
         started_ns=shim.started_ns or clock.now_ns(),
         stopped_by_user=False,
         restart_count=restarts,
-        health=None,
+        health=begun(record.health),
         endpoints=record.endpoints or wanted_networks(record),
         attachment=attachment,
     )
@@ -236,6 +237,7 @@ def record_end(parts: Parts, container: Container, ending: Exit) -> "asyncio.Fut
         oom_killed=ending.oom_killed,
         finished_ns=finished,
         failure=ending.error,
+        health=at_rest(record.health),
     )
     container.shim = None
     saved = parts.records.save(over, durable=False)

@@ -12,10 +12,11 @@ from msgspec.structs import replace
 from havre.base.errors import Conflict, HavreError, InternalError, InvalidInput, NotFound, NotModified
 from havre.engine.lifecycle import State, Verb, after, may
 from havre.engine.parts import Parts
-from havre.engine.restart_policy import counts_as_stop
+from havre.engine.restart_policy import counts_as_stop, is_meant_to_end
 from havre.engine.roster import Container
 from havre.engine.signals import DEFAULT_STOP, KILL, is_deliverable, parse_signal
 from havre.engine.steps import passed
+from havre.runtime.errors import ShimGone
 
 DEFAULT_TIMEOUT_S: Final = 10
 _KILL_DEADLINE_S: Final = 12.0
@@ -101,7 +102,7 @@ async def kill(parts: Parts, container: Container, ref: str, number: int) -> Non
         raise Conflict(f"Cannot kill container: {ref}: Container {container.id} is not running")
     if counts_as_stop(container.record, number):
         _by_user(parts, container)
-    if not await _send(parts, container, number, resume=number == KILL):
+    if not await _send(parts, container, number, resume=is_meant_to_end(container.record, number)):
         raise Conflict(f"Cannot kill container: {ref}: Container {container.id} is not running")
     if number == KILL:
         await _wait_killed(container)
@@ -152,10 +153,11 @@ async def _send(parts: Parts, container: Container, number: int, *, resume: bool
         return False
     try:
         await shim.signal(number)
-        if resume and container.record.state is State.PAUSED:
-            await shim.resume()
     except NotFound:
         return False
+    if resume and container.record.state is State.PAUSED:
+        with suppress(NotFound, ShimGone):  # some signals end it while it is frozen
+            await shim.resume()
     if resume and may(container.record.state, Verb.UNPAUSE):
         parts.change(container, replace(container.record, state=after(container.record.state, Verb.UNPAUSE)))
     parts.tell(container, "kill", signal=str(int(number)))

@@ -1,6 +1,6 @@
 """The processes of a container in the columns of ps(1), read from /proc: no program is run for it.
 
-Docker runs the host's `ps`; its usual options are understood here: `-ef`, `aux`, `-o a,b=TITLE` and their kin.
+Docker runs the host's `ps`; most of its options are understood here (`ps_words`).
 """
 
 import os
@@ -11,44 +11,14 @@ from functools import cache
 from pathlib import Path
 from typing import Final
 
-from havre.base.errors import InternalError, InvalidInput
+from havre.engine.processes import PAGE_BYTES, PROC, Process, line_of, read_process, threads_of
+from havre.engine.ps_words import HIERARCHY, Asked
 from havre.wire.containers import TopResponse
 
 _TICKS: Final = os.sysconf("SC_CLK_TCK")
-_PAGE: Final = os.sysconf("SC_PAGE_SIZE")
-_PROC: Final = Path("/proc")
-_FULL: Final = "user:UID pid ppid c stime tty time cmd"
-_USER: Final = "user pid %cpu %mem vsz rss tty stat start:START bsdtime:TIME args:COMMAND"
-_LONG: Final = "flags s uid pid ppid c pri ni addr sz wchan tty time comm:CMD"
-_SHORT: Final = "pid tty time comm:CMD"
-_JOBS: Final = "pid pgid sid tty time comm:CMD"
-_BSD_SHORT: Final = "pid tty stat bsdtime:TIME args:COMMAND"
-_SELECTING: Final = frozenset("eAaxdNTrw")
-
-
-@dataclass(frozen=True, slots=True)
-class Process:
-    """What /proc tells of one process; times in clock ticks, memory in KiB."""
-
-    pid: int
-    ppid: int
-    pgid: int
-    sid: int
-    tpgid: int
-    tty: int
-    state: str
-    comm: str
-    args: str
-    uid: int
-    gid: int
-    cpu_ticks: int
-    start_ticks: int
-    priority: int
-    nice: int
-    threads: int
-    size_kib: int
-    resident_kib: int
-    locked: bool
+_NAMES: Final = frozenset({"args", "comm"})
+_POLICIES: Final = ("TS", "FF", "RR", "B", "ISO", "IDL", "DLN")
+"""sched(7), by number."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -62,130 +32,58 @@ class _Now:
     groups: dict[int, str]
 
 
-Column = tuple[str, str]
-"""What a column shows, and its title."""
-
-
-def parse_columns(ps_args: str) -> list[Column]:
-    """The columns that ps would show. Raises InvalidInput for what is not understood, or shows no PID."""
-    words = ps_args.split()
-    chosen: list[Column] = []
-    style = ""
-    position = 0
-    while position < len(words):
-        word = words[position]
-        position += 1
-        if word.startswith("--"):
-            raise _unsupported(word)
-        letters, spec = _split(word)
-        if spec is not None:
-            if not spec and position < len(words):
-                spec, position = words[position], position + 1
-            chosen += _parse_format(spec)
-        style = _style(word, letters, style)
-    columns = chosen or _named(style or _SHORT)
-    if not any(kind == "pid" for kind, _ in columns):
-        raise InternalError("Couldn't find PID field in ps output")
-    return columns
-
-
-def process_table(columns: Sequence[Column], pids: Sequence[int]) -> TopResponse:
+def process_table(asked: Asked, pids: Sequence[int]) -> TopResponse:
     """The rows of *pids*; those that ended meanwhile are left out."""
     now = _now()
-    found = [process for pid in sorted(pids) if (process := read_process(pid)) is not None]
-    rows = [[_SHOW[kind](process, now) for kind, _ in columns] for process in found]
-    return {"Titles": [title for _, title in columns], "Processes": rows}
+    found = [process for pid in sorted(pids) for process in _read(pid, threads=asked.threads)]
+    for kind, backwards in reversed(asked.order):
+        key = _KEYS.get(kind) or _SHOW[kind]
+        found.sort(key=lambda process, key=key: key(process, now), reverse=backwards)  # type: ignore[misc]
+    indents = [""] * len(found)
+    if asked.indent:
+        found, indents = _as_tree(found, asked.indent)
+    rows = [
+        [indent * (kind in _NAMES) + _SHOW[kind](process, now) for kind, _ in asked.columns]
+        for process, indent in zip(found, indents, strict=True)
+    ]
+    return {"Titles": [title for _, title in asked.columns], "Processes": rows}
 
 
-def read_process(pid: int) -> Process | None:
-    """One process; None when it is gone."""
-    try:
-        raw = (_PROC / str(pid) / "stat").read_bytes()
-        status = (_PROC / str(pid) / "status").read_bytes()
-        line = (_PROC / str(pid) / "cmdline").read_bytes()
-    except OSError:
-        return None
-    # The name may hold spaces and brackets; what follows the last bracket may not: proc(5).
-    head, _, rest = raw.rpartition(b")")
-    comm = head.partition(b"(")[2].decode(errors="replace")
-    fields = rest.split()
-    args = " ".join(part.decode(errors="replace") for part in line.rstrip(b"\0").split(b"\0"))
-    words = dict(entry.split(b":", 1) for entry in status.splitlines() if b":" in entry)
-    return Process(
-        pid=pid,
-        ppid=int(fields[1]),
-        pgid=int(fields[2]),
-        sid=int(fields[3]),
-        tpgid=int(fields[5]),
-        tty=int(fields[4]),
-        state=fields[0].decode(),
-        comm=comm,
-        args=args or f"[{comm}]",
-        uid=int(words[b"Uid"].split()[1]),
-        gid=int(words[b"Gid"].split()[1]),
-        cpu_ticks=int(fields[11]) + int(fields[12]),
-        start_ticks=int(fields[19]),
-        priority=int(fields[15]),
-        nice=int(fields[16]),
-        threads=int(fields[17]),
-        size_kib=int(fields[20]) >> 10,
-        resident_kib=int(fields[21]) * _PAGE >> 10,
-        locked=words.get(b"VmLck", b"0").split()[0] != b"0",
-    )
+def _read(pid: int, *, threads: bool) -> list[Process]:
+    numbers = threads_of(pid) if threads else [0]
+    return [process for number in numbers if (process := read_process(pid, number)) is not None]
 
 
-def _split(word: str) -> tuple[str, str | None]:
-    """(the option letters, the column format behind an `o`, or None without one)."""
-    bare = word.removeprefix("-")
-    head, found, tail = bare.partition("o")
-    return (head, tail) if found else (bare, None)
+def _as_tree(found: list[Process], indent: str) -> tuple[list[Process], list[str]]:
+    """Each behind its parent, with what stands before its name."""
+    known = {process.pid for process in found}
+    below: dict[int, list[Process]] = {}
+    for process in found:
+        below.setdefault(process.ppid if process.ppid in known else 0, []).append(process)
+    ordered, indents = [], []
+    waiting = [(process, 0) for process in reversed(below.pop(0, []))]
+    while waiting:
+        process, depth = waiting.pop()
+        ordered.append(process)
+        indents.append(_deep(depth, indent))
+        children = below.pop(process.pid, []) if process.pid == process.thread else []
+        waiting += [(child, depth + 1) for child in reversed(children)]
+    return ordered, indents
 
 
-def _style(word: str, letters: str, style: str) -> str:
-    unix = word.startswith("-")
-    styles = (
-        {"f": _FULL, "F": _FULL, "l": _LONG, "j": _JOBS}
-        if unix
-        else {"u": _USER, "l": _LONG, "j": _JOBS, "v": _USER, "f": _FULL if style == _FULL else _BSD_SHORT}
-    )
-    for letter in letters:
-        if letter in styles:
-            style = styles[letter]
-        elif letter not in _SELECTING:
-            raise _unsupported(word)
-        elif not unix and not style:
-            style = _BSD_SHORT
-    return style
-
-
-def _unsupported(word: str) -> InvalidInput:
-    kind = "gnu long option" if word.startswith("--") else "SysV option" if word.startswith("-") else "BSD syntax"
-    return InvalidInput(f"ps: error: unsupported option ({kind}): {word[:64]}")
-
-
-def _parse_format(spec: str) -> list[Column]:
-    columns: list[Column] = []
-    for part in spec.replace(",", " ").split():
-        name, equals, title = part.partition("=")
-        kind = _ALIASES.get(name, name)
-        if kind not in _SHOW:
-            raise InvalidInput(f'ps: error: unknown user-defined format specifier "{name[:64]}"')
-        columns.append((kind, title if equals else _TITLES.get(name, name.upper())))
-    if not columns:
-        raise InvalidInput("ps: error: improper format list")
-    return columns
-
-
-def _named(words: str) -> list[Column]:
-    pairs = (word.partition(":") for word in words.split())
-    return [(_ALIASES.get(kind, kind), title or _TITLES.get(kind, kind.upper())) for kind, _, title in pairs]
+def _deep(depth: int, indent: str) -> str:
+    if indent == HIERARCHY:
+        return "  " * depth
+    return "    " * (depth - 1) + r" \_ " if depth else ""
 
 
 def _now() -> _Now:
-    uptime = float((_PROC / "uptime").read_text(encoding="ascii").split()[0])
+    uptime = float((PROC / "uptime").read_text(encoding="ascii").split()[0])
     pages = os.sysconf("SC_PHYS_PAGES")
     users, groups = Path("/etc/passwd"), Path("/etc/group")
-    return _Now(uptime, pages * _PAGE >> 10, time.time(), _names(users, _stamp(users)), _names(groups, _stamp(groups)))
+    return _Now(
+        uptime, pages * PAGE_BYTES >> 10, time.time(), _names(users, _stamp(users)), _names(groups, _stamp(groups))
+    )
 
 
 def _stamp(path: Path) -> int:
@@ -252,6 +150,11 @@ def _tty(process: Process, _now: _Now) -> str:
     return f"pts/{minor + (major - 136) * 256}" if 136 <= major <= 143 else f"tty{minor}"
 
 
+def _waits(process: Process) -> str:
+    place = line_of(process, "wchan")
+    return "-" if place == "0" else place
+
+
 def _status(process: Process, _now: _Now) -> str:
     flags = (
         ("<", process.nice < 0),
@@ -279,7 +182,7 @@ _SHOW: Final[dict[str, Callable[[Process, _Now], str]]] = {
     "%cpu": lambda process, now: f"{_percent(process, now):.1f}",
     "%mem": lambda process, now: f"{process.resident_kib / now.memory_kib * 100:.1f}",
     "vsz": lambda process, _: str(process.size_kib),
-    "sz": lambda process, _: str((process.size_kib << 10) // _PAGE),
+    "sz": lambda process, _: str((process.size_kib << 10) // PAGE_BYTES),
     "rss": lambda process, _: str(process.resident_kib),
     "stime": _started,
     "lstart": lambda process, now: time.strftime(
@@ -297,51 +200,41 @@ _SHOW: Final[dict[str, Callable[[Process, _Now], str]]] = {
     "nlwp": lambda process, _: str(process.threads),
     "flags": lambda _process, _: "4",
     "addr": lambda _process, _: "-",
-    "wchan": lambda _process, _: "-",
+    "wchan": lambda process, _: _waits(process),
+    "lwp": lambda process, _: str(process.thread),
+    "spid": lambda process, _: str(process.thread),
+    "tpgid": lambda process, _: str(process.tpgid),
+    "ruser": lambda process, now: now.users.get(process.real_uid, str(process.real_uid)),
+    "ruid": lambda process, _: str(process.real_uid),
+    "rgroup": lambda process, now: now.groups.get(process.real_gid, str(process.real_gid)),
+    "rgid": lambda process, _: str(process.real_gid),
+    "cputimes": lambda process, _: str(process.cpu_ticks // _TICKS),
+    "minflt": lambda process, _: str(process.minor_faults),
+    "majflt": lambda process, _: str(process.major_faults),
+    "trs": lambda process, _: str(process.code_kib),
+    "drs": lambda process, _: str(max(0, process.size_kib - process.code_kib)),
+    "psr": lambda process, _: str(process.processor),
+    "rtprio": lambda process, _: str(process.realtime) if process.realtime else "-",
+    "cls": lambda process, _: _POLICIES[process.policy] if process.policy < len(_POLICIES) else "?",
+    "cgroup": lambda process, _: line_of(process, "cgroup"),
+    "label": lambda process, _: line_of(process, "attr/current"),
 }
-_ALIASES: Final = {
-    "cmd": "args",
-    "command": "args",
-    "ucmd": "comm",
-    "start": "stime",
-    "start_time": "stime",
-    "bsdstart": "stime",
-    "cputime": "time",
-    "pcpu": "%cpu",
-    "pmem": "%mem",
-    "tt": "tty",
-    "tname": "tty",
-    "state": "s",
-    "nice": "ni",
-    "rssize": "rss",
-    "rsz": "rss",
-    "vsize": "vsz",
-    "euser": "user",
-    "uname": "user",
-    "ruser": "user",
-    "euid": "uid",
-    "egid": "gid",
-    "egroup": "group",
-    "pgrp": "pgid",
-    "sess": "sid",
-    "session": "sid",
-    "thcount": "nlwp",
-    "f": "flags",
+_KEYS: Final[dict[str, Callable[[Process, _Now], float]]] = {
+    "%cpu": _percent,
+    "%mem": lambda process, _: process.resident_kib,
+    "rss": lambda process, _: process.resident_kib,
+    "vsz": lambda process, _: process.size_kib,
+    "pid": lambda process, _: process.pid,
+    "ppid": lambda process, _: process.ppid,
+    "uid": lambda process, _: process.uid,
+    "ni": lambda process, _: process.nice,
+    "pri": lambda process, _: 39 - process.priority,
+    "nlwp": lambda process, _: process.threads,
+    "time": lambda process, _: process.cpu_ticks,
+    "cputimes": lambda process, _: process.cpu_ticks,
+    "stime": lambda process, _: process.start_ticks,
+    "lstart": lambda process, _: process.start_ticks,
+    "etime": lambda process, _: -process.start_ticks,
+    "etimes": lambda process, _: -process.start_ticks,
 }
-_TITLES: Final = {
-    "args": "COMMAND",
-    "cmd": "CMD",
-    "command": "COMMAND",
-    "start": "STARTED",
-    "ucmd": "CMD",
-    "comm": "COMMAND",
-    "lstart": "STARTED",
-    "etime": "ELAPSED",
-    "etimes": "ELAPSED",
-    "tty": "TTY",
-    "flags": "F",
-    "pcpu": "%CPU",
-    "pmem": "%MEM",
-    "state": "S",
-    "tt": "TT",
-}
+"""What is sorted by a number; the rest goes by what is shown."""

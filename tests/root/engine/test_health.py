@@ -51,6 +51,10 @@ def test_it_turns_with_what_the_probe_finds(havre: Havre) -> None:
     filters = ("--filter", f"container={made}", "--filter", "event=health_status")
     told = havre.out("events", "--since", "1h", "--until", f"{time.time():.9f}", *filters, "--format", "{{.Action}}")
     assert told.splitlines()[-2:] == ["health_status: unhealthy", "health_status: healthy"]
+    havre.docker("stop", "-t", "0", "probed", check=True)
+    assert until(havre, lambda health: health["Status"] == "unhealthy")["Log"]
+    havre.docker("start", "probed", check=True)
+    assert until(havre, lambda health: health["Status"] == "healthy")["FailingStreak"] == 0
 
 
 def test_a_probe_that_hangs_is_killed_with_its_children_and_nobody_else(havre: Havre) -> None:

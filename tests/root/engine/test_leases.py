@@ -91,6 +91,9 @@ def test_a_killed_client_is_a_client_that_is_gone(havre: Havre) -> None:
 def test_the_command_gives_its_code(havre: Havre) -> None:
     assert havre.havre("lease", "tests", "sh", "-c", "exit 7").returncode == 7
     assert havre.havre("lease", "tests", "/nosuch").returncode == 127
+    assert havre.havre("lease", "tests", "--", "sh", "-c", "exit 8").returncode == 8
+    assert havre.havre("lease", "tests", "--").stderr == b"the lease is held for a command: none is given\n"
+    assert havre.havre("lease", "a/b", "--", "true").stderr == b"invalid lease name: 'a/b'\n"
 
 
 def test_bad_words_are_refused(havre: Havre) -> None:

@@ -85,6 +85,23 @@ def test_a_container_that_does_not_run_stays_so(havre: Havre) -> None:
     assert havre.out("start", "-a", "one") == "new"
 
 
+@pytest.mark.parametrize("options", [("--network", "container:other"), ("--uts", "host"), ("--network", "host")])
+def test_one_that_shares_its_name_with_another(havre: Havre, options: tuple[str, ...]) -> None:
+    havre.docker("run", "-d", "--name", "other", "busybox", "sleep", "300", check=True)
+    started(havre, "--stop-timeout", "0", *options)
+    havre.havre("update", "-e", "A=new", "one", check=True)
+    assert havre.out("exec", "one", "sh", "-c", "echo $A; cat /file") == "new\nwritten"
+
+
+def test_what_changes_nothing_stops_nothing(havre: Havre) -> None:
+    started(havre)
+    before = pid(havre)
+    havre.havre("update", "-e", "A=old", "--env-rm", "NOSUCH", "one", check=True)
+    wrong = havre.havre("update", "--publish-rm", "81", "one")
+    assert (wrong.returncode, b"no port 81/tcp is published" in wrong.stderr) == (1, True)
+    assert pid(havre) == before
+
+
 def test_one_that_removes_itself_is_left_alone(havre: Havre) -> None:
     started(havre, "--rm")
     assert b"removes itself when it ends" in havre.havre("update", "-e", "A=new", "one").stderr
@@ -92,6 +109,7 @@ def test_one_that_removes_itself_is_left_alone(havre: Havre) -> None:
 
 
 def test_explain_names_each_step_with_its_time(havre: Havre) -> None:
+    assert havre.havre("run", "--rm", "--explain", "--explain-format", "xml", "busybox", "true").returncode == 125
     done = havre.havre("run", "--rm", "--explain", "busybox", "echo", "hi", check=True)
     assert done.stdout == b"hi\n"
     for step in (b"create", b"start.network", b"birth: exec", b"start.launched", b"start.recorded"):

@@ -86,7 +86,7 @@ def resident_kb(pid: int) -> int:
 
 PLANNED: list[tuple[dict[str, Any], str]] = [
     ({"Cmd": ["nosuch"]}, "command"),
-    ({"Cmd": ["true"], "HostConfig": {"Binds": ["/nosuch/anywhere/at/all:/x:rslave"]}}, "mount"),
+    ({"Cmd": ["true"], "HostConfig": {"Binds": ["/etc/passwd:/tmp"]}}, "mount"),
     ({"Cmd": ["true"], "HostConfig": {"PortBindings": {"80/tcp": [{"HostPort": "8099"}]}}}, "port"),
     ({"Cmd": ["true"], "HostConfig": {"Memory": 6 << 20, "CpuRealtimeRuntime": 10**9}}, "cgroup"),
     ({"Cmd": ["true"], "User": "nosuch"}, "user"),

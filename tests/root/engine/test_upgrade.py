@@ -72,6 +72,15 @@ def test_one_that_is_not_well_is_taken_back(havre: Havre, script: str, changes: 
     assert havre.out("ps", "-a", "--format", "{{.Names}}") == "web"
 
 
+def test_one_that_removes_itself_is_left_alone(havre: Havre) -> None:
+    havre.docker("tag", "app:1", "app:latest", check=True)
+    made = havre.out("run", "-d", "--rm", "--name", "web", "app")
+    havre.docker("tag", "app:2", "app:latest", check=True)
+    refused = havre.havre("upgrade", "web")
+    assert (refused.returncode, b"removes itself when it ends" in refused.stderr) == (1, True)
+    assert havre.out("inspect", "-f", "{{.Id}} {{.State.Status}}", "web") == f"{made} running"
+
+
 def test_one_that_rests_stays_so_and_the_old_can_be_kept(havre: Havre) -> None:
     old = start(havre)
     havre.docker("stop", "web", check=True)

@@ -225,7 +225,7 @@ def test_a_defect_tells_no_details(serve: Serve, talk: Connect, probe: Probe) ->
     [
         ("/nothing", 404),
         ("/quick/", 404),
-        ("//quick", 404),
+        ("//quick", 301),
         ("/things/../json", 404),
         ("/things/%2e%2e/json", 404),
         ("/things/a%2fb/json", 404),
@@ -233,8 +233,8 @@ def test_a_defect_tells_no_details(serve: Serve, talk: Connect, probe: Probe) ->
         ("/things/%zz/json", 400),
         ("/things/%ff/json", 400),
         ("/things/%/json", 400),
-        ("/things//json", 404),
-        ("/images/a//json", 404),
+        ("/things//json", 301),
+        ("/images/a//json", 301),
         ("/images/a/../b/json", 404),
         ("/v1.23/quick", 400),
         ("/v1.51/quick", 400),
@@ -253,6 +253,14 @@ def test_paths(serve: Serve, talk: Connect, probe: Probe, target: str, status: i
     client = talk(serve(probe.routes()))
     client.request("GET", target)
     assert client.answer().status == status
+
+
+def test_a_name_with_its_slash_is_found_at_another_place(serve: Serve, talk: Connect, probe: Probe) -> None:
+    client = talk(serve(probe.routes()))
+    for name in ("/web", "%2Fweb"):
+        client.request("GET", f"/v1.43/things/{name}/json?size=1%2F")
+        answer = client.answer()
+        assert (answer.status, answer.headers["location"]) == (301, "/v1.43/things/web/json?size=1%2F")
 
 
 def test_a_version_that_is_too_new_or_too_old_is_told_in_docker_s_words(

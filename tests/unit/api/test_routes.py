@@ -118,6 +118,13 @@ def test_create_wants_a_config(world: World, body: bytes) -> None:
     assert not world.asked.calls
 
 
+def test_an_old_client_gets_a_namespace_that_others_can_join(world: World) -> None:
+    for version, given, wanted in (("1.39", "", "shareable"), ("1.39", "none", "none"), ("1.40", "", "")):
+        body = b'{"Image":"x","HostConfig":{"IpcMode":"%s"}}' % given.encode()
+        world.ask("POST", f"/v{version}/containers/create", body)
+        assert world.last[1] == {"Image": "x", "HostConfig": {"IpcMode": wanted}}
+
+
 def test_several_networks_need_a_new_client(world: World) -> None:
     body = b'{"Image":"x","NetworkingConfig":{"EndpointsConfig":{"a":{},"b":null}}}'
     assert world.ask("POST", "/v1.43/containers/create", body).status == 400

@@ -96,3 +96,11 @@ def test_any_text_is_a_template_or_told_not_to_be(source: str) -> None:
 def test_a_row_as_json_has_all_its_placeholders() -> None:
     row = Row({"Name": "box", "Pid": lambda: 3, "Label": lambda: "called by templates only"}, "formatter.Any")
     assert Template("{{json .}}").render(row) == '{"Name":"box","Pid":3}'
+
+
+def test_fields_go_by_the_names_of_dockers_types_too() -> None:
+    data = {"Id": "abc", "Server": {"ApiVersion": "1.50"}, "Labels": {"Id": "x", "api": "y"}}
+    assert Template("{{.ID}} {{.Id}} {{.Server.APIVersion}}").render(data) == "abc abc 1.50"
+    for source in ("{{.id}}", "{{.Labels.API}}", "{{.Server.Apiversion}}"):
+        with pytest.raises(ExecError, match="map has no entry"):
+            Template(source).render(data)

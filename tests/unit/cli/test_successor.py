@@ -33,6 +33,12 @@ def test_what_the_user_wished_is() -> None:
     assert (entered["Entrypoint"], entered["Cmd"]) == (["/mine"], ["serve"])
 
 
+def test_the_name_of_another_whose_network_it_shares_is_not_asked_for() -> None:
+    host = {"NetworkMode": f"container:{'b' * 64}"}
+    body = successor(shown({"Hostname": "b" * 12}, HostConfig=host), OLD, "app:2")
+    assert "Hostname" not in body
+
+
 def test_volumes_go_over_by_name() -> None:
     mounts = [
         {"Type": "volume", "Name": "n" * 64, "Destination": "/data", "RW": True},

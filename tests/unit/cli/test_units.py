@@ -23,9 +23,9 @@ def test_typed_sizes(text: str, size: int) -> None:
     assert units.parse_bytes(text) == size
 
 
-@pytest.mark.parametrize("text", ["", "abc", "-1", "1x", "1 2", "1kk", "m"])
+@pytest.mark.parametrize("text", ["", "abc", "-1", "1x", "1 2", "1kk", "m", "inf", "1e3", "1_0", "1.2.3k", "٣"])
 def test_what_is_no_size(text: str) -> None:
-    with pytest.raises(ValueError, match="invalid size"):
+    with pytest.raises(ValueError, match=r"invalid (size|suffix): "):
         units.parse_bytes(text)
 
 
@@ -48,9 +48,9 @@ def test_typed_durations(text: str, nanoseconds: int) -> None:
     assert units.parse_duration_ns(text) == nanoseconds
 
 
-@pytest.mark.parametrize("text", ["", "1", "s", "1x", "1h2"])
+@pytest.mark.parametrize("text", ["", "1", "s", "1x", "1h2", "1.2.3s", "infs"])
 def test_what_is_no_duration(text: str) -> None:
-    with pytest.raises(ValueError, match="invalid duration"):
+    with pytest.raises(ValueError, match=r'(invalid|missing unit in|unknown unit ".*" in) duration'):
         units.parse_duration_ns(text)
 
 

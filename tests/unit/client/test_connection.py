@@ -179,7 +179,7 @@ def test_ssh_carries_the_stream(tmp_path: Path, monkeypatch: pytest.MonkeyPatch)
     monkeypatch.setattr(os, "posix_spawnp", lambda *words, **more: pids.append(spawn(*words, **more)))
     stream = Buffered(Address("ssh://me@box:2222").connect())
     stream.socket.sendall(b"hello\n")
-    assert stream.until(b"\n") == b"-p 2222 -- me@box docker system dial-stdio"
+    assert stream.until(b"\n") == b"-T -p 2222 -l me -- box docker system dial-stdio"
     assert stream.until(b"\n") == b"hello"
     stream.socket.close()
     assert os.waitpid(pids[0], 0)[1] == 0

@@ -28,6 +28,26 @@ def test_validate(tmp_path: Path, capsys: pytest.CaptureFixture[str]) -> None:
     assert "don't match any configuration option: nosuch" in capsys.readouterr().err
 
 
+@pytest.mark.parametrize(
+    ("words", "message"),
+    [
+        (["--dns", "x"], "x is not an ip address"),
+        (["--log-opt", "bogus=1"], "unknown log opt 'bogus' for json-file log driver"),
+        (["--registry-mirror", "x"], 'invalid mirror: "x" is not a valid URI'),
+        (["--bip", "x"], "invalid bip: "),
+        (["--default-address-pool", "base=10.0.0.0/8,size=4"], "invalid address pool: "),
+        (["--seccomp-profile", "/dev/null/x"], "opening seccomp profile (/dev/null/x) failed: "),
+    ],
+)
+def test_what_would_stop_a_start_does_not_pass_for_valid(
+    words: list[str], message: str, capsys: pytest.CaptureFixture[str]
+) -> None:
+    assert main(["--validate", *words]) == 1
+    shown = capsys.readouterr()
+    assert shown.err.startswith(message)
+    assert shown.out == ""
+
+
 def test_wrong_flags(capsys: pytest.CaptureFixture[str]) -> None:
     assert main(["--nosuch"]) == 1
     assert capsys.readouterr().err == "unknown flag: --nosuch\nSee 'havred --help'.\n"

@@ -484,6 +484,15 @@ async def test_pausing(bench: Bench) -> None:
     assert (await bench.state("web"))["ExitCode"] == 143
 
 
+async def test_a_signal_that_ends_a_frozen_process(bench: Bench) -> None:
+    identifier = await bench.started()
+    await bench.lives.pause(identifier)
+    await bench.lives.kill(identifier, "KILL")
+    await bench.settled(identifier)
+    assert (await bench.state(identifier))["ExitCode"] == 137
+    assert "container kill" in bench.told()
+
+
 async def test_resizing(bench: Bench) -> None:
     identifier = await bench.make()
     with pytest.raises(Conflict):

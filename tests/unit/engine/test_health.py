@@ -2,7 +2,7 @@ from __future__ import annotations
 
 import pytest
 
-from havre.engine.health import Health, ProbeResult, interval_s, judged, probe_command, timeout_s
+from havre.engine.health import Health, ProbeResult, at_rest, begun, interval_s, judged, probe_command, timeout_s
 from havre.engine.settings import Config
 from havre.oci.image_config import Healthcheck
 
@@ -47,6 +47,14 @@ def test_failures_in_the_start_period_do_not_count_until_it_was_well_once() -> N
     assert judged(young, answer(1), check, 61 * NS).status == "unhealthy"
     well = judged(young, answer(0), check, 31 * NS)
     assert judged(well, answer(1), check, 32 * NS).status == "unhealthy"
+
+
+def test_what_has_ended_is_not_healthy_and_what_begins_again_keeps_the_log() -> None:
+    well = judged(Health(), answer(0), Healthcheck(), 0)
+    over = at_rest(well)
+    assert over == Health(status="unhealthy", log=well.log)
+    assert begun(over) == Health(status="starting", log=well.log)
+    assert at_rest(None) is begun(None) is None
 
 
 def test_times() -> None:

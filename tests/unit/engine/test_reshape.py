@@ -50,6 +50,12 @@ def test_ports() -> None:
     assert set(made.config.exposed_ports) == {"443/tcp"}
 
 
+def test_a_port_that_is_not_published_cannot_be_taken_away() -> None:
+    for port in ("81", "80/udp", "xx"):
+        with pytest.raises(InvalidInput, match=r"no port (81/tcp|80/udp|xx/tcp) is published"):
+            reshaped(RECORD, shape(PortBindings={port: None}), lambda _: True)
+
+
 def test_mounts_take_the_place_of_those_that_were_there() -> None:
     asked = shape(Binds=["/other:/inside", "named:/new"], RemovedMounts=["/data/"])
     made = reshaped(RECORD, asked, lambda _: True)

@@ -190,6 +190,11 @@ def test_a_limit_of_the_writable_layer_is_refused_as_docker_does() -> None:
         ({"BlkioWeight": 5}, "Your kernel does not support Block I/O weight"),
         ({"OomKillDisable": True}, "OOM killer is disabled for the container, but no memory limit is set"),
         ({"NetworkMode": "host", "PortBindings": {"80/tcp": [{}]}}, "Published ports are discarded"),
+        (
+            {"BlkioWeightDevice": [{"Path": "/dev/x", "Weight": 5}]},
+            "Your kernel does not support Block I/O weight_device",
+        ),
+        ({"OomScoreAdj": -5}, "Lowering oom_score_adj takes CAP_SYS_RESOURCE, which this daemon lacks"),
         ({"KernelMemory": 5}, "Specifying a kernel memory limit is deprecated"),
     ],
 )

@@ -37,6 +37,8 @@ def test_names() -> None:
     assert identify("", [], PASSWD, GROUP) == Identity(0, 0, (0, 10), "/root")
     assert identify("ann:staff", [], PASSWD, GROUP) == Identity(1000, 50, (50,), "/home/ann")
     assert identify(":staff", [], PASSWD, GROUP) == Identity(0, 50, (50,), "/root")
+    assert identify("ann:", [], PASSWD, GROUP) == identify("ann", [], PASSWD, GROUP)
+    assert identify(":", [], PASSWD, GROUP) == identify("", [], PASSWD, GROUP)
 
 
 def test_numbers() -> None:
@@ -60,7 +62,7 @@ def test_what_is_no_user(user: str) -> None:
         identify(user, [], PASSWD, GROUP)
 
 
-@pytest.mark.parametrize("user", ["0:", "0:-1", "0:4294967295", "0:big", "0:no", "0\n", "0\0"])
+@pytest.mark.parametrize("user", ["0:-1", "0:4294967295", "0:big", "0:no", "0\n", "0\0"])
 def test_what_is_no_group(user: str) -> None:
     with pytest.raises(BadUser):
         identify(user, [], PASSWD, GROUP)

@@ -24,6 +24,7 @@ from havre.wire.containers import (
 from havre.wire.filters import Filters, parse_filters
 
 _SEVERAL_NETWORKS_SINCE: Final = (1, 44)
+_IPC_PRIVATE_SINCE: Final = (1, 40)
 _CONDITIONS: Final = ("not-running", "next-exit", "removed")
 _HALVES: Final = {"HostConfig", "NetworkingConfig"}
 _INT32: Final = 1 << 31
@@ -231,6 +232,9 @@ async def _read_wanted(request: Request) -> CreateContainer:
     if not wanted.keys() - _HALVES:
         raise InvalidInput("config cannot be empty in order to create a container")
     _check_networks(wanted, request.version)
+    host = wanted.get("HostConfig")
+    if host is not None and request.version < _IPC_PRIVATE_SINCE and not host.get("IpcMode"):
+        host["IpcMode"] = "shareable"  # older clients join the namespace of a container that said nothing
     return wanted
 
 

@@ -20,12 +20,20 @@ if TYPE_CHECKING:
 
 
 def run(given: Given, client: Client, screen: Screen) -> int:
-    """The container's exit code; 125 when it was not made, 126 or 127 when its command did not start."""
+    """The container's exit code; 125 when it was not made, 126 or 127 when its command did not start.
+
+    1 when a combination of flags is refused before anything is tried.
+    """
     detach = given.switch("detach")
-    if detach and given.many("attach"):
-        raise ClientError("conflicting options: cannot specify both --attach and --detach")
     attach = wished_streams(given, default=frozenset() if detach else frozenset({"stdout", "stderr"}))
-    check_tty(stdin="stdin" in attach, tty=given.switch("tty"))
+    if detach and given.many("attach"):
+        screen.error("conflicting options: cannot specify both --attach and --detach")
+        return 1
+    try:
+        check_tty(stdin="stdin" in attach, tty=given.switch("tty"))
+    except ClientError as impossible:
+        screen.error(str(impossible))
+        return 1
     keys = parse_detach_keys(given.text("detach-keys"))
     explanation = _explanation(given)
     container = create(given, client, screen, attach=attach)
@@ -49,6 +57,11 @@ def _explanation(given: Given) -> Explanation | None:
     from havre.cli.explain import Explanation
 
     return Explanation()
+
+
+def _form(value: str) -> None:
+    if value not in {"table", "json"}:
+        raise ValueError("table and json are known")
 
 
 def start_failure_code(message: str) -> int:
@@ -138,7 +151,7 @@ COMMAND = Command(
         switch("detach", "Run container in background and print container ID", short="d"),
         text("detach-keys", "Override the key sequence for detaching a container", default=DEFAULT_DETACH_KEYS),
         switch("explain", "Show each step of the start with its time"),
-        text("explain-format", "How --explain shows it: table or json", default="table"),
+        text("explain-format", "How --explain shows it: table or json", default="table", check=_form),
         switch("sig-proxy", "Proxy received signals to the process", default=True),
     ),
     at_least=1,

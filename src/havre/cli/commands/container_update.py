@@ -8,15 +8,18 @@ from havre.cli.create_body import bind, environment, pairs, restart_policy
 from havre.cli.create_flags import byte_count
 from havre.cli.each import each
 from havre.cli.flags import Flag, Given, many, number, text
-from havre.cli.network_options import published
+from havre.cli.publishing import published
 from havre.cli.screen import Screen
 from havre.cli.units import parse_bytes, parse_cpus, parse_swap_bytes
 from havre.client.client import Client
+from havre.client.errors import ClientError
 from havre.wire.containers import UpdateContainer, UpdateResponse
 
 
 def run(given: Given, client: Client, screen: Screen) -> int:
     """Print each name; warnings on standard error."""
+    if not any(given.changed(flag.name) for flag in COMMAND.flags):
+        raise ClientError("you must provide one or more flags when using this command")
     body = update_body(given)
     warnings: list[str] = []
 

@@ -22,6 +22,9 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     (name,) = given.args
     shown = client.get(f"/containers/{name}/json", ContainerInspect)
     config = shown.get("Config") or {}
+    state, host = shown.get("State") or {}, shown.get("HostConfig") or {}
+    if state.get("Running") and host.get("AutoRemove"):
+        raise ClientError(f"container {name} removes itself when it ends: there would be nothing to go back to")
     image = given.text("image") or str(config.get("Image"))
     if given.switch("pull"):
         pull(client, screen, image, "", quiet=True, to_stderr=True)

@@ -1,4 +1,4 @@
-"""`havre inspect`: whatever has that name: a container, else an image, else a network."""
+"""`havre inspect`: whatever has that name: a container, else an image, a network, a volume."""
 
 from __future__ import annotations
 
@@ -11,11 +11,13 @@ from havre.client.errors import ApiError, ClientError
 from havre.wire.containers import ContainerInspect
 from havre.wire.images import ImageInspect
 from havre.wire.networks import Network
+from havre.wire.volumes import Volume
 
 _PATHS: dict[str, tuple[str, type]] = {
     "container": ("/containers/{}/json", ContainerInspect),
     "image": ("/images/{}/json", ImageInspect),
     "network": ("/networks/{}", Network),
+    "volume": ("/volumes/{}", Volume),
 }
 
 
@@ -23,7 +25,8 @@ def run(given: Given, client: Client, screen: Screen) -> int:
     """JSON documents, or a template's text for each."""
     wanted = given.text("type")
     if wanted and wanted not in _PATHS:
-        raise ClientError(f'"{wanted}" is not a valid value for --type')
+        known = ", ".join(f'"{kind}"' for kind in _PATHS)
+        raise ClientError(f'unknown type: "{wanted}": must be one of {known}')
     kinds = [wanted] if wanted else list(_PATHS)
     size = given.switch("size")
 

@@ -8,6 +8,7 @@ from havre.cli.command import Command
 from havre.cli.flags import Given, text
 from havre.cli.screen import Screen
 from havre.client.client import Client
+from havre.client.errors import ClientError
 
 _NOT_FOUND, _SIGNALLED = 127, 128
 
@@ -15,6 +16,11 @@ _NOT_FOUND, _SIGNALLED = 127, 128
 def run(given: Given, client: Client, screen: Screen) -> int:
     """The program's exit code."""
     name, *words = given.args
+    words = words[1:] if words[0] == "--" else words
+    if not name or "/" in name or not words:
+        raise ClientError(
+            f"invalid lease name: {name!r}" if words else "the lease is held for a command: none is given"
+        )
     grace = given.text("grace")
     holding = client.another().send("GET", f"/leases/{name}", {"grace": grace} if grace else None)
     next(holding.lines())  # from the first line on it is held

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Callable, Mapping
+from itertools import pairwise
 
 from havre.cli.gotemplate.errors import ExecError
 from havre.cli.gotemplate.functions import FUNCTIONS, is_true
@@ -172,9 +173,10 @@ class _Runner:
 
     def _field(self, value: object, name: str, place: Expression) -> object:
         if isinstance(value, Mapping):
-            if name not in value:
+            key = name if name in value else _in_json(name, value)
+            if key is None:
                 raise _error(place, f'map has no entry for key "{name}"')
-            return value[name]
+            return value[key]
         if value is None:
             raise _error(place, f"nil pointer evaluating interface {{}}.{name}")
         getter = getattr(value, "field", None)
@@ -195,6 +197,13 @@ class _Runner:
 
 def _error(place: Expression, message: str) -> ExecError:
     return ExecError(f'template: :{place.line}:{place.column}: executing "" at <{place.source}>: {message}')
+
+
+def _in_json(name: str, value: Mapping[str, object]) -> str | None:
+    """The key of what Docker's own types call *name*: `ID` is `Id`, `APIVersion` is `ApiVersion`."""
+    if not any(one.isupper() and other.isupper() for one, other in pairwise(name)):
+        return None  # the two differ by runs of capitals only
+    return next((key for key in value if key[:1].isupper() and key.lower() == name.lower()), None)
 
 
 def _go_type(value: object) -> str:

@@ -21,11 +21,15 @@ from havre.kernel.mounts import (
     open_tree,
 )
 from havre.oci.runtime_spec import Mount
-from havre.runtime.errors import StepFailed, strerror
+from havre.runtime.errors import NOT_FOUND, StepFailed, strerror
 from havre.runtime.init.mount_options import Options, parse_options
 
 _READ_ONLY_EMPTY = int(MountAttr.RDONLY | MountAttr.NOSUID | MountAttr.NODEV | MountAttr.NOEXEC)
 _NULL = (1, 3)
+_WRONG_KIND = (
+    "not a directory: Are you trying to mount a directory onto a file (or vice-versa)? "
+    "Check if the specified host path exists and is the expected type"
+)
 # What programs like lxcfs put over parts of /proc; anything else there would let a container forge what we read.
 _PROC_TARGETS = frozenset(
     {
@@ -53,9 +57,10 @@ def mount_entry(root_fd: int, entry: Mount, prepared_fd: int | None = None) -> N
         else:
             _mount_filesystem(root_fd, entry, options)
     except OSError as error:
-        raise StepFailed(
-            f'error mounting "{entry.source}" to rootfs at "{entry.destination}": {told(error)}'
-        ) from error
+        failed = f'error mounting "{entry.source}" to rootfs at "{entry.destination}": '
+        if error.errno == errno.ENOTDIR:
+            raise StepFailed(failed + _WRONG_KIND, NOT_FOUND) from error
+        raise StepFailed(failed + told(error)) from error
 
 
 def told(error: OSError) -> str:
@@ -102,6 +107,10 @@ def _bind(root_fd: int, entry: Mount, options: Options, prepared_fd: int | None)
         target = make(root_fd, entry.destination, 0o755)
         try:
             move_mount(handle, target)
+        except KernelError as error:
+            if make is make_file_in_root and stat.S_ISDIR(os.fstat(target).st_mode):
+                raise NotADirectoryError(errno.ENOTDIR, os.strerror(errno.ENOTDIR)) from error
+            raise
         finally:
             os.close(target)
     finally:

@@ -15,7 +15,7 @@ class Program:
 
     def __init__(self, args: "list[str] | None", env: "list[str] | None", home: str) -> None:
         if not args or not args[0]:
-            raise StepFailed("exec: no command", exit_code_of(errno.ENOENT))
+            raise StepFailed('exec: "": executable file not found in $PATH', NOT_FOUND)
         if any("\0" in word for word in (*args, *(env or ()))):
             raise StepFailed("an argument or environment variable holds a NUL")
         self.args = [word.encode() for word in args]

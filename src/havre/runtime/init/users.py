@@ -72,11 +72,11 @@ def groups_of(group: bytes, member: bytes) -> list[int]:
 def identify(wanted: str, further: "list[str]", passwd: bytes, group: bytes) -> Identity:
     """The identity of `name[:group]`, either of which may be a number; empty is user 0. Raises BadUser.
 
-    A string of digits is never looked up as a name. Without a group the user's own and those that list him count,
-    with one only that. *further* are group names or numbers to add.
+    A colon with nothing behind it names no group. A string of digits is never looked up as a name. Without a group
+    the user's own and those that list him count, with one only that. *further* are group names or numbers to add.
     """
-    user, colon, group_name = wanted.partition(":")
-    if "\0" in wanted or "\n" in wanted or (colon and not group_name) or ":" in group_name:
+    user, _, group_name = wanted.partition(":")
+    if "\0" in wanted or "\n" in wanted or ":" in group_name:
         raise BadUser(f"unable to find user {wanted}: invalid user specification")
     uid = parse_id(user or "0")
     account = find_account(passwd, name=user) if uid is None else find_account(passwd, uid=uid)
