@@ -8,6 +8,7 @@ from msgspec.structs import asdict, replace
 from havre.base.errors import Conflict, HavreError, InternalError
 from havre.engine.device_nodes import block_number
 from havre.engine.host import HostFacts
+from havre.engine.lacking import supported
 from havre.engine.lifecycle import State
 from havre.engine.limits_check import check_limits
 from havre.engine.limits_spec import resources
@@ -45,8 +46,8 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
 
     When it raises, the record says what it said before.
     """
-    given = parse_host({"HostConfig": {**wanted}})  # type: ignore[typeddict-item]  # a part of it
-    wish = given if parts.facts.block_weight else replace(given, blkio_weight=0)
+    asked = parse_host({"HostConfig": {**wanted}})  # type: ignore[typeddict-item]  # a part of it
+    wish, dropped = supported(asked, parts.facts)
     shape = parse_shape(wanted, wish)
     async with container.lock:
         if container.gone:
@@ -57,7 +58,7 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
                 f'Cannot update container {record.id}: container is marked for removal and cannot be "update".'
             )
         try:
-            warnings = check_wish(record.host, given, parts.facts)
+            warnings = dropped + check_wish(record.host, wish, parts.facts)
         except Conflict as refused:
             raise Conflict(f"Cannot update container {record.id}: {refused.message}") from None
         host = joined(record.host, wish)
