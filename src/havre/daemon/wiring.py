@@ -63,6 +63,7 @@ from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.names import Names
 from havre.kernel.cgroups import Cgroups, open_cgroups
+from havre.kernel.cgroups.vacating import vacate_top
 from havre.networks.networks import Networks
 from havre.registry.client.registries import Registries
 from havre.runtime.defaults import CGROUP_PARENT
@@ -153,6 +154,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         folders = Folders(config.data_root, config.exec_root)
         folders.containers.mkdir(mode=0o710, exist_ok=True)
         cgroups = undo.enter_context(closing(open_cgroups()))
+        vacate_top(cgroups)
         facts = read_host(cgroups, config.containers.cgroup_parent or CGROUP_PARENT)
         parts = Parts(
             records=records,

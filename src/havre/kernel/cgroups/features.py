@@ -75,7 +75,7 @@ _V2: dict[Feature, tuple[str, tuple[str, ...]]] = {
 
 
 def missing_features(cgroups: Cgroups, parent: str = "/havre") -> frozenset[Feature]:
-    """The limits that `apply` would refuse for a group in *parent*.
+    """The limits that `apply` would refuse for a group in *parent*; all where none can be made.
 
     Many files are only in groups below the top, and on v2 only where the controllers are handed down: so one is made,
     looked at and taken away, with those of processes that died meanwhile.
@@ -83,7 +83,10 @@ def missing_features(cgroups: Cgroups, parent: str = "/havre") -> frozenset[Feat
     probe = f"{parent.rstrip('/')}/{_PROBE}{os.getpid()}"
     with ExitStack() as undo:
         undo.callback(_remove_probes, cgroups, parent, probe)
-        cgroups.create(probe)
+        try:
+            cgroups.create(probe)
+        except OSError:
+            return frozenset(Feature)
         return frozenset(feature for feature in Feature if not _offers(cgroups, feature, checked_path(probe)))
 
 
