@@ -21,8 +21,6 @@ from havre.kernel.mounts import (
 from havre.kernel.overlay_options import Options, short_options, takes_layers
 from havre.kernel.private_mounts import enter_private_mounts
 
-_PLACE = "/proc"  # a folder of every host; mount(2) takes none on a mount that is attached nowhere, as a layer's may be
-
 
 def detached_overlay(lowers: Sequence[str], options: Options = (), attributes: int = 0) -> int:
     """A handle on a mount of *lowers*, topmost first, that goes with its last handle; *attributes* as fsmount(2).
@@ -62,8 +60,8 @@ def _mounted(lowers: Sequence[str], options: Options, attributes: int) -> int:
     folder, data = short_options(lowers, options)
     enter_private_mounts()
     os.chdir(folder)
-    mount("overlay", _PLACE, "overlay", 0, data)
-    made = open_tree(AT_FDCWD, _PLACE, OPEN_TREE_CLONE)
+    mount("overlay", lowers[0], "overlay", 0, data)
+    made = open_tree(AT_FDCWD, lowers[0], OPEN_TREE_CLONE)
     try:
         mount_setattr(made, set_=attributes)
     except BaseException:

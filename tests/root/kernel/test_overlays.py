@@ -7,7 +7,7 @@ import pytest
 
 from havre.kernel import overlay_options, overlays
 from havre.kernel.libc import KernelError
-from havre.kernel.mounts import MountAttr, new_filesystem
+from havre.kernel.mounts import MountAttr
 
 pytestmark = pytest.mark.root
 
@@ -73,17 +73,3 @@ def test_changes_go_to_the_upper_folder(layers: list[str], tmp_path: Path) -> No
 def test_a_missing_layer_is_told(layers: list[str], tmp_path: Path) -> None:
     with pytest.raises(KernelError):
         overlays.detached_overlay([*layers, str(tmp_path / "absent")])
-
-
-@pytest.mark.usefixtures("_kernel")
-def test_the_layers_may_lie_on_a_mount_that_is_attached_nowhere() -> None:
-    disk = new_filesystem("tmpfs", {})
-    for name in ("upper", "lower"):
-        os.mkdir(name, dir_fd=disk)
-        os.mkdir(f"{name}/{name}-was-here", dir_fd=disk)
-    handle = _opened([f"/proc/self/fd/{disk}/{name}" for name in ("upper", "lower")])
-    try:
-        assert sorted(os.listdir(handle)) == ["lower-was-here", "upper-was-here"]
-    finally:
-        os.close(handle)
-        os.close(disk)

@@ -395,6 +395,13 @@ def test_a_process_joins_where_the_others_went(cgroups: Cgroups, group: str) -> 
         tree.write(group[1:], "cgroup.subtree_control", f"+{words[0]}")
         with inside(cgroups, group, "cat") as two:
             assert sorted(tree.pids(f"{group[1:]}/init.scope")) == sorted([one.pid, two.pid])
+            tree.make(f"{group[1:]}/other")
+            tree.write(f"{group[1:]}/other", "cgroup.procs", str(two.pid))
+            for first, folder in ((one.pid, "init.scope"), (two.pid, "other")):
+                entered = cgroups.clone_fd(group, first)
+                assert entered is not None
+                assert Path(f"/proc/self/fd/{entered}").readlink().name == folder
+                os.close(entered)
         assert two.returncode == -signal.SIGKILL
 
 
