@@ -67,7 +67,6 @@ ODD_WISHES: list[dict[str, Any]] = [
     {"HostConfig": {"VolumesFrom": ["nosuch"]}},
     {"HostConfig": {"CapAdd": ["BOGUS"]}},
     {"HostConfig": {"ExtraHosts": ["bogus"]}},
-    {"HostConfig": {"BlkioWeight": 5}},
     {"WorkingDir": "relative"},
     {"StopSignal": "BOGUS"},
     {"Hostname": "-bogus-"},

@@ -19,6 +19,7 @@ from havre.engine.places import Folders
 from havre.engine.records import Records
 from havre.engine.seccomp_filters import Filters
 from havre.images.model import Image, Layer, NoSuchImage
+from havre.kernel.cgroups.features import Feature
 from havre.networks.model import Attachment, Endpoint, Join, Network, NoSuchNetwork, Subnet, Wishes
 from havre.oci.descriptor import OCI_MANIFEST, Descriptor, Platform
 from havre.oci.digest import Digest
@@ -36,9 +37,7 @@ FACTS = HostFacts(
     cpu_count=2,
     memory_bytes=8 << 30,
     cgroup_version=1,
-    swap_limit=True,
-    block_weight=False,
-    cpu_realtime=False,
+    missing=frozenset({Feature.IO_WEIGHT, Feature.IO_WEIGHT_DEVICE, Feature.CPU_REALTIME}),
     kernel="6.1.0-test",
     machine="x86_64",
     architecture="amd64",

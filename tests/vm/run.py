@@ -25,7 +25,7 @@ exec > /tmp/out/output 2>&1
 ip link set lo up
 mkdir -p /usr/lib/modules && mount --bind {modules} /usr/lib/modules
 cd {here} && uname -r && cat /sys/fs/cgroup/cgroup.controllers
-{python} -m pytest -q -p no:cacheprovider --timeout 600 {words}
+{python} -m pytest -q -p no:cacheprovider -p tests.vm.told --timeout 600 {words}
 echo $? > /tmp/out/code
 sync; poweroff -f
 """

@@ -63,8 +63,10 @@ from havre.engine.volumes import VolumeService
 from havre.images.images import Images
 from havre.images.names import Names
 from havre.kernel.cgroups import Cgroups, open_cgroups
+from havre.kernel.cgroups.vacating import vacate_top
 from havre.networks.networks import Networks
 from havre.registry.client.registries import Registries
+from havre.runtime.defaults import CGROUP_PARENT
 from havre.runtime.runtime import Runtime
 from havre.snapshots.overlay import Overlay
 from havre.volumes.volumes import Volumes
@@ -152,7 +154,8 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         folders = Folders(config.data_root, config.exec_root)
         folders.containers.mkdir(mode=0o710, exist_ok=True)
         cgroups = undo.enter_context(closing(open_cgroups()))
-        facts = read_host(cgroups.version)
+        vacate_top(cgroups)
+        facts = read_host(cgroups, config.containers.cgroup_parent or CGROUP_PARENT)
         parts = Parts(
             records=records,
             runtime=runtime,

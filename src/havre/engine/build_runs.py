@@ -18,6 +18,7 @@ from havre.build.model import BuildFailed
 from havre.build.seams import ImagePart, Output, RunWishes, SecretFile
 from havre.engine.build_parts import stage_writable
 from havre.engine.create import with_defaults
+from havre.engine.lacking import supported
 from havre.engine.model import ImageMount, Record
 from havre.engine.parts import Parts
 from havre.engine.remove import remove_folder
@@ -100,7 +101,7 @@ class StepRunner:
                 env=list(wishes.env),
                 working_dir=wishes.working_dir,
             ),
-            host=settled_host(with_defaults(parts, _host(wishes)), parts.facts, _SILENT),
+            host=settled_host(with_defaults(parts, supported(_host(wishes), parts.facts)[0]), parts.facts, _SILENT),
             mounts=tuple(_image_mount(part) for part in wishes.parts if not part.writable),
             args=wishes.args,
         )

@@ -15,6 +15,7 @@ from havre.base.tasks import in_thread, to_the_end
 from havre.engine import image_defaults, names
 from havre.engine.container_volumes import needs_provision, provide, with_inherited
 from havre.engine.health_action import check_health_action
+from havre.engine.lacking import supported
 from havre.engine.links import settled_links
 from havre.engine.model import HOST, SHARED, Record, ResolvedMount
 from havre.engine.mount_wishes import resolve_mounts
@@ -43,9 +44,10 @@ async def create(parts: Parts, wanted: CreateContainer, name: str | None, platfo
 
     NoSuchImage is the only NotFound that comes from here: clients answer it with a pull.
     """
-    config, host, endpoints = parse_config(wanted), parse_host(wanted), parse_endpoints(wanted)
+    config, endpoints = parse_config(wanted), parse_endpoints(wanted)
+    host, warnings = supported(parse_host(wanted), parts.facts)
     own_name = None if not name else names.parse_name(name)
-    warnings = check_settings(config, host, endpoints, parts.facts)
+    warnings += check_settings(config, host, endpoints, parts.facts)
     check_runtime(host, parts.settings.runtimes)
     check_health_action(config, host)
     image = _find_image(parts, config, platform)

@@ -9,22 +9,21 @@ from typing import Final
 import msgspec
 
 from havre.kernel import capabilities
+from havre.kernel.cgroups import Cgroups
+from havre.kernel.cgroups.features import Feature, missing_features
 
-_CGROUPS: Final = Path("/sys/fs/cgroup")
 _ARCHITECTURES: Final = {"x86_64": "amd64", "aarch64": "arm64", "armv7l": "arm", "i686": "386", "ppc64le": "ppc64le"}
 
 
 class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
-    """Sets as cpuset(7) writes them; *capabilities* by name, those that the engine itself holds."""
+    """Sets as cpuset(7) writes them; *capabilities* by name, those that the engine itself holds; *missing* limits."""
 
     cpus: str
     memory_nodes: str
     cpu_count: int
     memory_bytes: int
     cgroup_version: int
-    swap_limit: bool
-    block_weight: bool
-    cpu_realtime: bool
+    missing: frozenset[Feature]
     kernel: str
     machine: str
     architecture: str
@@ -35,9 +34,13 @@ class HostFacts(msgspec.Struct, frozen=True, kw_only=True):
     ipv6: bool
     oom_score_adj: int = 0
 
+    def offers(self, limit: Feature) -> bool:
+        """Whether the host's cgroups can set *limit*."""
+        return limit not in self.missing
 
-def read_host(cgroup_version: int) -> HostFacts:
-    """The facts of the running host."""
+
+def read_host(cgroups: Cgroups, parent: str) -> HostFacts:
+    """The facts of the running host, where containers have their groups in *parent*."""
     system = _os_release()
     machine = platform.machine()
     cpus = _line("/sys/devices/system/cpu/online") or "0"
@@ -47,10 +50,8 @@ def read_host(cgroup_version: int) -> HostFacts:
         memory_nodes=_line("/sys/devices/system/node/online") or "0",
         cpu_count=len(os.sched_getaffinity(0)),
         memory_bytes=os.sysconf("SC_PAGE_SIZE") * os.sysconf("SC_PHYS_PAGES"),
-        cgroup_version=cgroup_version,
-        swap_limit=_has_swap_limit(cgroup_version),
-        block_weight=_has_block_weight(cgroup_version),
-        cpu_realtime=(_CGROUPS / "cpu/cpu.rt_runtime_us").exists(),
+        cgroup_version=cgroups.version,
+        missing=missing_features(cgroups, parent),
         kernel=platform.release(),
         machine=machine,
         architecture=_ARCHITECTURES.get(machine, machine),
@@ -76,19 +77,6 @@ def file_system_of(folder: Path) -> str:
             kind = after.split(" ", 1)[0]
             return "extfs" if kind in {"ext2", "ext3", "ext4"} else "overlayfs" if kind == "overlay" else kind
     return "<unknown>"
-
-
-def _has_swap_limit(version: int) -> bool:
-    if version == 1:
-        return (_CGROUPS / "memory/memory.memsw.limit_in_bytes").exists()
-    # The root of cgroup v2 has no limits; any group below it shows whether the kernel accounts swap.
-    return any((entry / "memory.swap.max").exists() for entry in _CGROUPS.iterdir() if entry.is_dir())
-
-
-def _has_block_weight(version: int) -> bool:
-    if version == 1:
-        return any((_CGROUPS / "blkio" / name).exists() for name in ("blkio.weight", "blkio.bfq.weight"))
-    return "io" in _line(str(_CGROUPS / "cgroup.controllers")).split()
 
 
 def _os_release() -> dict[str, str]:

@@ -6,12 +6,9 @@ from havre.base.errors import InvalidInput, NotSupported
 from havre.engine.cpusets import parse_set
 from havre.engine.host import HostFacts
 from havre.engine.settings import HostConfig, Ulimit
+from havre.kernel.cgroups.features import Feature
 
 _MINIMUM_MEMORY: Final = 6 << 20
-_NO_WEIGHT: Final = "Your kernel does not support Block I/O weight or the cgroup is not mounted. Weight discarded."
-_NO_DEVICE_WEIGHT: Final = (
-    "Your kernel does not support Block I/O weight_device or the cgroup is not mounted. Weight-device discarded."
-)
 RLIMITS: Final = frozenset(
     [
         "core",
@@ -36,11 +33,11 @@ RLIMITS: Final = frozenset(
 def check_limits(host: HostConfig, facts: HostFacts) -> list[str]:
     """The warnings that the wished limits deserve. Raises InvalidInput or NotSupported for those that cannot be."""
     warnings: list[str] = []
-    _check_memory(host, facts, warnings)
+    _check_memory(host, warnings)
     _check_oom(host, facts, warnings)
     _check_cpu(host, facts)
     _check_cpusets(host, facts)
-    _check_block(host, facts, warnings)
+    _check_block(host)
     for limit in host.ulimits or ():
         _check_ulimit(limit)
     if host.shm_size < 0:
@@ -48,14 +45,9 @@ def check_limits(host: HostConfig, facts: HostFacts) -> list[str]:
     return warnings
 
 
-def _check_memory(host: HostConfig, facts: HostFacts, warnings: list[str]) -> None:
+def _check_memory(host: HostConfig, warnings: list[str]) -> None:
     if 0 < host.memory < _MINIMUM_MEMORY or host.memory < 0:
         raise InvalidInput("Minimum memory limit allowed is 6MB")
-    if host.memory > 0 and host.memory_swap not in {0, -1} and not facts.swap_limit:
-        warnings.append(
-            "Your kernel does not support swap limit capabilities or the cgroup is not mounted. "
-            "Memory limited without swap."
-        )
     if host.memory > 0 and 0 < host.memory_swap < host.memory:
         raise InvalidInput("Minimum memoryswap limit should be larger than memory limit, see usage")
     if host.memory == 0 and host.memory_swap > 0:
@@ -63,11 +55,6 @@ def _check_memory(host: HostConfig, facts: HostFacts, warnings: list[str]) -> No
     swappiness = host.memory_swappiness
     if swappiness is not None and not -1 <= swappiness <= 100:
         raise InvalidInput(f"Invalid value: {swappiness}, valid memory swappiness range is 0-100")
-    if swappiness is not None and swappiness >= 0 and facts.cgroup_version == 2:
-        warnings.append(
-            "Your kernel does not support memory swappiness capabilities or the cgroup is not mounted. "
-            "Memory swappiness discarded."
-        )
     if 0 < host.memory_reservation < _MINIMUM_MEMORY or host.memory_reservation < 0:
         raise InvalidInput("Minimum memory reservation allowed is 6MB")
     if 0 < host.memory < host.memory_reservation:
@@ -81,11 +68,7 @@ def _check_oom(host: HostConfig, facts: HostFacts, warnings: list[str]) -> None:
         raise InvalidInput(f"Invalid value {host.oom_score_adj}, range for oom score adj is [-1000, 1000]")
     if host.oom_score_adj < min(0, facts.oom_score_adj) and "CAP_SYS_RESOURCE" not in facts.capabilities:
         warnings.append("Lowering oom_score_adj takes CAP_SYS_RESOURCE, which this daemon lacks. Value discarded.")
-    if not host.oom_kill_disable:
-        return
-    if facts.cgroup_version == 2:
-        warnings.append("Your kernel does not support OomKillDisable. OomKillDisable discarded.")
-    elif host.memory == 0:
+    if host.oom_kill_disable and host.memory == 0:
         warnings.append(
             "OOM killer is disabled for the container, but no memory limit is set, "
             "this can result in the system running out of resources."
@@ -106,7 +89,7 @@ def _check_cpu(host: HostConfig, facts: HostFacts) -> None:
         raise InvalidInput("CPU cfs period can not be less than 1ms (i.e. 1000) or larger than 1s (i.e. 1000000)")
     if 0 < host.cpu_quota < 1000:
         raise InvalidInput("CPU cfs quota can not be less than 1ms (i.e. 1000)")
-    if (host.cpu_realtime_period or host.cpu_realtime_runtime) and not facts.cpu_realtime:
+    if (host.cpu_realtime_period or host.cpu_realtime_runtime) and not facts.offers(Feature.CPU_REALTIME):
         raise NotSupported("Your kernel does not support CPU real-time scheduler")
     if 0 < host.cpu_realtime_period < host.cpu_realtime_runtime:
         raise InvalidInput("cpu real-time runtime cannot be higher than cpu real-time period")
@@ -128,11 +111,9 @@ def _check_set(wanted: str, available: str, what: str, things: str) -> None:
         raise InvalidInput(f"Requested {things} are not available - requested {wanted}, available: {available}")
 
 
-def _check_block(host: HostConfig, facts: HostFacts, warnings: list[str]) -> None:
+def _check_block(host: HostConfig) -> None:
     weights = [device.weight for device in host.blkio_weight_device or ()]
-    if not facts.block_weight:
-        warnings += [text for wished, text in ((host.blkio_weight, _NO_WEIGHT), (weights, _NO_DEVICE_WEIGHT)) if wished]
-    elif any(not 10 <= weight <= 1000 for weight in [*weights, host.blkio_weight] if weight):
+    if any(not 10 <= weight <= 1000 for weight in [*weights, host.blkio_weight] if weight):
         raise InvalidInput("Range of blkio weight is from 10 to 1000")
     rates = (
         *(host.blkio_device_read_bps or ()),

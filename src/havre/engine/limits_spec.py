@@ -5,6 +5,7 @@ from typing import Final
 
 from havre.engine.host import HostFacts
 from havre.engine.settings import HostConfig, Throttle
+from havre.kernel.cgroups.features import Feature
 from havre.oci.runtime_spec import (
     BlockIO,
     CPULimits,
@@ -34,12 +35,12 @@ def resources(host: HostConfig, facts: HostFacts, rules: Iterable[DeviceRule], n
 
 
 def _memory(host: HostConfig, facts: HostFacts) -> MemoryLimits | None:
-    swap = host.memory_swap if facts.swap_limit and host.memory > 0 else 0
+    swap = host.memory_swap if facts.offers(Feature.SWAP) and host.memory > 0 else 0
     limits = MemoryLimits(
         limit=host.memory or None,
         reservation=host.memory_reservation or None,
         swap=swap or None,
-        swappiness=host.memory_swappiness if facts.cgroup_version == 1 else None,
+        swappiness=host.memory_swappiness if facts.offers(Feature.SWAPPINESS) else None,
         disable_oom_killer=host.oom_kill_disable or None,
     )
     return limits if limits != MemoryLimits() else None

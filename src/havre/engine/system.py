@@ -14,12 +14,14 @@ from havre.engine.build_cache import BuildCache
 from havre.engine.cdi_files import read_devices
 from havre.engine.host import HostFacts, file_system_of
 from havre.engine.images import ImageService
+from havre.engine.lacking import host_warnings
 from havre.engine.lifecycle import State
 from havre.engine.listing import container_sizes, summary
 from havre.engine.log_settings import OFFERED
 from havre.engine.parts import Parts
 from havre.engine.validate import ALIASES, RUNTIME
 from havre.engine.volumes import VolumeService
+from havre.kernel.cgroups.features import Feature
 from havre.wire.containers import ContainerSummary
 from havre.wire.system import (
     CheckLine,
@@ -189,14 +191,14 @@ class System:
 
 def _controllers(facts: HostFacts) -> Info:
     return {
-        "MemoryLimit": True,
-        "SwapLimit": facts.swap_limit,
-        "CpuCfsPeriod": True,
-        "CpuCfsQuota": True,
-        "CPUShares": True,
-        "CPUSet": True,
-        "PidsLimit": True,
-        "OomKillDisable": facts.cgroup_version == 1,
+        "MemoryLimit": facts.offers(Feature.MEMORY),
+        "SwapLimit": facts.offers(Feature.SWAP),
+        "CpuCfsPeriod": facts.offers(Feature.CPU_CFS),
+        "CpuCfsQuota": facts.offers(Feature.CPU_CFS),
+        "CPUShares": facts.offers(Feature.CPU_SHARES),
+        "CPUSet": facts.offers(Feature.CPUSET),
+        "PidsLimit": facts.offers(Feature.PIDS),
+        "OomKillDisable": facts.offers(Feature.OOM_KILL_DISABLE),
         "IPv4Forwarding": _is_on("/proc/sys/net/ipv4/ip_forward"),
         "BridgeNfIptables": _is_on("/proc/sys/net/bridge/bridge-nf-call-iptables"),
         "BridgeNfIp6tables": _is_on("/proc/sys/net/bridge/bridge-nf-call-ip6tables"),
@@ -240,9 +242,7 @@ def _security(parts: Parts) -> list[str]:
 
 
 def _warnings(parts: Parts) -> list[str] | None:
-    warnings = list(parts.settings.warnings)
-    if not parts.facts.swap_limit:
-        warnings.append("WARNING: No swap limit support")
+    warnings = [*parts.settings.warnings, *host_warnings(parts.facts)]
     if "CAP_SYS_RESOURCE" not in parts.facts.capabilities:
         warnings.append(
             "WARNING: The engine lacks CAP_SYS_RESOURCE: hard limits cannot be raised, OOM scores not lowered"

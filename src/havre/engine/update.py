@@ -8,6 +8,7 @@ from msgspec.structs import asdict, replace
 from havre.base.errors import Conflict, HavreError, InternalError
 from havre.engine.device_nodes import block_number
 from havre.engine.host import HostFacts
+from havre.engine.lacking import supported
 from havre.engine.lifecycle import State
 from havre.engine.limits_check import check_limits
 from havre.engine.limits_spec import resources
@@ -45,11 +46,11 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
 
     When it raises, the record says what it said before.
     """
-    given = parse_host({"HostConfig": {**wanted}})  # type: ignore[typeddict-item]  # a part of it
-    wish = given if parts.facts.block_weight else replace(given, blkio_weight=0)
+    asked = parse_host({"HostConfig": {**wanted}})  # type: ignore[typeddict-item]  # a part of it
+    wish, dropped = supported(asked, parts.facts)
     shape = parse_shape(wanted, wish)
     async with container.lock:
-        warnings = _checked(parts, container, given)
+        warnings = dropped + _checked(parts, container, wish)
         await _tell_kernel(parts, container, wish)
         parts.keep(container, replace(container.record, host=joined(container.record.host, wish)))
         await parts.records.save(container.record)
@@ -59,8 +60,8 @@ async def update(parts: Parts, container: Container, wanted: UpdateContainer) ->
     return {"Warnings": warnings or None}
 
 
-def _checked(parts: Parts, container: Container, given: HostConfig) -> list[str]:
-    """The warnings that *given* deserves. Raises NoSuchContainer, InvalidInput, Conflict."""
+def _checked(parts: Parts, container: Container, wish: HostConfig) -> list[str]:
+    """The warnings that *wish* deserves. Raises NoSuchContainer, InvalidInput, Conflict."""
     if container.gone:
         raise NoSuchContainer(f"No such container: {container.id}")
     if container.record.state in _GOING:
@@ -68,7 +69,7 @@ def _checked(parts: Parts, container: Container, given: HostConfig) -> list[str]
             f'Cannot update container {container.id}: container is marked for removal and cannot be "update".'
         )
     try:
-        return check_wish(container.record.host, given, parts.facts)
+        return check_wish(container.record.host, wish, parts.facts)
     except Conflict as refused:
         raise Conflict(f"Cannot update container {container.id}: {refused.message}") from None
 

@@ -16,6 +16,7 @@ from havre.engine.seccomp_filters import check_profile
 from havre.engine.security import normal_capabilities, parse_security
 from havre.engine.settings import Config, EndpointWish, HostConfig, LogSettings, RestartPolicy
 from havre.engine.signals import parse_signal
+from havre.kernel.cgroups.features import Feature
 from havre.oci.image_config import Healthcheck
 from havre.runtime import defaults
 
@@ -149,10 +150,8 @@ def settled_host(host: HostConfig, facts: HostFacts, log: LogSettings) -> HostCo
         network_mode=BRIDGE if host.network_mode in {"", "default"} else host.network_mode,
         memory_swap=host.memory_swap or (host.memory * 2 if host.memory > 0 else 0),
         memory_swappiness=None if host.memory_swappiness == -1 else host.memory_swappiness,
-        oom_kill_disable=(host.oom_kill_disable or False) if facts.cgroup_version == 1 else None,
+        oom_kill_disable=(host.oom_kill_disable or False) if facts.offers(Feature.OOM_KILL_DISABLE) else None,
         pids_limit=limit if limit is not None and limit > 0 else None,
-        blkio_weight=host.blkio_weight if facts.block_weight else 0,
-        blkio_weight_device=host.blkio_weight_device if facts.block_weight else [],
         shm_size=host.shm_size or DEFAULT_SHM_BYTES,
         ipc_mode=host.ipc_mode or "private",
         cgroupns_mode=host.cgroupns_mode or (HOST if privileged_on_v1 else "private"),

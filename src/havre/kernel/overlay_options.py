@@ -6,6 +6,8 @@ from collections.abc import Sequence
 from havre.base.errors import InvalidInput
 
 _LAYER_BY_LAYER = (6, 7)
+PAGE = 4095
+"""The bytes of options that mount(2) takes on machines with small pages."""
 Options = Sequence[tuple[str, str]]
 """Keys and values; a flag has an empty value."""
 
@@ -20,11 +22,14 @@ def takes_layers(release: str) -> bool:
 def short_options(lowers: Sequence[str], options: Options = ()) -> tuple[str, str]:
     """The folder that all *lowers* lie below, and the text for mount(2) that names them from there.
 
-    Raises InvalidInput for a path that such a text cannot hold.
+    Raises InvalidInput for a path that such a text cannot hold, and for more of them than go into a page of it.
     """
     common = os.path.commonpath(lowers) if len(lowers) > 1 else os.path.dirname(lowers[0])  # noqa: PTH120  texts
     below = [os.path.relpath(lower, common) for lower in lowers]
     if any(letter in path for path in below for letter in ":,\\"):
         raise InvalidInput(f"overlay cannot name one of the folders below {common}")
     pairs = [("lowerdir", ":".join(below)), *options]
-    return common, ",".join(f"{key}={value}" if value else key for key, value in pairs)
+    text = ",".join(f"{key}={value}" if value else key for key, value in pairs)
+    if len(os.fsencode(text)) > PAGE:  # the kernel would cut it off without a word
+        raise InvalidInput(f"overlay cannot name {len(lowers)} folders below {common} in {PAGE} bytes")
+    return common, text

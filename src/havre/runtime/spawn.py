@@ -1,6 +1,7 @@
 """The parent's side of a birth: cgroup, clone3, the conversation with the child. Used by the shim and the OCI CLI."""
 
 import contextlib
+import errno
 import os
 import signal
 import socket
@@ -391,7 +392,7 @@ def spawn_guest(
     """Make a child that joins a running container; it asks for the *request* itself. Raises StartFailed."""
     ours, theirs = Channel.pair()
     try:
-        pid, pidfd = clone3(CLONE.CLEAR_SIGHAND, group_fd)
+        pid, pidfd = _clone_guest(host, group_fd)
     except OSError as error:
         ours.close()
         theirs.close()
@@ -400,6 +401,21 @@ def spawn_guest(
         enter.become(enter.Entry(request, theirs, progress, stdio, host))
     theirs.close()
     return Birth(pid, pidfd, ours, progress, EXEC_FAILED)
+
+
+def _clone_guest(host: Host, group_fd: int | None) -> tuple[int, int]:
+    """Born in the group of *group_fd*, or where the container's init is once it hands controllers down (v2)."""
+    try:
+        return clone3(CLONE.CLEAR_SIGHAND, group_fd)
+    except OSError as error:
+        if error.errno != errno.EBUSY or group_fd is None or host.cgroups is None:
+            raise
+    below = host.cgroups.clone_fd(host.cgroup, host.pid)
+    try:
+        return clone3(CLONE.CLEAR_SIGHAND, below)
+    finally:
+        if below is not None:
+            os.close(below)
 
 
 def _compiled(seccomp: Seccomp | None) -> bytes:

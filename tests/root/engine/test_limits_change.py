@@ -14,6 +14,18 @@ from tests.support.http import UnixConnection
 
 pytestmark = pytest.mark.root
 
+OFFERED = {
+    "MemoryLimit": {"memory.limit_in_bytes", "memory.max"},
+    "SwapLimit": {"memory.memsw.limit_in_bytes", "memory.swap.max"},
+    "OomKillDisable": {"memory.oom_control"},
+    "CpuCfsQuota": {"cpu.cfs_quota_us", "cpu.max"},
+    "CpuCfsPeriod": {"cpu.cfs_quota_us", "cpu.max"},
+    "CPUShares": {"cpu.shares", "cpu.weight"},
+    "CPUSet": {"cpuset.cpus"},
+    "PidsLimit": {"pids.max"},
+}
+"""What `docker info` says of limits, and the files that set them."""
+
 
 @pytest.fixture
 def name(havre: Havre) -> str:
@@ -22,16 +34,21 @@ def name(havre: Havre) -> str:
     return "one"
 
 
-def limit(havre: Havre, name: str, v1: str, v2: str) -> str:
+def groups(havre: Havre, name: str) -> dict[str, Path]:
+    """The cgroups of a container by controller; that of v2, where it is not alone, goes by the empty word."""
     pid = havre.out("inspect", "-f", "{{.State.Pid}}", name)
-    controller = v1.partition(".")[0]
     found = {}
     for line in Path(f"/proc/{pid}/cgroup").read_text().splitlines():
         _, words, path = line.split(":", 2)
-        found.update(dict.fromkeys(words.split(","), path))
-    if controller in found:
-        return Path(f"/sys/fs/cgroup/{controller}{found[controller]}/{v1}").read_text().strip()
-    return Path(f"/sys/fs/cgroup{found['']}/{v2}").read_text().strip()
+        for word in words.split(","):
+            found[word] = Path(f"/sys/fs/cgroup/{word}{path}")
+    return found
+
+
+def limit(havre: Havre, name: str, v1: str, v2: str) -> str:
+    found = groups(havre, name)
+    group = found.get(v1.partition(".")[0])
+    return ((group / v1) if group else (found[""] / v2)).read_text().strip()
 
 
 @pytest.mark.parametrize("client", ["docker", "havre"])
@@ -71,6 +88,24 @@ def test_a_stopped_container_starts_with_what_was_changed(havre: Havre, name: st
     havre.docker("update", "-m", "32m", name, check=True)
     havre.docker("start", name, check=True)
     assert limit(havre, name, "memory.limit_in_bytes", "memory.max") == str(32 << 20)
+
+
+def test_info_offers_what_a_container_can_get(havre: Havre, name: str) -> None:
+    files = {path.name for group in groups(havre, name).values() if group.is_dir() for path in group.iterdir()}
+    info = json.loads(havre.out("info", "-f", "{{json .}}"))
+    assert {word: info[word] for word in OFFERED} == {word: bool(OFFERED[word] & files) for word in OFFERED}
+
+
+def test_a_weight_of_block_devices_is_set_or_discarded_with_a_warning(havre: Havre) -> None:
+    havre.remove_all()
+    done = havre.docker("run", "-d", "--name", "heavy", "--blkio-weight", "300", "busybox", "sleep", "1000", check=True)
+    found = [path.read_text() for group in groups(havre, "heavy").values() for path in group.glob("*.weight")]
+    if any("300" in text or "2930" in text for text in found):  # io.weight has a scale of its own
+        assert not done.stderr
+        assert havre.out("inspect", "-f", "{{.HostConfig.BlkioWeight}}", "heavy") == "300"
+    else:
+        assert b"Your kernel does not support Block I/O weight" in done.stderr
+        assert havre.out("inspect", "-f", "{{.HostConfig.BlkioWeight}}", "heavy") == "0"
 
 
 @pytest.mark.parametrize("client", ["docker", "havre"])

@@ -68,8 +68,10 @@ def test_mount_bind_remount_and_umount(tmp_path: Path) -> None:
 
 def test_a_failed_mount_tells_what_was_tried(tmp_path: Path) -> None:
     def body() -> None:
-        with pytest.raises(KernelError, match=f"mount overlay ov on {tmp_path} .lowerdir=/nowhere.: No such file"):
-            mount("ov", tmp_path, "overlay", data="lowerdir=/nowhere")
+        with pytest.raises(
+            KernelError, match=f"mount overlay ov on {tmp_path} .lowerdir=/nowhere:/nowhere.: No such file"
+        ):
+            mount("ov", tmp_path, "overlay", data="lowerdir=/nowhere:/nowhere")
         with pytest.raises(KernelError, match=r"mount .*BIND.* /nowhere on "):
             mount("/nowhere", tmp_path, flags=MountFlag.BIND)
 

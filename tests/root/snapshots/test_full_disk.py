@@ -12,7 +12,7 @@ import pytest
 
 from havre.base.errors import ResourceExhausted
 from havre.content.store import Content
-from havre.kernel.mounts import new_filesystem
+from havre.kernel.mounts import AT_FDCWD, UMOUNT_DETACH, move_mount, new_filesystem, umount
 from havre.snapshots.contract import View
 from havre.snapshots.overlay import Overlay
 from tests.root.snapshots.conftest import chain_of
@@ -25,12 +25,16 @@ CHAIN = chain_of(None, LAYER)
 
 
 @contextmanager
-def small_disk(options: dict[str, str | None]) -> Iterator[Path]:
-    """A tmpfs that is mounted nowhere; processes other than ours cannot see it."""
+def small_disk(options: dict[str, str | None], place: Path | None = None) -> Iterator[Path]:
+    """A tmpfs that is mounted at *place* or nowhere; from there, older kernels take no layers of an overlay."""
     handle = new_filesystem("tmpfs", options)
     try:
-        yield Path(f"/proc/self/fd/{handle}")
+        if place is not None:
+            move_mount(handle, AT_FDCWD, place)
+        yield place or Path(f"/proc/self/fd/{handle}")
     finally:
+        if place is not None:
+            umount(place, UMOUNT_DETACH)
         os.close(handle)
 
 
@@ -106,8 +110,8 @@ def test_trees_in_work_on_a_full_disk() -> None:
         assert os.listdir(disk / "s" / "trash") == []
 
 
-def test_a_full_disk_still_lets_go() -> None:
-    with small_disk({"size": "1m"}) as disk:
+def test_a_full_disk_still_lets_go(tmp_path: Path) -> None:
+    with small_disk({"size": "1m"}, tmp_path) as disk:
         overlay = Overlay(disk / "s")
         overlay.unpack(CHAIN, None, io.BytesIO(LAYER))
         overlay.prepare("k", CHAIN)

@@ -31,6 +31,7 @@ def settled(**host: object) -> HostConfig:
 
 
 HOST_REFUSALS = [
+    ({"BlkioWeight": 5}, "Range of blkio weight is from 10 to 1000"),
     ({"Memory": 1000}, "Minimum memory limit allowed is 6MB"),
     ({"Memory": -5}, "Minimum memory limit allowed is 6MB"),
     (
@@ -187,13 +188,8 @@ def test_a_limit_of_the_writable_layer_is_refused_as_docker_does() -> None:
 @pytest.mark.parametrize(
     ("host", "warning"),
     [
-        ({"BlkioWeight": 5}, "Your kernel does not support Block I/O weight"),
         ({"OomKillDisable": True}, "OOM killer is disabled for the container, but no memory limit is set"),
         ({"NetworkMode": "host", "PortBindings": {"80/tcp": [{}]}}, "Published ports are discarded"),
-        (
-            {"BlkioWeightDevice": [{"Path": "/dev/x", "Weight": 5}]},
-            "Your kernel does not support Block I/O weight_device",
-        ),
         ({"OomScoreAdj": -5}, "Lowering oom_score_adj takes CAP_SYS_RESOURCE, which this daemon lacks"),
         ({"KernelMemory": 5}, "Specifying a kernel memory limit is deprecated"),
     ],

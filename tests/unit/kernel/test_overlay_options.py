@@ -30,3 +30,9 @@ def test_a_single_layer_is_named_from_its_own_folder() -> None:
 def test_a_name_that_the_text_cannot_hold_is_refused(name: str) -> None:
     with pytest.raises(InvalidInput):
         short_options(["/data/x", f"/data/{name}"])
+
+
+def test_what_does_not_fit_a_page_is_refused() -> None:
+    assert len(short_options([f"/data/{number:06}" for number in range(500)])[1]) < 4096
+    with pytest.raises(InvalidInput, match="600 folders"):
+        short_options([f"/data/{number:06}" for number in range(600)])

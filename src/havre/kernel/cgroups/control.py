@@ -120,15 +120,16 @@ class Cgroups:
         """The files that take the pid of a process that joins; `join` is the quicker way for oneself."""
         return [tree.where(checked_path(path), "cgroup.procs") for tree in self.trees.every]
 
-    def clone_fd(self, path: str) -> int | None:
+    def clone_fd(self, path: str, first: int = 0) -> int | None:
         """A handle for CLONE_INTO_CGROUP, which joins the v2 tree also where that stands beside v1.
 
-        None without such a tree, or when the group has no part in one that stands beside.
+        None without such a tree, or when the group has no part in one that stands beside. Where the group's processes
+        went below it, the handle is on the group that *first* went to.
         """
         tree, name = self.trees.unified, checked_path(path)
         if tree is None or (self.version == 1 and not tree.exists(name)):
             return None
-        return tree.open(_inhabited(tree, name))
+        return tree.open(_inhabited(tree, name, first))
 
     def pids(self, path: str) -> list[int]:
         """The processes in the group and in those below it, as this pid namespace numbers them."""
@@ -222,15 +223,16 @@ class Cgroups:
         return self._dialect.views(checked_path(path))
 
 
-def _inhabited(tree: Hierarchy, name: str) -> str:
-    """The group itself, or where its processes went: one that hands controllers down may hold none (v2).
+def _inhabited(tree: Hierarchy, name: str, first: int = 0) -> str:
+    """The group itself, or where its processes went, *first* before others: one that hands controllers down holds none.
 
-    Such a container runs a manager of its own groups, which moved everyone one level down.
+    Such a container runs a manager of its own groups (v2), which moved everyone one level down.
     """
     if not tree.read(name, "cgroup.subtree_control").strip():
         return name
-    below = (folder for folder in tree.folders(name)[1:] if tree.read(folder, "cgroup.procs").strip())
-    return next(below, name)
+    held = {folder: tree.read(folder, "cgroup.procs").split() for folder in tree.folders(name)[1:]}
+    inhabited = [folder for folder, pids in held.items() if pids]
+    return next((folder for folder in inhabited if str(first) in held[folder]), next(iter(inhabited), name))
 
 
 def checked_path(path: str) -> str:

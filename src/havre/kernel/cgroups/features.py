@@ -1,9 +1,14 @@
 """What this host's cgroups lack, for the warnings of `docker info` and for dropping a limit before it is refused."""
 
+import os
 from contextlib import ExitStack
 from enum import Enum
 
 from havre.kernel.cgroups.control import Cgroups, checked_path
+from havre.kernel.cgroups.naming import children
+from havre.kernel.process import start_time
+
+_PROBE = "probe-"
 
 
 class Feature(Enum):
@@ -69,16 +74,27 @@ _V2: dict[Feature, tuple[str, tuple[str, ...]]] = {
 }
 
 
-def missing_features(cgroups: Cgroups, probe: str = "/havre") -> frozenset[Feature]:
-    """The limits that `apply` would refuse on this host.
+def missing_features(cgroups: Cgroups, parent: str = "/havre") -> frozenset[Feature]:
+    """The limits that `apply` would refuse for a group in *parent*; all where none can be made.
 
-    Many files are only in groups below the top: the group *probe* is looked at, and made for that when it is not there.
+    Many files are only in groups below the top, and on v2 only where the controllers are handed down: so one is made,
+    looked at and taken away, with those of processes that died meanwhile.
     """
+    probe = f"{parent.rstrip('/')}/{_PROBE}{os.getpid()}"
     with ExitStack() as undo:
-        if not any(tree.exists(checked_path(probe)) for tree in cgroups.trees.every):
-            undo.callback(cgroups.remove, probe)
+        undo.callback(_remove_probes, cgroups, parent, probe)
+        try:
             cgroups.create(probe)
+        except OSError:
+            return frozenset(Feature)
         return frozenset(feature for feature in Feature if not _offers(cgroups, feature, checked_path(probe)))
+
+
+def _remove_probes(cgroups: Cgroups, parent: str, own: str) -> None:
+    for path in children(cgroups, parent):
+        number = path.rpartition("/")[2].removeprefix(_PROBE)
+        if path == own or (number.isdecimal() and start_time(int(number)) is None):
+            cgroups.remove(path)
 
 
 def _offers(cgroups: Cgroups, feature: Feature, name: str) -> bool:

@@ -33,15 +33,20 @@ class V2:
         """Hand every controller down to *path*, as far as each level has it and lets it go.
 
         A level that holds processes of its own gives none (the rule of cgroup v2 against inner processes): the
-        limits that need it are refused by name when they are asked for.
+        limits that need it are refused by name when they are asked for. It would give the few that count threads, and
+        then no group below it could be joined.
         """
         names = path.split("/")
         for depth in range(len(names)):
             above = "/".join(names[:depth]) or "."
             ready = set(self._text(above, "cgroup.subtree_control").split())
             missing = [word for word in self._text(above, "cgroup.controllers").split() if word not in ready]
-            if missing:
+            if missing and not self._is_inhabited(above):
                 self._enable(above, missing)
+
+    def _is_inhabited(self, path: str) -> bool:
+        """Whether the rule holds: the host's top, which alone has no type, is free of it."""
+        return bool(self._text(path, "cgroup.type") and self._text(path, "cgroup.procs"))
 
     def _enable(self, above: str, controllers: list[str]) -> None:
         try:

@@ -24,8 +24,9 @@ _SIGKILL = 9
 
 
 class Host(NamedTuple):
-    """A running container, as one who enters needs it: its init's pidfd, its namespaces, its cgroup."""
+    """A running container, as one who enters needs it: its init, its namespaces, its cgroup."""
 
+    pid: int
     pidfd: int
     joins: int
     cgroups: Cgroups | None

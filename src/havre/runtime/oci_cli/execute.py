@@ -109,7 +109,7 @@ def _enter(container: Container, request: ExecRequest, stdio: Pipes | Terminal, 
     if target is None:
         raise NotRunning("cannot exec in a stopped container")
     group = container.record.cgroup_path if context.cgroups is not None else ""
-    host = Host(target, joined_flags(spec), context.cgroups, group, context.proc)
+    host = Host(container.record.pid, target, joined_flags(spec), context.cgroups, group, context.proc)
     try:
         born, failure = _try(request, stdio, host)
         if failure is not None and born.failed_step == "fork":
@@ -123,7 +123,7 @@ def _enter(container: Container, request: ExecRequest, stdio: Pipes | Terminal, 
 
 
 def _try(request: ExecRequest, stdio: Pipes | Terminal, host: Host) -> "tuple[Birth, StartFailed | None]":
-    group_fd = host.cgroups.clone_fd(host.cgroup) if host.cgroups is not None and host.cgroup else None
+    group_fd = host.cgroups.clone_fd(host.cgroup, host.pid) if host.cgroups is not None and host.cgroup else None
     try:
         born = spawn_guest(lambda: request, stdio, host, group_fd, Progress())
     finally:

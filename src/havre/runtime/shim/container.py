@@ -296,7 +296,7 @@ class Container:
     def _door(self) -> "tuple[Host, int | None, Progress]":
         """What a child needs to enter: the host, the group that it is born in, its progress."""
         tools, head = self._tools, self._head
-        host = Host(self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
+        host = Host(self.pid, self._running().pidfd, head.joins, tools.cgroups, head.cgroup, tools.proc)
         fail_at = tools.fail_at.removeprefix(_GUEST) if tools.fail_at.startswith(_GUEST) else ""
         return host, self._group_fd, Progress(fail_at)
 

@@ -19,6 +19,7 @@ from havre.base.errors import NotSupported
 from havre.kernel.cgroups import CgroupInUse, Cgroups, NoSuchController, open_cgroups, open_doors, walk_in
 from havre.kernel.cgroups.features import Feature, missing_features
 from havre.kernel.cgroups.mounted import MountedTree, find_trees, open_trees
+from havre.kernel.cgroups.naming import children
 from havre.kernel.libc import KernelError
 from havre.kernel.namespaces import clone3
 from havre.oci.runtime_spec import BlockIO, CPULimits, DeviceRule, HugepageLimit, MemoryLimits, PidsLimit, Resources
@@ -394,6 +395,13 @@ def test_a_process_joins_where_the_others_went(cgroups: Cgroups, group: str) -> 
         tree.write(group[1:], "cgroup.subtree_control", f"+{words[0]}")
         with inside(cgroups, group, "cat") as two:
             assert sorted(tree.pids(f"{group[1:]}/init.scope")) == sorted([one.pid, two.pid])
+            tree.make(f"{group[1:]}/other")
+            tree.write(f"{group[1:]}/other", "cgroup.procs", str(two.pid))
+            for first, folder in ((one.pid, "init.scope"), (two.pid, "other")):
+                entered = cgroups.clone_fd(group, first)
+                assert entered is not None
+                assert Path(f"/proc/self/fd/{entered}").readlink().name == folder
+                os.close(entered)
         assert two.returncode == -signal.SIGKILL
 
 
@@ -404,10 +412,14 @@ def has_controller(cgroups: Cgroups, name: str) -> bool:
     )
 
 
-def test_missing_features_are_named_and_the_probe_is_gone(cgroups: Cgroups, top: str) -> None:
-    missing = missing_features(cgroups, probe=f"{top}/probe")
-    assert not [tree for tree in cgroups.trees.every if tree.exists(f"{top[1:]}/probe")]
+def test_missing_features_are_named_and_no_probe_stays(cgroups: Cgroups, top: str) -> None:
+    dead = subprocess.Popen(["/bin/true"])
+    dead.wait()
+    cgroups.create(f"{top}/probe-{dead.pid}")
+    missing = missing_features(cgroups, top)
+    assert not children(cgroups, top)
     assert (Feature.MEMORY in missing) is not has_controller(cgroups, "memory")
+    assert (Feature.OOM_KILL_DISABLE in missing) is (cgroups.version == 2)
     assert Feature.FREEZER not in missing
 
 

@@ -62,7 +62,10 @@ def test_a_bridge_and_its_settings(netlink: Netlink, oracle: Any) -> None:
     assert seen.get_attr("IFLA_ADDRESS") == "02:42:00:00:00:01"
     assert (seen.get_attr("IFLA_IFALIAS"), seen.get_attr("IFLA_MTU")) == ("a mark", 1300)
     assert seen["flags"] & 1
-    netlink.send([links.change_link(seen["index"], LinkChange(name="br1", mac="02:42:00:00:00:02", up=False))])
+    netlink.send(
+        [links.change_link(seen["index"], LinkChange(up=False))]
+    )  # before Linux 6.2 a name stays while it is up
+    netlink.send([links.change_link(seen["index"], LinkChange(name="br1", mac="02:42:00:00:00:02"))])
     seen = _seen(oracle, "br1")
     assert (seen["flags"] & 1, seen.get_attr("IFLA_ADDRESS")) == (0, "02:42:00:00:00:02")
 
