@@ -52,6 +52,7 @@ from havre.engine.places import Folders
 from havre.engine.probes import Probes
 from havre.engine.records import Records
 from havre.engine.registries import RegistryService
+from havre.engine.restarts import finish_restarts
 from havre.engine.seccomp_filters import Filters, check_profile
 from havre.engine.stats import Stats
 from havre.engine.stop import end_all
@@ -179,6 +180,7 @@ async def open_rooms(config: Config, runtime: Runtime, warnings: Sequence[str]) 
         recovery.agree(parts, cables.find_attachment)
         await recovery.settle(parts, found.damaged)
         await end_freezes(parts)
+        finish_restarts(parts)
         held = Leases(parts)
         held.begin()
         await in_thread(snapshots.sweep)

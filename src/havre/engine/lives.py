@@ -9,6 +9,7 @@ from havre.base.errors import Conflict, HavreError
 from havre.engine.lifecycle import State, Verb, after
 from havre.engine.parts import Parts
 from havre.engine.ps_words import parse_ps
+from havre.engine.restarts import restarting
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.seams import Shim
 from havre.engine.signals import parse_signal
@@ -47,11 +48,12 @@ class Lives:
     async def restart(self, ref: str, timeout_s: int | None, signal: str | None) -> None:
         """Stop it if it runs, then start it."""
         container = self._parts.roster.get(ref)
-        await end_if_alive(self._parts, container, timeout_s, signal)
-        try:
-            await start(self._parts, container)
-        except HavreError as failed:
-            raise type(failed)(f"Cannot restart container {ref}: {failed.message}") from failed
+        with restarting(self._parts, container):
+            await end_if_alive(self._parts, container, timeout_s, signal)
+            try:
+                await start(self._parts, container)
+            except HavreError as failed:
+                raise type(failed)(f"Cannot restart container {ref}: {failed.message}") from failed
         self._parts.tell(container, "restart")
 
     async def kill(self, ref: str, signal: str) -> None:

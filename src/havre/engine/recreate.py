@@ -1,7 +1,7 @@
 """A container put on another record, under its id and name and on its own writable layer."""
 
 import os
-from contextlib import AsyncExitStack
+from contextlib import AsyncExitStack, nullcontext
 
 from msgspec.structs import replace
 
@@ -12,6 +12,7 @@ from havre.engine.lifecycle import State
 from havre.engine.model import Record
 from havre.engine.parts import Parts
 from havre.engine.reshape import Shape, reshaped
+from havre.engine.restarts import restarting
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.start import start
 from havre.engine.stop import end_if_alive
@@ -39,13 +40,14 @@ async def recreate(parts: Parts, container: Container, shape: Shape) -> list[str
     ran = before.alive or before.state is State.RESTARTING
     if ran and before.host.auto_remove:
         raise Conflict(f"container {container.name} removes itself when it ends: it cannot be started again otherwise")
-    async with AsyncExitStack() as undo:
-        wanted = await provide(parts, wanted, undo)
-        await end_if_alive(parts, container, None, None)
-        await _put(parts, container, wanted)
-        if ran:
-            await _run(parts, container, before)
-        undo.pop_all()
+    with restarting(parts, container) if ran else nullcontext():
+        async with AsyncExitStack() as undo:
+            wanted = await provide(parts, wanted, undo)
+            await end_if_alive(parts, container, None, None)
+            await _put(parts, container, wanted)
+            if ran:
+                await _run(parts, container, before)
+            undo.pop_all()
     await _release(parts, before, wanted)
     return [*warnings, _RESTARTED] if ran else warnings
 

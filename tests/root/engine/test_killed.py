@@ -150,6 +150,23 @@ def test_stop(havre: Havre, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     assert havre.out("logs", "one") == "up"
 
 
+@pytest.mark.parametrize("step", ["stop.signalled", "stop.recorded", "start.network", "start.launched"])
+@pytest.mark.parametrize("verb", ["restart", "update"])
+def test_restart(havre: Havre, monkeypatch: pytest.MonkeyPatch, step: str, verb: str) -> None:
+    made = run(havre)
+    pid = havre.out("inspect", "-f", "{{.State.Pid}}", "one")
+    armed(havre, monkeypatch, step)
+    words = ["restart", "one"] if verb == "restart" else ["update", "-e", "A=new", "one"]
+    assert havre.havre(*words).returncode != 0
+    fallen(havre)
+    havre.start()
+    deadline = time.monotonic() + _DEADLINE_S
+    mark = havre.data_root / "containers" / made / "restarting"
+    while state(havre)[0] != "running" or havre.out("inspect", "-f", "{{.State.Pid}}", "one") == pid or mark.exists():
+        assert time.monotonic() < deadline, state(havre)
+    assert havre.out("exec", "one", "echo", "hi") == "hi"
+
+
 @pytest.mark.parametrize("step", steps("remove"))
 def test_remove(havre: Havre, monkeypatch: pytest.MonkeyPatch, step: str) -> None:
     run(havre)
