@@ -201,6 +201,34 @@ def test_streams_both_ways_and_round_trips(either: Engine, tmp_path: Path) -> No
         either.docker("rmi", "-f", "rt:imported", "rt:committed")
 
 
+def test_the_engines_own_files_are_seen_inside_and_nowhere_else(either: Engine) -> None:
+    script = "readlink /etc/mtab; cat /etc/mtab | grep -q ' / ' && echo root; stat -c '%a %u' /etc"
+    assert either.out("run", "--name", "own", "busybox", "sh", "-c", script).split("\n") == [
+        "/proc/mounts",
+        "root",
+        "755 0",
+    ]
+    try:
+        assert either.out("diff", "own") == ""
+        either.docker("commit", "own", "rt:own", check=True)
+        layers = [either.out("inspect", image, "-f", "{{len .RootFS.Layers}}") for image in ("busybox", "rt:own")]
+        assert either.NAME != "havred" or layers == ["1", "1"]  # the reference makes a layer of nothing
+    finally:
+        either.docker("rm", "-f", "own", check=True)
+        either.docker("rmi", "-f", "rt:own")
+
+
+def test_a_folder_that_is_mounted_on_keeps_what_was_done_to_it(either: Engine) -> None:
+    either.docker("run", "--name", "mode", "busybox", "sh", "-c", "chmod 711 /etc", check=True)
+    try:
+        assert either.out("diff", "mode") == "C /etc"
+        either.docker("commit", "mode", "rt:mode", check=True)
+        assert either.out("run", "--rm", "rt:mode", "stat", "-c", "%a", "/etc") == "711"
+    finally:
+        either.docker("rm", "-f", "mode", check=True)
+        either.docker("rmi", "-f", "rt:mode")
+
+
 def test_an_archive_is_not_written_to_a_terminal(havre: Havre) -> None:
     havre.out("create", "--name", "tty", "busybox", "true")
     for line in (["docker", "export", "tty"], [*havre_line(), "export", "tty"]):

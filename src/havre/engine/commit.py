@@ -14,7 +14,7 @@ from havre.engine.image_defaults import joined
 from havre.engine.lifecycle import State
 from havre.engine.model import Record
 from havre.engine.parts import Parts
-from havre.engine.placeholders import is_placeholder
+from havre.engine.placeholders import placeholders_on
 from havre.engine.roster import Container, NoSuchContainer
 from havre.engine.settings import Config, parse_config
 from havre.engine.steps import passed
@@ -139,8 +139,9 @@ class Commits:
     def _make(self, container: str, arrival: Arrival, wishes: CommitWishes, process: ProcessConfig) -> _Made:
         """The image to be, and its topmost layer, unless that holds nothing."""
         sizes: list[int] = []
-        with self._parts.snapshots.mounted(container, View.OWN) as own:
-            form = WriteWishes(overlay=True, without=is_placeholder, weigh=sizes.append)
+        mounted = partial(self._parts.snapshots.mounted, container)
+        with mounted(View.OWN) as own, mounted(View.BELOW) as below:
+            form = WriteWishes(overlay=True, without=placeholders_on(below), weigh=sizes.append)
             with closing(write_tar(own, form)) as pieces:
                 stored = arrival.ingest_soon(pieces)
         candidate = make_commit(stored, arrival, wishes, process)

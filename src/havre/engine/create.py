@@ -21,6 +21,7 @@ from havre.engine.model import HOST, SHARED, Record, ResolvedMount
 from havre.engine.mount_wishes import resolve_mounts
 from havre.engine.network_wishes import settled_endpoints
 from havre.engine.parts import Parts
+from havre.engine.placeholders import layers_below, put_files
 from havre.engine.roster import Container
 from havre.engine.settings import Config, HostConfig, parse_config, parse_endpoints, parse_host
 from havre.engine.steps import passed
@@ -32,7 +33,6 @@ from havre.oci.digest import Digest
 from havre.wire.containers import CreateContainer, CreateResponse
 
 _FOLDER_MODE = 0o710
-_NEW_FILE = os.O_WRONLY | os.O_CREAT | os.O_EXCL | os.O_NOFOLLOW | os.O_CLOEXEC
 
 
 class WrongPlatform(NoSuchImage):
@@ -100,9 +100,8 @@ async def _enter(parts: Parts, record: Record, chain: Digest | None) -> None:
 
 
 def _make_folders(parts: Parts, identifier: str, chain: Digest | None) -> None:
-    parts.snapshots.prepare(identifier, chain)
-    # Programs look for this file to learn that they are in a container; the tree is fresh, so no name in it is a link.
-    os.close(os.open(parts.snapshots.diff_path(identifier) / ".dockerenv", _NEW_FILE, 0o755))
+    (root,) = parts.snapshots.prepare(identifier, chain)
+    put_files(str(parts.snapshots.diff_path(identifier)), layers_below(root))
     os.mkdir(parts.folders.container(identifier), _FOLDER_MODE)  # noqa: PTH102  one call on the way of each start
 
 

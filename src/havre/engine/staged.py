@@ -13,6 +13,7 @@ from havre.base.tasks import in_thread
 from havre.engine.model import ImageMount, Record, ResolvedMount, TmpfsMount
 from havre.engine.mount_sources import part_of, source_tree
 from havre.engine.parts import Parts
+from havre.engine.placeholders import layers_below
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import (
     AT_EMPTY_PATH,
@@ -88,9 +89,8 @@ def _stage_one(parts: Parts, key: str, mount: ResolvedMount, place: Path) -> Non
 def _stage_image(parts: Parts, key: str, mount: ImageMount, place: Path) -> None:
     parts.snapshots.discard(key)
     (root,) = parts.snapshots.prepare(key, Digest.parse(mount.chain) if mount.chain else None)
-    below = next(option for option in root.options or () if option.startswith("lowerdir="))
     top = parts.snapshots.diff_path(_donor(parts, mount.container) if mount.container else key)
-    layers = [str(top), *below.removeprefix("lowerdir=").split(":")]
+    layers = [str(top), *layers_below(root)]
     whole = detached_overlay(layers, attributes=int(MountAttr.RDONLY | MountAttr.NODEV))
     if not mount.subpath:
         put_mount(whole, place)
