@@ -4,6 +4,7 @@ What they are made of lies in the store, and is on the disk before the image is 
 or the room on the disk, so costs time and no data: what is missing at the start, or later, is unpacked from there.
 """
 
+import asyncio
 import threading
 from functools import partial
 
@@ -22,12 +23,20 @@ class Behind:
     def __init__(self, store: ImageStore) -> None:
         self._store = store
         self._tasks = Tasks()
+        self._running: dict[str, asyncio.Task[None]] = {}
         self._stop = threading.Event()
         store.snapshots.supply = self._supply
 
     def begin(self, image: Image) -> None:
         """Unpack what is missing of a published image."""
-        _ = self._tasks.start(self._follow(image), name=f"unpacking of image {image.id}")
+        task = self._tasks.start(self._follow(image), name=f"unpacking of image {image.id}")
+        self._running[image.id] = task
+        task.add_done_callback(lambda _: self._running.pop(image.id, None))
+
+    async def ended(self, image_id: str) -> None:
+        """Wait until nothing of this image is being unpacked."""
+        if (task := self._running.get(image_id)) is not None:
+            await asyncio.wait({task})
 
     async def settled(self) -> None:
         """Wait until all that was begun is done."""

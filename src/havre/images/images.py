@@ -93,6 +93,7 @@ class Images:
 
         *in_use* tells the containers made from an image id. Raises NoSuchImage, or ImageInUse in Docker's words.
         """
+        await self.behind.ended(self.find(text).id)  # its layers are to go too
         wish = Wish(text=text, force=force, prune=not noprune)
         return await self.store.remove(lambda held: plan_removal(self.store.catalogue, wish, in_use, held))
 
