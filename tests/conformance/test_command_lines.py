@@ -133,7 +133,6 @@ RUNS = [
     ("swap alone", ["run", "--rm", "--memory-swap", "32m", "busybox", "true"]),
     ("too many cpus", ["run", "--rm", "--cpus", "64", "busybox", "true"]),
     ("a rate of no device", ["run", "--rm", "--device-read-bps", "/dev/nosuch:1mb", "busybox", "true"]),
-    ("weight of a device", ["run", "--rm", "--blkio-weight-device", "/dev/nosuch:100", "busybox", "true"]),
     ("no such cpu", ["run", "--rm", "--cpuset-cpus", "99", "busybox", "true"]),
     ("bad capability", ["run", "--rm", "--cap-add", "NOSUCH", "busybox", "true"]),
     ("bad security option", ["run", "--rm", "--security-opt", "bogus=1", "busybox", "true"]),
