@@ -50,6 +50,15 @@ async def published(world: World) -> Image:
         )
 
 
+async def lost(world: World) -> Digest:
+    """The chain of such an image, whose topmost layer was unpacked and is gone."""
+    image = await published(world)
+    await world.images.behind.settled()
+    assert image.chain is not None
+    world.snapshots.remove(image.chain)
+    return image.chain
+
+
 def held(snapshots: Overlay, monkeypatch: pytest.MonkeyPatch) -> tuple[threading.Event, threading.Event]:
     """Let no unpacking go on: the events tell that one begins, and let it go."""
     begun, go = threading.Event(), threading.Event()
@@ -94,23 +103,17 @@ async def test_who_wants_a_tree_waits(tmp_path: Path, monkeypatch: pytest.Monkey
 
 async def test_a_layer_that_went_comes_again(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
-        image = await published(world)
-        await world.images.behind.settled()
-        assert image.chain is not None
-        world.snapshots.remove(image.chain)
-        await asyncio.to_thread(world.snapshots.prepare, "key", image.chain)
+        chain = await lost(world)
+        await asyncio.to_thread(world.snapshots.prepare, "key", chain)
         assert content(world, "key") == b"above"
 
 
 async def test_what_cannot_come_is_told_and_leaves_no_key(tmp_path: Path) -> None:
     async with opened(tmp_path) as world:
-        image = await published(world)
-        await world.images.behind.settled()
-        assert image.chain is not None
-        world.snapshots.remove(image.chain)
+        chain = await lost(world)
         world.content.set_aside(Digest.of(TOP))
         with pytest.raises(NoSuchBlob):
-            await asyncio.to_thread(world.snapshots.prepare, "key", image.chain)
+            await asyncio.to_thread(world.snapshots.prepare, "key", chain)
         assert world.snapshots.keys() == ()
 
 
