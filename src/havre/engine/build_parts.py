@@ -10,6 +10,7 @@ from havre.engine.staged import put_mount
 from havre.kernel.inroot import open_in_root
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import AT_EMPTY_PATH, OPEN_TREE_CLONE, MountAttr, open_tree
+from havre.kernel.overlay_options import named_options
 from havre.kernel.overlays import detached_overlay
 from havre.oci.runtime_spec import Mount
 
@@ -22,7 +23,7 @@ def stage_writable(parts: Parts, key: str, number: int, part: ImagePart) -> Moun
     place = parts.folders.exec_root / "mounts" / key / f"w{number}"
     own = f"{key}-{place.name}"
     (mount,) = parts.snapshots.prepare(own, None if part.folder else part.chain)
-    named = dict(option.partition("=")[::2] for option in mount.options or ())
+    named = named_options(mount.options or ())
     lowers = [part.folder] if part.folder else named["lowerdir"].split(":")
     options = [(name, named[name]) for name in ("upperdir", "workdir")]
     # A part of a mount can be taken only once the mount stands somewhere: open_tree(2).

@@ -21,13 +21,14 @@ from havre.engine.model import HOST, SHARED, Record, ResolvedMount
 from havre.engine.mount_wishes import resolve_mounts
 from havre.engine.network_wishes import settled_endpoints
 from havre.engine.parts import Parts
-from havre.engine.placeholders import layers_below, put_files
+from havre.engine.placeholders import put_files
 from havre.engine.roster import Container
 from havre.engine.settings import Config, HostConfig, parse_config, parse_endpoints, parse_host
 from havre.engine.steps import passed
 from havre.engine.validate import check_command, check_runtime, check_settings, settled_host
 from havre.images.model import Image, NoSuchImage
 from havre.images.platforms import format_platform, parse_platform
+from havre.kernel.overlay_options import lower_folders
 from havre.oci.descriptor import Platform
 from havre.oci.digest import Digest
 from havre.wire.containers import CreateContainer, CreateResponse
@@ -101,7 +102,7 @@ async def _enter(parts: Parts, record: Record, chain: Digest | None) -> None:
 
 def _make_folders(parts: Parts, identifier: str, chain: Digest | None) -> None:
     (root,) = parts.snapshots.prepare(identifier, chain)
-    put_files(str(parts.snapshots.diff_path(identifier)), layers_below(root))
+    put_files(str(parts.snapshots.diff_path(identifier)), lower_folders(root.options or ()))
     os.mkdir(parts.folders.container(identifier), _FOLDER_MODE)  # noqa: PTH102  one call on the way of each start
 
 

@@ -32,6 +32,7 @@ from havre.kernel.mounts import (
     move_mount,
     open_tree,
 )
+from havre.kernel.overlay_options import named_options
 from havre.kernel.private_mounts import enter_private_mounts, visit_mounts_of
 from havre.oci.runtime_spec import Mount
 
@@ -129,7 +130,7 @@ def _mount_root(plan: ViewPlan) -> Path:
     upper.chmod(stat.S_IMODE(status.st_mode))
     os.utime(upper, ns=(status.st_mtime_ns, status.st_mtime_ns))
     own = {"lowerdir": plan.upper, "upperdir": upper, "workdir": work}
-    words = dict(option.partition("=")[::2] for option in options)
+    words = named_options(options)
     words |= {key: f"{value}:{words['lowerdir']}" if key == "lowerdir" else str(value) for key, value in own.items()}
     mount("overlay", root, "overlay", data=",".join(f"{key}={value}" for key, value in words.items()))
     return root

@@ -3,11 +3,11 @@
 import os
 import stat
 from collections.abc import Callable, Sequence
+from contextlib import ExitStack
 from typing import Final
 
 from havre.kernel.inroot import open_in_root
 from havre.kernel.libc import KernelError
-from havre.oci.runtime_spec import Mount
 from havre.snapshots.below import copy_attributes
 
 _FOLDERS: Final = frozenset({b"dev", b"dev/pts", b"dev/shm", b"dev/mqueue", b"etc", b"proc", b"sys"})
@@ -43,48 +43,38 @@ def put_files(upper: str, lowers: Sequence[str]) -> None:
     Where the image has an `etc/mtab`, or something else than a folder as its `etc`, that stays.
     """
     os.close(os.open(f"{upper}/.dockerenv", _NEW_FILE, 0o755))
-    below: list[int] = []
-    try:
-        if _may_have_mtab(lowers, below):
-            _put_mtab(upper, below)
-    finally:
-        for handle in below:
-            os.close(handle)
+    below = _etc_below(lowers)
+    if below is not None:
+        _put_mtab(f"{upper}/etc", below)
 
 
-def layers_below(root: Mount) -> list[str]:
-    """The folders that an overlay stands on, topmost first."""
-    options = dict(option.partition("=")[::2] for option in root.options or ())
-    return options["lowerdir"].split(":")
-
-
-def _may_have_mtab(lowers: Sequence[str], below: list[int]) -> bool:
-    """Whether no layer has one; *below* gets the handles of their `etc`."""
+def _etc_below(lowers: Sequence[str]) -> str | None:
+    """The topmost `etc`, or nothing where there is none; None where the link is not to be made. Layers never change."""
+    topmost = ""
     for lower in lowers:
+        etc = f"{lower}/etc"
         try:
-            handle = os.open(f"{lower}/etc", _FOLDER)
+            is_folder = stat.S_ISDIR(os.lstat(etc).st_mode)
         except FileNotFoundError:
             continue
-        except NotADirectoryError:  # a file, a link or the mark of a removal: what is below it does not count
-            return bool(below)
-        below.append(handle)
-        try:
-            os.stat("mtab", dir_fd=handle, follow_symlinks=False)
-        except FileNotFoundError:
-            continue
-        return False
-    return True
+        if not is_folder:  # a file, a link or the mark of a removal: what is below it does not count
+            return topmost or None
+        if os.path.lexists(f"{etc}/mtab"):
+            return None
+        topmost = topmost or etc
+    return topmost
 
 
-def _put_mtab(upper: str, below: Sequence[int]) -> None:
-    os.mkdir(f"{upper}/etc", 0o755)  # noqa: PTH102  few calls: this is on the way of each start
-    handle = os.open(f"{upper}/etc", _FOLDER)
-    try:
-        os.symlink(_MOUNTS, "mtab", dir_fd=handle)
+def _put_mtab(etc: str, below: str) -> None:
+    os.mkdir(etc, 0o755)  # noqa: PTH102  few calls: this is on the way of each start
+    with ExitStack() as handles:
+        made = os.open(etc, _FOLDER)
+        handles.callback(os.close, made)
+        os.symlink(_MOUNTS, "mtab", dir_fd=made)
         if below:
-            copy_attributes(below[0], handle)
-    finally:
-        os.close(handle)
+            looks = os.open(below, _FOLDER)
+            handles.callback(os.close, looks)
+            copy_attributes(looks, made)
 
 
 def _looks_alike(below: int, path: bytes, status: os.stat_result) -> bool:

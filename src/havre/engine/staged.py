@@ -13,7 +13,6 @@ from havre.base.tasks import in_thread
 from havre.engine.model import ImageMount, Record, ResolvedMount, TmpfsMount
 from havre.engine.mount_sources import part_of, source_tree
 from havre.engine.parts import Parts
-from havre.engine.placeholders import layers_below
 from havre.kernel.libc import KernelError
 from havre.kernel.mounts import (
     AT_EMPTY_PATH,
@@ -25,6 +24,7 @@ from havre.kernel.mounts import (
     open_tree,
     umount,
 )
+from havre.kernel.overlay_options import lower_folders
 from havre.kernel.overlays import detached_overlay
 from havre.oci.digest import Digest
 
@@ -90,7 +90,7 @@ def _stage_image(parts: Parts, key: str, mount: ImageMount, place: Path) -> None
     parts.snapshots.discard(key)
     (root,) = parts.snapshots.prepare(key, Digest.parse(mount.chain) if mount.chain else None)
     top = parts.snapshots.diff_path(_donor(parts, mount.container) if mount.container else key)
-    layers = [str(top), *layers_below(root)]
+    layers = [str(top), *lower_folders(root.options or ())]
     whole = detached_overlay(layers, attributes=int(MountAttr.RDONLY | MountAttr.NODEV))
     if not mount.subpath:
         put_mount(whole, place)

@@ -33,3 +33,13 @@ def short_options(lowers: Sequence[str], options: Options = ()) -> tuple[str, st
     if len(os.fsencode(text)) > PAGE:  # the kernel would cut it off without a word
         raise InvalidInput(f"overlay cannot name {len(lowers)} folders below {common} in {PAGE} bytes")
     return common, text
+
+
+def named_options(options: Sequence[str]) -> dict[str, str]:
+    """The options of an overlay mount, `key=value` each, by their keys; a flag has an empty value."""
+    return dict(option.partition("=")[::2] for option in options)
+
+
+def lower_folders(options: Sequence[str]) -> list[str]:
+    """The folders that an overlay with these options stands on, topmost first."""
+    return named_options(options)["lowerdir"].split(":")

@@ -7,8 +7,7 @@ from pathlib import Path
 
 import pytest
 
-from havre.engine.placeholders import is_placeholder, layers_below, placeholders_on, put_files
-from havre.oci.runtime_spec import Mount
+from havre.engine.placeholders import is_placeholder, placeholders_on, put_files
 
 
 def made(tmp_path: Path, *layers: Path) -> Path:
@@ -75,7 +74,3 @@ def test_a_folder_counts_while_it_looks_as_below(tmp_path: Path) -> None:
         assert not is_one(b"etc", (own / "etc").lstat())
     finally:
         os.close(handle)
-
-
-def test_the_layers_of_an_overlay() -> None:
-    assert layers_below(Mount(destination="/", options=["lowerdir=/l/A:/l/B", "upperdir=/u"])) == ["/l/A", "/l/B"]

@@ -3,7 +3,7 @@ from __future__ import annotations
 import pytest
 
 from havre.base.errors import InvalidInput
-from havre.kernel.overlay_options import short_options, takes_layers
+from havre.kernel.overlay_options import lower_folders, short_options, takes_layers
 
 
 @pytest.mark.parametrize("release", ["6.7", "6.7-rc3", "6.18.35-cloud", "7.0.1", "unknown"])
@@ -36,3 +36,7 @@ def test_what_does_not_fit_a_page_is_refused() -> None:
     assert len(short_options([f"/data/{number:06}" for number in range(500)])[1]) < 4096
     with pytest.raises(InvalidInput, match="600 folders"):
         short_options([f"/data/{number:06}" for number in range(600)])
+
+
+def test_the_layers_of_an_overlay() -> None:
+    assert lower_folders(["lowerdir=/l/A:/l/B", "upperdir=/u"]) == ["/l/A", "/l/B"]
